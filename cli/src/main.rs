@@ -1,0 +1,2 @@
+//! The program `adit`.
+fn main() {}

@@ -1,0 +1,2 @@
+//! Run-to-completion shards.
+#![forbid(unsafe_code)]

@@ -1,0 +1,3 @@
+//! Stores of a shard.
+#![forbid(unsafe_code)]
+pub mod kv;

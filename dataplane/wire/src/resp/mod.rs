@@ -1,0 +1,3 @@
+//! RESP 2 and 3, the protocol of Redis clients.
+
+pub mod client;

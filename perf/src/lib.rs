@@ -1,0 +1,2 @@
+//! Load generators, comparisons and reports.
+#![forbid(unsafe_code)]
