@@ -1,1 +1,14 @@
 //! Contracts of devices and raw memory, and their variants. The only room with unsafe code.
+
+pub mod chunk;
+pub mod clock;
+pub mod counters;
+pub mod kernel;
+pub mod memory;
+pub mod outbox;
+pub mod port;
+pub mod prefetch;
+pub mod ring;
+pub mod sim;
+pub mod streams;
+pub mod wake;

@@ -10,3 +10,133 @@ pub const KEY_BYTES_MAX: usize = 64 << 10;
 pub const VALUE_BYTES_MAX: u64 = 512 << 20;
 /// Buckets that a tenant has from the start, the databases of RESP's `SELECT`.
 pub const BUCKET_COUNT: u32 = 16;
+
+/// What becomes of a key's expiry when it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// The key does not expire.
+    Never,
+    /// As it was.
+    Keep,
+    /// At this time, in milliseconds since 1970; a time that has passed removes the key.
+    At(u64),
+}
+
+/// When a put applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Always.
+    Always,
+    /// Only if the key does not exist.
+    IfAbsent,
+    /// Only if the key exists.
+    IfPresent,
+}
+
+/// What a put answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PutAnswer {
+    /// Done, or nothing if the condition did not hold.
+    Done,
+    /// The value that was there before, applied or not.
+    Previous,
+    /// 1 if applied, 0 if not.
+    Applied,
+}
+
+/// When a new expiry applies, compared to the one that a key has; a key without one counts as expiring never.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExpireCondition {
+    /// Always.
+    Always,
+    /// Only if the key has no expiry.
+    IfNone,
+    /// Only if the key has an expiry.
+    IfSome,
+    /// Only if it is later than the present one.
+    IfLater,
+    /// Only if it is earlier than the present one.
+    IfEarlier,
+}
+
+/// How a time of expiry is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExpiryForm {
+    /// Seconds from now, rounded.
+    LeftSeconds,
+    /// Milliseconds from now.
+    LeftMs,
+    /// Seconds since 1970, rounded down.
+    UnixSeconds,
+    /// Milliseconds since 1970.
+    UnixMs,
+}
+
+/// What a request does to one key or one bucket of one shard. The key and the value travel beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// The value.
+    Get,
+    /// The value, then its expiry changes.
+    GetExpire(Expiry),
+    /// The value, then the key is removed.
+    GetDelete,
+    /// Writes the value.
+    Put {
+        /// When it applies.
+        condition: Condition,
+        /// The expiry it leaves.
+        expiry: Expiry,
+        /// What it answers.
+        answer: PutAnswer,
+    },
+    /// Adds the value at the end; answers the new length.
+    Append,
+    /// Adds to the decimal number that the value is; answers the sum.
+    Add(i64),
+    /// Removes the key; answers 1 or 0.
+    Delete,
+    /// Answers 1 if the key exists, else 0.
+    Exists,
+    /// Answers the length of the value, 0 without one.
+    Length,
+    /// Changes the expiry; answers 1 if it applied, else 0.
+    Expire {
+        /// Milliseconds since 1970; a time that has passed removes the key.
+        at_ms: u64,
+        /// When it applies.
+        condition: ExpireCondition,
+    },
+    /// Takes the expiry away; answers 1 if there was one, else 0.
+    Persist,
+    /// Answers the expiry, -1 without one, -2 without the key.
+    ExpiryOf(ExpiryForm),
+    /// Answers how many keys the bucket has on this shard.
+    Count,
+    /// Removes all keys of the bucket on this shard.
+    Flush,
+    /// Removes all keys of all buckets on this shard.
+    FlushAll,
+    /// Answers keys of the bucket and the next cursor; `buckets_max` index buckets are visited.
+    Scan {
+        /// Where to begin, 0 at first.
+        cursor: u64,
+        /// Index buckets to visit.
+        buckets_max: u32,
+    },
+}
+
+/// Why a request failed, sorted by whose fault it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// The sender's: the key is longer than [`KEY_BYTES_MAX`].
+    KeyTooLong,
+    /// The sender's: the value would be longer than [`VALUE_BYTES_MAX`].
+    ValueTooLong,
+    /// The state's: the value is not a decimal number of 64 bits.
+    NotAnInteger,
+    /// The state's: the sum does not fit 64 bits.
+    Overflow,
+    /// The state's: the shard's memory is full.
+    OutOfMemory,
+}

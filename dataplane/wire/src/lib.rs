@@ -3,3 +3,4 @@
 
 pub mod kv;
 pub mod resp;
+pub mod slot;

@@ -1,0 +1,67 @@
+//! Time, as a shard is given it: read once a turn, from the kernel or from a simulation.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// A moment on both clocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// Nanoseconds that never go back, since an unnamed start: for deadlines and intervals.
+    pub mono_ns: u64,
+    /// Milliseconds since 1970-01-01 UTC, which may jump: for expiry times that clients name.
+    pub unix_ms: u64,
+}
+
+/// A source of time.
+#[derive(Clone)]
+pub enum Clock {
+    /// The kernel's `CLOCK_MONOTONIC` and `CLOCK_REALTIME`, without a system call.
+    Kernel,
+    /// A time that a simulation sets.
+    Sim(Rc<Cell<Now>>),
+}
+
+impl Clock {
+    /// The time now.
+    #[inline]
+    pub fn now(&self) -> Now {
+        match self {
+            Self::Kernel => kernel_now(),
+            Self::Sim(now) => now.get(),
+        }
+    }
+}
+
+fn kernel_now() -> Now {
+    let mono = clock_gettime(ClockId::Monotonic);
+    let real = clock_gettime(ClockId::Realtime);
+    // Both clocks are past 1970 on any machine whose clock was ever set; before that the time counts as 0.
+    let unsigned = |value: i64| u64::try_from(value).unwrap_or(0);
+    Now {
+        mono_ns: unsigned(mono.tv_sec) * 1_000_000_000 + unsigned(mono.tv_nsec),
+        unix_ms: unsigned(real.tv_sec) * 1_000 + unsigned(real.tv_nsec) / 1_000_000,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kernel_time_does_not_go_back() {
+        let first = Clock::Kernel.now();
+        let second = Clock::Kernel.now();
+        assert!(second.mono_ns >= first.mono_ns);
+        assert!(first.unix_ms > 1_600_000_000_000, "the machine's clock is set");
+    }
+
+    #[test]
+    fn simulated_time_is_what_the_simulation_says() {
+        let cell = Rc::new(Cell::new(Now::default()));
+        let clock = Clock::Sim(Rc::clone(&cell));
+        cell.set(Now { mono_ns: 7, unix_ms: 9 });
+        assert_eq!(clock.now(), Now { mono_ns: 7, unix_ms: 9 });
+    }
+}

@@ -1,0 +1,228 @@
+//! Streams over sockets of the kernel: TCP and AF_UNIX on epoll.
+//!
+//! One level-triggered epoll per shard, one receive per ready connection and poll, one send per outbox. io_uring was
+//! measured to cost the same for sockets, so the plainer of the two is here (see ARCHITECTURE.md).
+
+mod listener;
+mod pace;
+mod socket;
+
+pub use listener::{Listener, ListenError};
+
+use std::os::fd::OwnedFd;
+
+use rustix::event::{Timespec, epoll};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
+
+use crate::chunk::ChunkPool;
+use crate::outbox::{Outbox, Pinned};
+use crate::streams::{ConnectionId, EVENTS_PER_POLL_MAX, Event, Sending, Wait};
+use crate::wake::Sleeper;
+use pace::Pace;
+use socket::{Socket, SocketTable};
+
+/// The sockets of one shard.
+pub struct KernelStreams {
+    epoll: OwnedFd,
+    listeners: Vec<Listener>,
+    sockets: SocketTable,
+    sleeper: Sleeper,
+    pace: Pace,
+    ready: Vec<epoll::Event>,
+    /// Pinned blocks that have left, to be reported by the next poll.
+    sent: Vec<Pinned>,
+    /// Kept open so that a connection can be accepted and refused when no other descriptor is left.
+    spare: Option<OwnedFd>,
+}
+
+impl KernelStreams {
+    /// Streams that accept from `listeners` and are woken through `sleeper`.
+    ///
+    /// # Errors
+    /// The kernel's, if it refuses an epoll.
+    pub fn new(listeners: Vec<Listener>, sleeper: Sleeper) -> std::io::Result<Self> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        epoll::add(&epoll, &sleeper, key(SLEEPER, 0), epoll::EventFlags::IN)?;
+        for (index, listener) in (0..).zip(&listeners) {
+            // EXCLUSIVE: a listener that shards share (AF_UNIX) wakes one of them, not all.
+            let flags = epoll::EventFlags::IN | epoll::EventFlags::EXCLUSIVE;
+            epoll::add(&epoll, listener, key(LISTENER, index), flags)?;
+        }
+        let ready = Vec::with_capacity(EVENTS_PER_POLL_MAX);
+        let sockets = SocketTable::default();
+        Ok(Self { epoll, listeners, sockets, sleeper, pace: Pace::new(), ready, sent: Vec::new(), spare: spare() })
+    }
+
+    /// Says that the shard is about to sleep; see [`Sleeper::prepare`].
+    pub fn prepare_sleep(&self) {
+        self.sleeper.prepare();
+    }
+
+    pub(crate) fn poll(&mut self, wait: Wait, pool: &mut ChunkPool, events: &mut Vec<Event>) {
+        let wait = if self.sent.is_empty() { wait } else { Wait::No };
+        events.extend(self.sent.drain(..).map(Event::Sent));
+        if wait != Wait::No {
+            self.pace.rest();
+        }
+        let mut ready = std::mem::take(&mut self.ready);
+        ready.clear();
+        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut ready), timeout(wait).as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => panic!("epoll_wait on our own epoll failed: {error}"),
+        }
+        self.sleeper.awake();
+        let mut received = Burst::default();
+        for event in &ready {
+            self.dispatch(*event, pool, events, &mut received);
+        }
+        self.ready = ready;
+        self.pace.observe(received.connections, received.bytes);
+    }
+
+    fn dispatch(
+        &mut self,
+        event: epoll::Event,
+        pool: &mut ChunkPool,
+        events: &mut Vec<Event>,
+        received: &mut Burst,
+    ) {
+        match unkey(event.data.u64()) {
+            (SLEEPER, _) => self.sleeper.clear(),
+            (LISTENER, index) => self.accept(index, events),
+            (generation, index) => {
+                let id = ConnectionId { index, generation };
+                let flags = event.flags;
+                if flags.contains(epoll::EventFlags::OUT) {
+                    self.sockets.unblock(&self.epoll, id);
+                    events.push(Event::Writable(id));
+                }
+                self.receive(id, flags, pool, events, received);
+            }
+        }
+    }
+
+    fn receive(
+        &mut self,
+        id: ConnectionId,
+        flags: epoll::EventFlags,
+        pool: &mut ChunkPool,
+        events: &mut Vec<Event>,
+        received: &mut Burst,
+    ) {
+        let failed = flags.intersects(epoll::EventFlags::ERR | epoll::EventFlags::HUP);
+        let Some(socket) = self.sockets.get_mut(id) else { return };
+        if !socket.wants_input() {
+            if failed {
+                events.push(Event::Lost(id));
+            }
+            return;
+        }
+        if !(failed || flags.contains(epoll::EventFlags::IN)) || !pool.has_room() {
+            return;
+        }
+        let mut chunk = pool.take();
+        match recv(&socket.fd, chunk.spare_mut(), RecvFlags::empty()) {
+            Ok((_, 0)) => {
+                pool.give(chunk);
+                self.sockets.end_input(&self.epoll, id);
+                events.push(Event::Ended(id));
+            }
+            Ok((_, count)) => {
+                chunk.extend(count);
+                received.connections += 1;
+                received.bytes += count;
+                events.push(Event::Received(id, chunk));
+            }
+            Err(error) => {
+                pool.give(chunk);
+                if !matches!(error, Errno::AGAIN | Errno::INTR) {
+                    events.push(Event::Lost(id));
+                }
+            }
+        }
+    }
+
+    fn accept(&mut self, index: u32, events: &mut Vec<Event>) {
+        let Some(listener) = self.listeners.get(index as usize) else { return };
+        for _ in 0..ACCEPTS_PER_POLL_MAX {
+            let fd = match listener.accept() {
+                Ok(fd) => fd,
+                Err(Errno::MFILE | Errno::NFILE) => {
+                    // Without a descriptor the connection would stay in the queue and keep the epoll ready.
+                    self.spare = None;
+                    drop(listener.accept());
+                    self.spare = spare();
+                    return;
+                }
+                Err(_) => return,
+            };
+            let socket = Socket::new(fd, listener.name());
+            if let Ok(id) = self.sockets.insert(&self.epoll, socket) {
+                events.push(Event::Opened(id));
+            }
+        }
+    }
+
+    pub(crate) fn send(&mut self, id: ConnectionId, outbox: &mut Outbox, pool: &mut ChunkPool) -> Sending {
+        let Some(socket) = self.sockets.get_mut(id) else { return Sending::Lost };
+        let sending = socket.send(outbox, pool, &mut self.sent);
+        if sending == Sending::Blocked {
+            self.sockets.block(&self.epoll, id);
+        }
+        sending
+    }
+
+    pub(crate) fn pause(&mut self, id: ConnectionId) {
+        self.sockets.pause(&self.epoll, id);
+    }
+
+    pub(crate) fn resume(&mut self, id: ConnectionId) {
+        self.sockets.resume(&self.epoll, id);
+    }
+
+    pub(crate) fn close(&mut self, id: ConnectionId) {
+        self.sockets.remove(id);
+    }
+
+    pub(crate) fn addresses(&self, id: ConnectionId) -> (String, String) {
+        self.sockets.get(id).map(Socket::addresses).unwrap_or_default()
+    }
+}
+
+/// What one poll received, for [`Pace`].
+#[derive(Default)]
+struct Burst {
+    connections: usize,
+    bytes: usize,
+}
+
+fn spare() -> Option<OwnedFd> {
+    rustix::event::eventfd(0, rustix::event::EventfdFlags::CLOEXEC).ok()
+}
+
+fn timeout(wait: Wait) -> Option<Timespec> {
+    match wait {
+        Wait::No => Some(Timespec { tv_sec: 0, tv_nsec: 0 }),
+        // A wait beyond what a timespec holds is as good as forever.
+        Wait::For(duration) => Timespec::try_from(duration).ok(),
+        Wait::Forever => None,
+    }
+}
+
+fn key(kind: u32, index: u32) -> epoll::EventData {
+    epoll::EventData::new_u64(u64::from(kind) << 32 | u64::from(index))
+}
+
+/// The generation of a connection, or one of the two kinds below; and an index.
+fn unkey(data: u64) -> (u32, u32) {
+    let [generation, index] = [data >> 32, data & u64::from(u32::MAX)].map(|half| u32::try_from(half).unwrap_or(0));
+    (generation, index)
+}
+
+const SLEEPER: u32 = u32::MAX;
+const LISTENER: u32 = u32::MAX - 1;
+/// Generations of connections stay below the kinds above.
+const GENERATION_MAX: u32 = u32::MAX - 2;
+/// Most connections that one poll accepts from one listener.
+const ACCEPTS_PER_POLL_MAX: usize = 64;

@@ -1,0 +1,225 @@
+//! A simulated network of streams: partial reads, slow readers and resets, all from one seed.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use super::random::Random;
+use crate::chunk::ChunkPool;
+use crate::outbox::{Outbox, Pinned};
+use crate::streams::{ConnectionId, EVENTS_PER_POLL_MAX, Event, SEND_BYTES_MAX, Sending};
+
+/// A network with any number of servers and clients, on one thread.
+#[derive(Clone)]
+pub struct SimNetwork(Rc<RefCell<State>>);
+
+/// The server end: the connections of one listener.
+pub struct SimStreams {
+    network: Rc<RefCell<State>>,
+    listener: u32,
+    sent: Vec<Pinned>,
+}
+
+/// The client end of one connection.
+pub struct SimClient {
+    network: Rc<RefCell<State>>,
+    index: usize,
+}
+
+struct State {
+    random: Random,
+    listeners: u32,
+    pipes: Vec<Pipe>,
+}
+
+/// One connection. Its index is never used again, so every generation is 0.
+struct Pipe {
+    listener: u32,
+    to_server: VecDeque<u8>,
+    to_client: VecDeque<u8>,
+    /// Bytes that `to_client` holds at most: what a slow reader leaves in the kernel's buffers.
+    window_bytes: usize,
+    opened: bool,
+    finished: bool,
+    ended: bool,
+    reset: bool,
+    lost: bool,
+    paused: bool,
+    blocked: bool,
+    closed: bool,
+}
+
+impl SimNetwork {
+    /// A network whose partial reads and windows come from `seed`.
+    pub fn new(seed: u64) -> Self {
+        Self(Rc::new(RefCell::new(State { random: Random::new(seed), listeners: 0, pipes: Vec::new() })))
+    }
+
+    /// The streams of a new listener; they are numbered from 0.
+    pub fn listen(&self) -> SimStreams {
+        let mut state = self.0.borrow_mut();
+        state.listeners += 1;
+        SimStreams { network: Rc::clone(&self.0), listener: state.listeners - 1, sent: Vec::new() }
+    }
+
+    /// Connects to a listener. `window_bytes` bounds what the server can send before the client reads.
+    pub fn connect(&self, listener: u32, window_bytes: usize) -> SimClient {
+        let mut state = self.0.borrow_mut();
+        state.pipes.push(Pipe::new(listener, window_bytes));
+        SimClient { network: Rc::clone(&self.0), index: state.pipes.len() - 1 }
+    }
+}
+
+impl Pipe {
+    fn new(listener: u32, window_bytes: usize) -> Self {
+        Self {
+            listener,
+            to_server: VecDeque::new(),
+            to_client: VecDeque::new(),
+            window_bytes,
+            opened: false,
+            finished: false,
+            ended: false,
+            reset: false,
+            lost: false,
+            paused: false,
+            blocked: false,
+            closed: false,
+        }
+    }
+
+    /// The next thing that happened to this connection, if any.
+    fn event(&mut self, id: ConnectionId, random: &mut Random, pool: &mut ChunkPool) -> Option<Event> {
+        if self.closed || self.lost {
+            return None;
+        }
+        if !std::mem::replace(&mut self.opened, true) {
+            return Some(Event::Opened(id));
+        }
+        if self.reset {
+            self.lost = true;
+            return Some(Event::Lost(id));
+        }
+        if self.blocked && self.to_client.len() < self.window_bytes {
+            self.blocked = false;
+            return Some(Event::Writable(id));
+        }
+        self.input(id, random, pool)
+    }
+
+    fn input(&mut self, id: ConnectionId, random: &mut Random, pool: &mut ChunkPool) -> Option<Event> {
+        if self.paused || self.ended {
+            return None;
+        }
+        if self.to_server.is_empty() {
+            self.ended = self.finished;
+            return self.ended.then_some(Event::Ended(id));
+        }
+        if !pool.has_room() {
+            return None;
+        }
+        let mut chunk = pool.take();
+        let most = self.to_server.len().min(chunk.spare_bytes());
+        // Half of the reads get all there is, the others stop anywhere.
+        let count = if random.one_in(2) { most } else { 1 + random.index(most) };
+        for (place, byte) in chunk.spare_mut().iter_mut().zip(self.to_server.drain(..count)) {
+            *place = byte;
+        }
+        chunk.extend(count);
+        Some(Event::Received(id, chunk))
+    }
+}
+
+impl SimStreams {
+    pub(crate) fn poll(&mut self, pool: &mut ChunkPool, events: &mut Vec<Event>) {
+        events.extend(self.sent.drain(..).map(Event::Sent));
+        let state = &mut *self.network.borrow_mut();
+        let first = state.random.index(state.pipes.len());
+        let count = state.pipes.len();
+        for index in (0..count).map(|offset| (first + offset) % count) {
+            let pipe = &mut state.pipes[index];
+            if pipe.listener == self.listener && events.len() < EVENTS_PER_POLL_MAX {
+                events.extend(pipe.event(id(index), &mut state.random, pool));
+            }
+        }
+    }
+
+    pub(crate) fn send(&mut self, id: ConnectionId, outbox: &mut Outbox, pool: &mut ChunkPool) -> Sending {
+        let state = &mut *self.network.borrow_mut();
+        let Some(pipe) = state.pipes.get_mut(id.index as usize).filter(|pipe| !pipe.reset && !pipe.closed) else {
+            return Sending::Lost;
+        };
+        let mut left = SEND_BYTES_MAX;
+        while !outbox.is_empty() {
+            let room = pipe.window_bytes.saturating_sub(pipe.to_client.len());
+            let run = outbox.runs().find(|run| !run.is_empty()).unwrap_or_default();
+            let count = run.len().min(room).min(left);
+            pipe.to_client.extend(&run[..count]);
+            left -= count;
+            outbox.advance(count, pool, |pinned| self.sent.push(pinned));
+            if left == 0 {
+                return Sending::Sliced;
+            }
+            if room == 0 {
+                pipe.blocked = true;
+                return Sending::Blocked;
+            }
+        }
+        Sending::Done
+    }
+
+    pub(crate) fn pause(&self, id: ConnectionId) {
+        self.network.borrow_mut().pipes[id.index as usize].paused = true;
+    }
+
+    pub(crate) fn resume(&self, id: ConnectionId) {
+        self.network.borrow_mut().pipes[id.index as usize].paused = false;
+    }
+
+    pub(crate) fn close(&self, id: ConnectionId) {
+        self.network.borrow_mut().pipes[id.index as usize].closed = true;
+    }
+
+    pub(crate) fn addresses(&self, id: ConnectionId) -> (String, String) {
+        (format!("sim-client:{}", id.index), format!("sim-server:{}", self.listener))
+    }
+}
+
+impl SimClient {
+    /// Sends bytes; they are received whole or in parts, in order.
+    pub fn write(&self, bytes: &[u8]) {
+        self.network.borrow_mut().pipes[self.index].to_server.extend(bytes);
+    }
+
+    /// Takes up to `most_bytes` of what the server has sent.
+    pub fn read(&self, most_bytes: usize) -> Vec<u8> {
+        let pipe = &mut self.network.borrow_mut().pipes[self.index];
+        let count = pipe.to_client.len().min(most_bytes);
+        pipe.to_client.drain(..count).collect()
+    }
+
+    /// Bytes that were sent and not yet received by the server.
+    pub fn unread_bytes(&self) -> usize {
+        self.network.borrow().pipes[self.index].to_server.len()
+    }
+
+    /// Sends no more; still reads.
+    pub fn finish(&self) {
+        self.network.borrow_mut().pipes[self.index].finished = true;
+    }
+
+    /// Breaks the connection.
+    pub fn reset(&self) {
+        self.network.borrow_mut().pipes[self.index].reset = true;
+    }
+
+    /// Whether the server has closed the connection and everything that it sent was read.
+    pub fn is_closed(&self) -> bool {
+        let pipe = &self.network.borrow().pipes[self.index];
+        pipe.closed && pipe.to_client.is_empty()
+    }
+}
+
+fn id(index: usize) -> ConnectionId {
+    ConnectionId { index: u32::try_from(index).unwrap_or(u32::MAX), generation: 0 }
+}
