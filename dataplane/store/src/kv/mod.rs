@@ -1,1 +1,436 @@
-//! The key-value store.
+//! The key-value store of a shard: items by bucket and key. It has no clock, no randomness and no queues of its own.
+//!
+//! [`Store::find`] and the readers after it are the path of a GET; `write` holds what stores values, `scan` the walk of
+//! clients, `sweep` the walk that removes what is dead.
+
+mod chain;
+mod index;
+mod item;
+mod scan;
+mod slab;
+mod sweep;
+mod write;
+
+pub use chain::Chain;
+pub use scan::CURSOR_BITS;
+pub use sweep::{DROPPED_BLOCKS_MAX, Swept};
+
+use adit_drivers::memory::{Arena, ArenaUsage, Lines, MemoryError};
+use adit_wire::kv::{BUCKET_COUNT, BucketId};
+use chain::ChainTable;
+use index::{Index, Place};
+use item::{HEADER_BYTES, Header, View};
+use rapidhash::v3::{RapidSecrets, rapidhash_v3_micro_inline};
+use slab::Slab;
+
+/// Bytes of index that a store needs at least.
+pub const INDEX_BYTES_MIN: u64 = index::LINES_MIN as u64 * 64;
+
+/// Buckets, as an index.
+const BUCKETS: usize = BUCKET_COUNT as usize;
+/// Bytes from the start of an item to the last line that [`Store::prefetch_item`] asks for.
+const PREFETCHED_BYTES: u64 = 128;
+
+/// What a store is made of, besides its arena.
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// Bytes of the index, [`INDEX_BYTES_MIN`] at least; some 15 bytes per item.
+    pub index_bytes: u64,
+    /// Random number that nobody outside knows: without it keys can be made that fall into one bucket.
+    pub hash_secret: u64,
+}
+
+impl Config {
+    /// Maps the index and builds a store over `arena`.
+    pub fn build(&self, arena: Arena, prefault: bool) -> Result<Store, MemoryError> {
+        let (len_bytes, least_bytes) = (self.index_bytes, INDEX_BYTES_MIN);
+        if len_bytes < least_bytes {
+            return Err(MemoryError::TooSmall { len_bytes, least_bytes });
+        }
+        Ok(Store::new(arena, Lines::new(len_bytes, prefault)?, self.hash_secret))
+    }
+}
+
+/// A key of a bucket, with its hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key<'a> {
+    bytes: &'a [u8],
+    hash: u64,
+    bucket: BucketId,
+}
+
+impl<'a> Key<'a> {
+    /// The bytes of the key.
+    #[inline]
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The hash of bucket and bytes.
+    #[inline]
+    pub fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// The bucket.
+    #[inline]
+    pub fn bucket(&self) -> BucketId {
+        self.bucket
+    }
+}
+
+/// An item that was found. Valid until the next call that changes the store; after that it may name another item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Item {
+    offset: u64,
+}
+
+/// The value of an item.
+#[derive(Clone, Copy, Debug)]
+pub enum Value<'a> {
+    /// In one piece.
+    Inline(&'a [u8]),
+    /// In blocks; a clone of the chain pins them.
+    Chain(&'a Chain),
+}
+
+/// A value to be stored.
+#[derive(Clone, Debug)]
+pub enum NewValue<'a> {
+    /// Bytes, which are copied.
+    Inline(&'a [u8]),
+    /// Blocks, which are kept as they are, unless they are few enough for an item.
+    Chain(Chain),
+}
+
+impl NewValue<'_> {
+    /// Bytes of the value.
+    pub fn len_bytes(&self) -> u64 {
+        match self {
+            Self::Inline(bytes) => bytes.len() as u64,
+            Self::Chain(chain) => chain.len_bytes(),
+        }
+    }
+}
+
+/// Why a write was refused. What was stored before is as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreError {
+    /// The sender's fault: the key is longer than `KEY_BYTES_MAX`.
+    KeyTooLong,
+    /// The sender's fault: the value is or becomes longer than `VALUE_BYTES_MAX`.
+    ValueTooLong,
+    /// The state: no memory for items, blocks or the index is left.
+    OutOfMemory,
+}
+
+/// The pools of a store, in use and in all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Bytes of the index.
+    pub index_bytes: u64,
+    /// Bytes of the index in use for buckets and overflow buckets.
+    pub index_used_bytes: u64,
+    /// Buckets of the index.
+    pub index_buckets: u64,
+    /// Overflow buckets in use.
+    pub index_overflow_buckets: u64,
+    /// Items, with dead ones that are not yet removed.
+    pub items: u64,
+    /// Bytes of these items, rounded up to their size classes.
+    pub item_bytes: u64,
+    /// Values in chains.
+    pub chains: u64,
+    /// Pages and blocks of the arena.
+    pub arena: ArenaUsage,
+}
+
+/// What the store knows of a bucket.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bucket {
+    /// Items up to this version are dead.
+    flushed_version: u64,
+    /// Items after the last flush that are not removed.
+    count: u64,
+    /// Those of them that expire.
+    count_with_expiry: u64,
+}
+
+/// What has become of an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Live,
+    Expired,
+    Flushed,
+}
+
+/// Items of a shard, by bucket and key.
+pub struct Store {
+    arena: Arena,
+    index: Index,
+    slab: Slab,
+    chains: ChainTable,
+    secrets: RapidSecrets,
+    /// Mixed into the hash of each bucket's keys.
+    salts: [u64; BUCKETS],
+    buckets: [Bucket; BUCKETS],
+    /// Version of the last write.
+    version: u64,
+    /// Items that a flush killed and that are not yet removed.
+    flushed_left: u64,
+    /// Items that expire, in all buckets.
+    expiring: u64,
+    /// Next index bucket of the sweep.
+    sweep_hand: usize,
+    /// Chains of many blocks that are dropped in portions.
+    dropping: Vec<Chain>,
+}
+
+impl Store {
+    /// An empty store. `hash_secret` is a random number that nobody outside knows.
+    ///
+    /// # Panics
+    /// If `lines` has fewer than [`INDEX_BYTES_MIN`] bytes, or `arena` more than the 512 GiB that a slot can name.
+    pub fn new(arena: Arena, lines: Lines, hash_secret: u64) -> Self {
+        let page_count = arena.page_count();
+        let arena_bytes = page_count as u64 * adit_drivers::memory::PAGE_BYTES as u64;
+        assert!(
+            arena_bytes <= index::ITEMS_BYTES_MAX,
+            "an arena has {arena_bytes} bytes: too many for a slot"
+        );
+        let secrets = RapidSecrets::seed(hash_secret);
+        let salt = |bucket: usize| hash(&secrets, &bucket.to_le_bytes());
+        Self {
+            slab: Slab::new(page_count),
+            arena,
+            index: Index::new(lines),
+            chains: ChainTable::default(),
+            salts: core::array::from_fn(salt),
+            secrets,
+            buckets: [Bucket::default(); BUCKETS],
+            version: 0,
+            flushed_left: 0,
+            expiring: 0,
+            sweep_hand: 0,
+            dropping: Vec::new(),
+        }
+    }
+
+    /// The key with its hash.
+    ///
+    /// # Panics
+    /// If the bucket is none of the [`BUCKET_COUNT`] there are.
+    #[inline]
+    pub fn key<'a>(&self, bucket: BucketId, bytes: &'a [u8]) -> Key<'a> {
+        let salt = self.salts[bucket_index(bucket)];
+        Key { bytes, hash: hash(&self.secrets, bytes) ^ salt, bucket }
+    }
+
+    /// First pass over a batch: asks for the line of the index that the hash falls into.
+    #[inline]
+    pub fn prefetch_bucket(&self, hash: u64) {
+        self.index.prefetch(self.index.bucket_of(hash));
+    }
+
+    /// Second pass over a batch: asks for the first lines of the item that this hash probably is of.
+    #[inline]
+    pub fn prefetch_item(&self, hash: u64) {
+        let Some(offset) = self.index.candidate(hash) else { return };
+        self.arena.prefetch(offset);
+        self.arena.prefetch(offset + PREFETCHED_BYTES / 2);
+        self.arena.prefetch(offset + PREFETCHED_BYTES - 1);
+    }
+
+    /// The live item of a key. A dead one is removed on the way.
+    #[inline]
+    pub fn find(&mut self, key: &Key<'_>, now_ms: u64) -> Option<Item> {
+        self.live_place(key, now_ms).map(|place| Item { offset: place.offset })
+    }
+
+    /// The value of an item.
+    #[inline]
+    pub fn value(&self, item: Item) -> Value<'_> {
+        let view = self.view(item.offset);
+        match view.chain() {
+            None => Value::Inline(view.body()),
+            Some(id) => Value::Chain(self.chains.chain(id)),
+        }
+    }
+
+    /// Bytes of an item's value.
+    #[inline]
+    pub fn value_len(&self, item: Item) -> u64 {
+        u64::from(self.view(item.offset).header.value_len)
+    }
+
+    /// Version of the last write to an item.
+    #[inline]
+    pub fn version(&self, item: Item) -> u64 {
+        self.view(item.offset).header.version
+    }
+
+    /// When an item is gone: Unix time in ms.
+    #[inline]
+    pub fn expiry(&self, item: Item) -> Option<u64> {
+        match self.view(item.offset).header.expiry_ms {
+            0 => None,
+            at_ms => Some(at_ms),
+        }
+    }
+
+    /// Removes a key. Whether it was there, alive.
+    pub fn remove(&mut self, key: &Key<'_>, now_ms: u64) -> bool {
+        let Some(place) = self.live_place(key, now_ms) else { return false };
+        self.remove_at(place);
+        true
+    }
+
+    /// Sets when an item is gone, in Unix time in ms; `None` keeps it. This is a write: the item takes a new version.
+    pub fn set_expiry(&mut self, item: Item, expiry_ms: Option<u64>) {
+        let mut header = self.view(item.offset).header;
+        self.forget_expiry(&header);
+        header.expiry_ms = stored_expiry(expiry_ms);
+        header.version = self.next_version();
+        self.note_expiry(&header);
+        self.write_header(item.offset, &header);
+    }
+
+    /// Kills all items of a bucket at once. Their memory comes back with the [sweep](Self::sweep).
+    pub fn flush(&mut self, bucket: BucketId) {
+        let entry = &mut self.buckets[bucket_index(bucket)];
+        self.flushed_left += entry.count;
+        self.expiring -= entry.count_with_expiry;
+        *entry = Bucket { flushed_version: self.version, ..Bucket::default() };
+    }
+
+    /// Items of a bucket. Those that have expired count until they are removed.
+    pub fn count(&self, bucket: BucketId) -> u64 {
+        self.buckets[bucket_index(bucket)].count
+    }
+
+    /// Items of a bucket that expire.
+    pub fn count_with_expiry(&self, bucket: BucketId) -> u64 {
+        self.buckets[bucket_index(bucket)].count_with_expiry
+    }
+
+    /// What is in use of each pool.
+    pub fn usage(&self) -> Usage {
+        let (buckets, overflows) = (self.index.bucket_count() as u64, self.index.overflow_count() as u64);
+        Usage {
+            index_bytes: self.index.line_count() as u64 * 64,
+            index_used_bytes: (buckets + overflows) * 64,
+            index_buckets: buckets,
+            index_overflow_buckets: overflows,
+            items: self.slab.items(),
+            item_bytes: self.slab.bytes(),
+            chains: self.chains.count(),
+            arena: self.arena.usage(),
+        }
+    }
+
+    #[inline]
+    fn view(&self, offset: u64) -> View<'_> {
+        View::of(self.arena.bytes_from(offset))
+    }
+
+    /// The slot of a key, dead or alive.
+    #[inline]
+    fn place(&self, key: &Key<'_>) -> Option<Place> {
+        self.index.find(key.hash, |offset| {
+            let view = self.view(offset);
+            // A length that the header has nothing of fails before the key is cut out of the page.
+            view.header.key_len as usize == key.bytes.len()
+                && view.header.bucket == key.bucket
+                && view.key() == key.bytes
+        })
+    }
+
+    /// The slot of a key that is alive. A dead one is removed.
+    #[inline]
+    fn live_place(&mut self, key: &Key<'_>, now_ms: u64) -> Option<Place> {
+        let place = self.place(key)?;
+        let header = self.view(place.offset).header;
+        if self.fate(&header, now_ms) == Fate::Live {
+            return Some(place);
+        }
+        self.remove_at(place);
+        None
+    }
+
+    #[inline]
+    fn fate(&self, header: &Header, now_ms: u64) -> Fate {
+        if header.version <= self.buckets[bucket_index(header.bucket)].flushed_version {
+            Fate::Flushed
+        } else if header.expiry_ms != 0 && header.expiry_ms <= now_ms {
+            Fate::Expired
+        } else {
+            Fate::Live
+        }
+    }
+
+    /// Removes an item, dead or alive, with its slot and chain.
+    fn remove_at(&mut self, place: Place) {
+        let view = self.view(place.offset);
+        let (header, chain) = (view.header, view.chain());
+        let bucket = &mut self.buckets[bucket_index(header.bucket)];
+        if header.version <= bucket.flushed_version {
+            self.flushed_left -= 1;
+        } else {
+            bucket.count -= 1;
+            self.forget_expiry(&header);
+        }
+        self.index.remove(place);
+        self.slab.free(&mut self.arena, place.offset);
+        if let Some(id) = chain {
+            let chain = self.chains.take(id);
+            self.drop_chain(chain);
+        }
+    }
+
+    /// Takes an item that was not flushed out of the counts of those that expire.
+    fn forget_expiry(&mut self, header: &Header) {
+        let expires = u64::from(header.expiry_ms != 0);
+        self.buckets[bucket_index(header.bucket)].count_with_expiry -= expires;
+        self.expiring -= expires;
+    }
+
+    /// Puts an item into the counts of those that expire.
+    fn note_expiry(&mut self, header: &Header) {
+        let expires = u64::from(header.expiry_ms != 0);
+        self.buckets[bucket_index(header.bucket)].count_with_expiry += expires;
+        self.expiring += expires;
+    }
+
+    fn next_version(&mut self) -> u64 {
+        self.version += 1;
+        self.version
+    }
+
+    fn write_header(&mut self, offset: u64, header: &Header) {
+        self.arena.bytes_mut(offset, HEADER_BYTES).copy_from_slice(&header.to_bytes());
+    }
+}
+
+/// Expiry as it stands in a header, where 0 means never: a time of 0 has passed as well at 1.
+fn stored_expiry(expiry_ms: Option<u64>) -> u64 {
+    expiry_ms.map_or(0, |at_ms| at_ms.max(1))
+}
+
+#[inline]
+fn hash(secrets: &RapidSecrets, bytes: &[u8]) -> u64 {
+    rapidhash_v3_micro_inline::<true, false>(bytes, secrets)
+}
+
+#[inline]
+fn bucket_index(bucket: BucketId) -> usize {
+    to_usize(u64::from(bucket.0))
+}
+
+/// A length or offset as an index.
+#[inline]
+fn to_usize(value: u64) -> usize {
+    const { assert!(usize::BITS == 64, "offsets into a mapping need 64 bits") };
+    #[expect(clippy::cast_possible_truncation, reason = "usize has 64 bits, asserted above")]
+    let index = value as usize;
+    index
+}

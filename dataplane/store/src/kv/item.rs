@@ -1,0 +1,193 @@
+//! The format of an item in memory: a header, the key, and the value or the number of its chain.
+
+use super::to_usize;
+use adit_wire::kv::BucketId;
+
+// An item, aligned to 16 bytes, numbers little-endian:
+//
+//  byte 0        8                 16       24         28         32       36     38        40
+//       | version | journal position | expiry | bucket id | value len | key len | flags | reserved | key | body |
+//         u64       u64                u64      u32         u32         u32       u16     u16
+//
+// version           of the last write, counted per store; larger is later
+// journal position  of the last write; 0 in a bucket that is not journaled
+// expiry            Unix time in ms at which the item is gone; 0 = never
+// flags             bit 0 CHAIN: the body is the u32 number of a chain, else it is the value
+//                   bit 1 INTENT and bit 2 REFERENCED: kept for operations on many keys and for eviction
+// value len         bytes of the value, also if it lies in a chain
+
+/// Bytes of a header.
+pub(super) const HEADER_BYTES: usize = 40;
+/// Items start at multiples of this.
+pub(super) const ITEM_ALIGN_BYTES: usize = 16;
+/// Longest item whose value stands in it; longer values go to a chain.
+pub(super) const INLINE_BYTES_MAX: usize = 64 << 10;
+/// Bytes of the number of a chain.
+pub(super) const CHAIN_ID_BYTES: usize = 4;
+/// Flag: the body is the number of a chain.
+pub(super) const FLAG_CHAIN: u16 = 1;
+
+/// The numbers at the start of an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) version: u64,
+    pub(super) journal_position: u64,
+    pub(super) expiry_ms: u64,
+    pub(super) bucket: BucketId,
+    pub(super) value_len: u32,
+    pub(super) key_len: u32,
+    pub(super) flags: u16,
+}
+
+impl Header {
+    /// Reads a header.
+    #[inline]
+    pub(super) fn read(bytes: &[u8; HEADER_BYTES]) -> Self {
+        Self {
+            version: u64::from_le_bytes(part(bytes, 0)),
+            journal_position: u64::from_le_bytes(part(bytes, 8)),
+            expiry_ms: u64::from_le_bytes(part(bytes, 16)),
+            bucket: BucketId(u32::from_le_bytes(part(bytes, 24))),
+            value_len: u32::from_le_bytes(part(bytes, 28)),
+            key_len: u32::from_le_bytes(part(bytes, 32)),
+            flags: u16::from_le_bytes(part(bytes, 36)),
+        }
+    }
+
+    /// The header as bytes.
+    #[inline]
+    pub(super) fn to_bytes(self) -> [u8; HEADER_BYTES] {
+        let mut bytes = [0; HEADER_BYTES];
+        bytes[0..8].copy_from_slice(&self.version.to_le_bytes());
+        bytes[8..16].copy_from_slice(&self.journal_position.to_le_bytes());
+        bytes[16..24].copy_from_slice(&self.expiry_ms.to_le_bytes());
+        bytes[24..28].copy_from_slice(&self.bucket.0.to_le_bytes());
+        bytes[28..32].copy_from_slice(&self.value_len.to_le_bytes());
+        bytes[32..36].copy_from_slice(&self.key_len.to_le_bytes());
+        bytes[36..38].copy_from_slice(&self.flags.to_le_bytes());
+        bytes
+    }
+
+    /// Whether the value lies in a chain.
+    #[inline]
+    pub(super) fn is_chain(&self) -> bool {
+        self.flags & FLAG_CHAIN != 0
+    }
+
+    /// Bytes after the key.
+    #[inline]
+    pub(super) fn body_len(&self) -> usize {
+        if self.is_chain() { CHAIN_ID_BYTES } else { to_usize(u64::from(self.value_len)) }
+    }
+
+    /// Bytes before the body.
+    #[inline]
+    pub(super) fn body_start(&self) -> usize {
+        HEADER_BYTES + to_usize(u64::from(self.key_len))
+    }
+
+    /// Bytes of the whole item.
+    #[inline]
+    pub(super) fn item_len(&self) -> usize {
+        self.body_start() + self.body_len()
+    }
+}
+
+/// An item within the bytes from its start to the end of its page.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    pub(super) header: Header,
+    rest: &'a [u8],
+}
+
+impl<'a> View<'a> {
+    /// The item at the start of `bytes`.
+    ///
+    /// # Panics
+    /// If there is not even room for a header: the index then points to what never was an item.
+    #[inline]
+    pub(super) fn of(bytes: &'a [u8]) -> Self {
+        let Some((header, rest)) = bytes.split_first_chunk() else { no_item() };
+        Self { header: Header::read(header), rest }
+    }
+
+    /// The key.
+    #[inline]
+    pub(super) fn key(&self) -> &'a [u8] {
+        &self.rest[..to_usize(u64::from(self.header.key_len))]
+    }
+
+    /// The value, or the bytes of the number of its chain.
+    #[inline]
+    pub(super) fn body(&self) -> &'a [u8] {
+        let start = to_usize(u64::from(self.header.key_len));
+        &self.rest[start..start + self.header.body_len()]
+    }
+
+    /// The number of the chain, if the value lies in one.
+    #[inline]
+    pub(super) fn chain(&self) -> Option<u32> {
+        let body = if self.header.is_chain() { self.body().first_chunk()? } else { return None };
+        Some(u32::from_le_bytes(*body))
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn no_item() -> ! {
+    panic!("the index points to bytes too few for an item")
+}
+
+/// `LEN` bytes of a header from `start`.
+#[inline]
+fn part<const LEN: usize>(bytes: &[u8; HEADER_BYTES], start: usize) -> [u8; LEN] {
+    let mut part = [0; LEN];
+    part.copy_from_slice(&bytes[start..start + LEN]);
+    part
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: Header = Header {
+        version: 0x0102_0304_0506_0708,
+        journal_position: 0x1112_1314_1516_1718,
+        expiry_ms: 0x2122_2324_2526_2728,
+        bucket: BucketId(0x3132_3334),
+        value_len: 3,
+        key_len: 2,
+        flags: 0x5152,
+    };
+
+    #[test]
+    fn golden_bytes_of_a_header() {
+        let golden: [u8; HEADER_BYTES] = [
+            8, 7, 6, 5, 4, 3, 2, 1, // version
+            0x18, 0x17, 0x16, 0x15, 0x14, 0x13, 0x12, 0x11, // journal position
+            0x28, 0x27, 0x26, 0x25, 0x24, 0x23, 0x22, 0x21, // expiry
+            0x34, 0x33, 0x32, 0x31, // bucket
+            3, 0, 0, 0, // value length
+            2, 0, 0, 0, // key length
+            0x52, 0x51, 0, 0, // flags, reserved
+        ];
+        assert_eq!(HEADER.to_bytes(), golden);
+        assert_eq!(Header::read(&golden), HEADER);
+    }
+
+    #[test]
+    fn a_view_finds_key_value_and_chain() {
+        let mut bytes = HEADER.to_bytes().to_vec();
+        bytes.extend_from_slice(b"kyvalrest");
+        let view = View::of(&bytes);
+        assert_eq!((view.key(), view.body(), view.chain()), (&b"ky"[..], &b"val"[..], None));
+        assert_eq!(view.header.item_len(), 45);
+
+        let header = Header { flags: FLAG_CHAIN, value_len: 1 << 20, ..HEADER };
+        let mut bytes = header.to_bytes().to_vec();
+        bytes.extend_from_slice(b"ky\x01\x02\x00\x00rest");
+        let view = View::of(&bytes);
+        assert_eq!((view.key(), view.chain()), (&b"ky"[..], Some(0x0201)));
+        assert_eq!(view.header.item_len(), 46);
+    }
+}

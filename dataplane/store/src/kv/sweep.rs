@@ -1,0 +1,86 @@
+//! The walk that removes what is dead: expired items, items of flushed buckets, blocks of dropped chains.
+
+use super::{Chain, Fate, Store};
+
+/// Blocks of dropped chains that one sweep gives back, and that a chain may have to be dropped at once: some 5 us.
+pub const DROPPED_BLOCKS_MAX: usize = 256;
+
+/// What a sweep did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Expired items removed.
+    pub expired: u64,
+    /// Items of flushed buckets removed.
+    pub flushed: u64,
+    /// Whether flushed items or dropped chains are left.
+    pub debt: bool,
+}
+
+impl Store {
+    /// Removes what is dead from the next `budget` buckets of the index, and gives back blocks of dropped chains,
+    /// [`DROPPED_BLOCKS_MAX`] at most. Calls go round the index.
+    pub fn sweep(&mut self, now_ms: u64, budget: usize) -> Swept {
+        self.drop_portion();
+        self.arena.collect();
+        let mut swept = Swept::default();
+        for _ in 0..budget.min(self.index.bucket_count()) {
+            if self.flushed_left == 0 && self.expiring == 0 {
+                break;
+            }
+            self.sweep_bucket(now_ms, &mut swept);
+        }
+        swept.debt = self.has_sweep_debt();
+        swept
+    }
+
+    /// Whether flushed items or dropped chains are left to be swept.
+    pub fn has_sweep_debt(&self) -> bool {
+        self.flushed_left > 0 || !self.dropping.is_empty()
+    }
+
+    /// Whether any item expires, now or later.
+    pub fn has_expiring(&self) -> bool {
+        self.expiring > 0
+    }
+
+    /// Drops a chain: at once, or in portions by the sweep if it has many blocks.
+    pub fn drop_chain(&mut self, chain: Chain) {
+        if chain.blocks().len() > DROPPED_BLOCKS_MAX {
+            self.dropping.push(chain);
+        }
+    }
+
+    /// Drops some blocks of the chains that wait for it.
+    fn drop_portion(&mut self) {
+        if let Some(chain) = self.dropping.last_mut()
+            && !chain.drop_some(DROPPED_BLOCKS_MAX)
+        {
+            self.dropping.pop();
+        }
+    }
+
+    /// Removes what is dead from the next bucket.
+    fn sweep_bucket(&mut self, now_ms: u64, swept: &mut Swept) {
+        let bucket = if self.sweep_hand < self.index.bucket_count() { self.sweep_hand } else { 0 };
+        self.sweep_hand = bucket + 1;
+        // The line after next and the items of the next arrive while this bucket is swept.
+        self.index.prefetch(bucket + 2);
+        if bucket + 1 < self.index.bucket_count() {
+            self.prefetch_items(bucket + 1);
+        }
+        let mut walk = self.index.first(bucket);
+        while let Some(place) = walk {
+            let header = self.view(place.offset).header;
+            match self.fate(&header, now_ms) {
+                Fate::Live => {
+                    walk = self.index.after(place);
+                    continue;
+                }
+                Fate::Expired => swept.expired += 1,
+                Fate::Flushed => swept.flushed += 1,
+            }
+            self.remove_at(place);
+            walk = self.index.again(place);
+        }
+    }
+}
