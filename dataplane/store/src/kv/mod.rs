@@ -60,6 +60,12 @@ pub struct Key<'a> {
 }
 
 impl<'a> Key<'a> {
+    /// A key whose hash was computed before, by [`Store::key`] of a store with the same secret.
+    #[inline]
+    pub fn hashed(bucket: BucketId, bytes: &'a [u8], hash: u64) -> Self {
+        Self { bytes, hash, bucket }
+    }
+
     /// The bytes of the key.
     #[inline]
     pub fn bytes(&self) -> &'a [u8] {

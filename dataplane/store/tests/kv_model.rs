@@ -1,0 +1,389 @@
+//! Random operations on the store against a plain map, from seeds. `ADIT_SEED=n` runs one of them.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use adit_drivers::memory::{Arena, BLOCK_BYTES, Lines, PAGE_BYTES};
+use adit_store::kv::{Chain, INDEX_BYTES_MIN, Item, NewValue, Store, StoreError, Value};
+use adit_wire::kv::BucketId;
+use std::collections::{BTreeMap, BTreeSet};
+
+const BUCKETS: u32 = 3;
+
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    fn length(&mut self, end: u64) -> usize {
+        usize::try_from(self.below(end)).unwrap()
+    }
+}
+
+/// What a run is like.
+#[derive(Clone, Copy)]
+struct Shape {
+    pages: u64,
+    index_bytes: u64,
+    steps: u64,
+    keys: u64,
+    /// One value in so many is large.
+    large_every: u64,
+    /// Small items stored before the steps.
+    preloaded: u64,
+    /// Whether memory may run out.
+    tight: bool,
+}
+
+struct Entry {
+    value: Vec<u8>,
+    expiry_ms: Option<u64>,
+}
+
+type Place = (u32, Vec<u8>);
+
+struct Run {
+    shape: Shape,
+    random: Random,
+    store: Store,
+    model: BTreeMap<Place, Entry>,
+    pins: Vec<(Chain, Vec<u8>)>,
+    now_ms: u64,
+    version: u64,
+    refused: u64,
+}
+
+impl Run {
+    fn new(seed: u64, shape: Shape) -> Self {
+        let arena = Arena::new(shape.pages * PAGE_BYTES as u64, false).unwrap();
+        let lines = Lines::new(shape.index_bytes, false).unwrap();
+        Self {
+            shape,
+            random: Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
+            store: Store::new(arena, lines, seed),
+            model: BTreeMap::new(),
+            pins: Vec::new(),
+            now_ms: 1_000,
+            version: 0,
+            refused: 0,
+        }
+    }
+
+    fn place(&mut self) -> Place {
+        let number = self.random.below(self.shape.keys);
+        let mut key = number.to_le_bytes()[..usize::try_from(number % 3 + 6).unwrap()].to_vec();
+        if number % 97 == 5 {
+            key.resize(1000 + usize::try_from(number * 31 % 64_000).unwrap(), 7);
+        }
+        (u32::try_from(number % u64::from(BUCKETS)).unwrap(), key)
+    }
+
+    fn bytes(&mut self) -> Vec<u8> {
+        let len = match self.random.below(self.shape.large_every) {
+            0 => 60_000 + self.random.length(200_000),
+            1 => self.random.length(5_000),
+            2 => BLOCK_BYTES - 60 + self.random.length(20),
+            _ => self.random.length(100),
+        };
+        let first = self.random.next().to_le_bytes();
+        first
+            .iter()
+            .cycle()
+            .enumerate()
+            .map(|(at, byte)| byte.wrapping_add(at.to_le_bytes()[1]))
+            .take(len)
+            .collect()
+    }
+
+    fn expiry(&mut self) -> Option<u64> {
+        (self.random.below(4) == 0).then(|| self.now_ms + self.random.below(2_000))
+    }
+
+    /// The model's live entry.
+    fn live(&self, place: &Place) -> Option<&Entry> {
+        self.model.get(place).filter(|entry| entry.expiry_ms.is_none_or(|at| at > self.now_ms))
+    }
+
+    fn find(&mut self, place: &Place) -> Option<Item> {
+        let key = self.store.key(BucketId(place.0), &place.1);
+        self.store.prefetch_bucket(key.hash());
+        self.store.prefetch_item(key.hash());
+        self.store.find(&key, self.now_ms)
+    }
+
+    fn check(&mut self, place: &Place) {
+        let item = self.find(place);
+        let Some(entry) = self.live(place) else { return assert_eq!(item, None) };
+        let item = item.expect("a live item is found");
+        assert!(read(&self.store, item) == entry.value, "value of {:?}", &place.1[..6]);
+        assert_eq!(self.store.value_len(item), entry.value.len() as u64);
+        assert_eq!(self.store.expiry(item), entry.expiry_ms);
+        assert!(self.store.version(item) <= self.version);
+    }
+
+    fn wrote(&mut self, version: u64) {
+        assert!(version > self.version, "versions grow");
+        self.version = version;
+    }
+
+    fn refuse(&mut self, error: StoreError) {
+        assert_eq!(error, StoreError::OutOfMemory);
+        assert!(self.shape.tight, "memory ran out: {:?}", self.store.usage());
+        self.refused += 1;
+    }
+
+    /// The bytes as a new value: as they are, or received into a chain in parts.
+    fn upload(&mut self, bytes: &[u8]) -> Option<Chain> {
+        let mut chain = Chain::new();
+        for part in bytes.chunks(1 + self.random.length(50_000)) {
+            if let Err(error) = self.store.extend_chain(&mut chain, part) {
+                self.refuse(error);
+                self.store.drop_chain(chain);
+                return None;
+            }
+        }
+        Some(chain)
+    }
+
+    fn put(&mut self) {
+        let (place, value, expiry_ms) = (self.place(), self.bytes(), self.expiry());
+        let chained = self.random.below(2) == 0 && value.len() > 1_000;
+        let new = if chained {
+            let Some(chain) = self.upload(&value) else { return self.check(&place) };
+            NewValue::Chain(chain)
+        } else {
+            NewValue::Inline(&value)
+        };
+        let key = self.store.key(BucketId(place.0), &place.1);
+        match self.store.put(&key, new, expiry_ms, self.now_ms) {
+            Ok(version) => {
+                self.wrote(version);
+                self.model.insert(place.clone(), Entry { value, expiry_ms });
+            }
+            Err(error) => self.refuse(error),
+        }
+        self.check(&place);
+    }
+
+    fn append(&mut self) {
+        let (place, tail) = (self.place(), self.bytes());
+        let chained = self.random.below(3) == 0;
+        let new = if chained {
+            let Some(chain) = self.upload(&tail) else { return };
+            NewValue::Chain(chain)
+        } else {
+            NewValue::Inline(&tail)
+        };
+        let key = self.store.key(BucketId(place.0), &place.1);
+        match self.store.append(&key, new, self.now_ms) {
+            Ok(len) => {
+                if self.live(&place).is_none() {
+                    self.model.insert(place.clone(), Entry { value: Vec::new(), expiry_ms: None });
+                }
+                let entry = self.model.get_mut(&place).unwrap();
+                entry.value.extend_from_slice(&tail);
+                assert_eq!(len, entry.value.len() as u64);
+                let item = self.find(&place).unwrap();
+                let version = self.store.version(item);
+                self.wrote(version);
+            }
+            Err(error) => self.refuse(error),
+        }
+        self.check(&place);
+    }
+
+    fn remove(&mut self) {
+        let place = self.place();
+        let key = self.store.key(BucketId(place.0), &place.1);
+        let removed = self.store.remove(&key, self.now_ms);
+        assert_eq!(removed, self.live(&place).is_some());
+        self.model.remove(&place);
+        self.check(&place);
+    }
+
+    fn set_expiry(&mut self) {
+        let (place, expiry_ms) = (self.place(), self.expiry());
+        if let Some(item) = self.find(&place) {
+            self.store.set_expiry(item, expiry_ms);
+            let version = self.store.version(item);
+            self.wrote(version);
+            self.model.get_mut(&place).unwrap().expiry_ms = expiry_ms;
+        }
+        self.check(&place);
+    }
+
+    fn flush(&mut self) {
+        let bucket = u32::try_from(self.random.below(u64::from(BUCKETS))).unwrap();
+        self.store.flush(BucketId(bucket));
+        self.model.retain(|place, _| place.0 != bucket);
+        assert_eq!(self.store.count(BucketId(bucket)), 0);
+        assert_eq!(self.store.count_with_expiry(BucketId(bucket)), 0);
+    }
+
+    /// Pins a chain, to see later that nothing changed it.
+    fn pin(&mut self) {
+        let place = self.place();
+        if let Some(item) = self.find(&place)
+            && let Value::Chain(chain) = self.store.value(item)
+        {
+            self.pins.push((chain.clone(), self.model[&place].value.clone()));
+        }
+        if self.pins.len() > 5 {
+            let (chain, value) = self.pins.swap_remove(0);
+            assert!(text(&chain) == value, "a pinned chain changed");
+        }
+    }
+
+    fn step(&mut self) {
+        match self.random.below(100) {
+            0..45 => self.put(),
+            45..60 => self.append(),
+            60..75 => self.remove(),
+            75..85 => self.set_expiry(),
+            85..92 => self.pin(),
+            92..98 => self.now_ms += self.random.below(100),
+            98 => {
+                let budget = self.random.length(200);
+                self.store.sweep(self.now_ms, budget);
+            }
+            _ => match self.random.below(self.shape.keys / 10) {
+                0 => self.flush(),
+                1..5 => self.check_all(),
+                _ => {}
+            },
+        }
+    }
+
+    fn check_all(&mut self) {
+        self.store.sweep(self.now_ms, usize::MAX);
+        while self.store.has_sweep_debt() {
+            self.store.sweep(self.now_ms, usize::MAX);
+        }
+        let now_ms = self.now_ms;
+        self.model.retain(|_, entry| entry.expiry_ms.is_none_or(|at| at > now_ms));
+        for bucket in 0..BUCKETS {
+            let mine = || self.model.iter().filter(|(place, _)| place.0 == bucket);
+            assert_eq!(self.store.count(BucketId(bucket)), mine().count() as u64);
+            let expiring = mine().filter(|(_, entry)| entry.expiry_ms.is_some()).count() as u64;
+            assert_eq!(self.store.count_with_expiry(BucketId(bucket)), expiring);
+        }
+        assert_eq!(self.store.usage().items, self.model.len() as u64);
+        let places: Vec<Place> = self.model.keys().cloned().collect();
+        assert_eq!(self.scan(), places.iter().cloned().collect());
+        for place in places {
+            self.check(&place);
+        }
+    }
+
+    fn scan(&mut self) -> BTreeSet<Place> {
+        let mut seen = BTreeSet::new();
+        let mut cursor = 0;
+        loop {
+            let portion = self.random.length(100);
+            cursor = self.store.scan(cursor, portion, self.now_ms, &mut |bucket, key| {
+                assert!(seen.insert((bucket.0, key.to_vec())), "no key twice while nothing changes");
+            });
+            if cursor == 0 {
+                return seen;
+            }
+            assert!(cursor < 1 << 48);
+        }
+    }
+
+    /// Empties the store; all memory must be free again.
+    fn finish(mut self) -> u64 {
+        self.check_all();
+        for place in self.model.keys().filter(|place| place.0 != 0) {
+            let key = self.store.key(BucketId(place.0), &place.1);
+            assert!(self.store.remove(&key, self.now_ms));
+        }
+        self.store.flush(BucketId(0));
+        for (chain, value) in self.pins.drain(..) {
+            assert!(text(&chain) == value, "a pinned chain changed");
+        }
+        self.model.clear();
+        self.check_all();
+        self.store.sweep(self.now_ms, 1);
+        let usage = self.store.usage();
+        assert_eq!((usage.items, usage.item_bytes, usage.chains), (0, 0, 0));
+        assert_eq!(usage.index_overflow_buckets, 0);
+        assert_eq!((usage.arena.pages_free, usage.arena.blocks_in_use), (usage.arena.pages, 0));
+        assert!(!self.store.has_expiring());
+        self.refused
+    }
+}
+
+fn text(chain: &Chain) -> Vec<u8> {
+    let bytes: Vec<u8> = chain.pieces().flatten().copied().collect();
+    assert_eq!(bytes.len() as u64, chain.len_bytes());
+    bytes
+}
+
+fn read(store: &Store, item: Item) -> Vec<u8> {
+    match store.value(item) {
+        Value::Inline(bytes) => bytes.to_vec(),
+        Value::Chain(chain) => text(chain),
+    }
+}
+
+/// Runs the shape from many seeds; gives how many writes were refused.
+fn run(seeds: std::ops::Range<u64>, shape: Shape) -> u64 {
+    let chosen = std::env::var("ADIT_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seeds = chosen.map_or(seeds, |seed| seed..seed + 1);
+    let mut refused = 0;
+    for seed in seeds {
+        println!("ADIT_SEED={seed}");
+        let mut run = Run::new(seed, shape);
+        for _ in 0..shape.preloaded {
+            run.put();
+        }
+        for _ in 0..shape.steps {
+            run.step();
+        }
+        refused += run.finish();
+    }
+    refused
+}
+
+const SMALL: Shape = Shape {
+    pages: 192,
+    index_bytes: 1 << 20,
+    steps: 3_000,
+    keys: 300,
+    large_every: 20,
+    preloaded: 0,
+    tight: false,
+};
+
+#[test]
+fn roomy() {
+    assert_eq!(run(0..20, SMALL), 0);
+}
+
+#[test]
+fn many_small_items_grow_the_index() {
+    let shape = Shape { index_bytes: 4 << 20, keys: 100_000, large_every: 4_000, ..SMALL };
+    assert_eq!(run(0..2, Shape { preloaded: 70_000, steps: 20_000, ..shape }), 0);
+}
+
+#[test]
+fn memory_runs_out() {
+    for pages in [1, 2, 6] {
+        let shape = Shape { pages, large_every: 12, tight: true, ..SMALL };
+        assert!(run(100..110, shape) > 0, "memory should have run out");
+    }
+}
+
+#[test]
+fn index_runs_out() {
+    let shape = Shape { index_bytes: INDEX_BYTES_MIN, keys: 20_000, large_every: 1 << 40, ..SMALL };
+    let shape = Shape { preloaded: 40_000, steps: 20_000, tight: true, ..shape };
+    assert!(run(200..203, shape) > 0, "the index should have run out");
+}

@@ -1,0 +1,402 @@
+//! The promises of the store, one by one, at both sides of each boundary.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use adit_drivers::memory::{Arena, BLOCK_BYTES, Lines, MemoryError, PAGE_BYTES};
+use adit_store::kv::{
+    Chain, Config, DROPPED_BLOCKS_MAX, INDEX_BYTES_MIN, NewValue, Store, StoreError, Value,
+};
+use adit_wire::kv::{BucketId, KEY_BYTES_MAX, VALUE_BYTES_MAX};
+use std::collections::BTreeMap;
+
+const ZERO: BucketId = BucketId(0);
+const ONE: BucketId = BucketId(1);
+/// Bytes of an item's header.
+const HEADER_BYTES: usize = 40;
+/// Longest item that holds its value.
+const INLINE_BYTES_MAX: usize = 64 << 10;
+
+fn store(pages: usize) -> Store {
+    let arena = Arena::new((pages * PAGE_BYTES) as u64, false).unwrap();
+    Store::new(arena, Lines::new(1 << 20, false).unwrap(), 42)
+}
+
+fn put(store: &mut Store, bucket: BucketId, key: &[u8], value: &[u8]) -> Result<u64, StoreError> {
+    let key = store.key(bucket, key);
+    store.put(&key, NewValue::Inline(value), None, 0)
+}
+
+/// The value at a time, and whether it is a chain.
+fn read_at(store: &mut Store, bucket: BucketId, key: &[u8], now_ms: u64) -> Option<(Vec<u8>, bool)> {
+    let key = store.key(bucket, key);
+    let item = store.find(&key, now_ms)?;
+    Some(match store.value(item) {
+        Value::Inline(bytes) => (bytes.to_vec(), false),
+        Value::Chain(chain) => (chain.pieces().flatten().copied().collect(), true),
+    })
+}
+
+fn read(store: &mut Store, bucket: BucketId, key: &[u8]) -> Option<(Vec<u8>, bool)> {
+    read_at(store, bucket, key, 0)
+}
+
+fn chain(store: &mut Store, bytes: &[u8]) -> Chain {
+    let mut chain = Chain::new();
+    store.extend_chain(&mut chain, bytes).unwrap();
+    chain
+}
+
+#[test]
+fn a_store_may_move_to_its_thread() {
+    fn is_send<T: Send>(_: &T) {}
+    is_send(&store(1));
+    is_send(&Chain::new());
+}
+
+#[test]
+fn buckets_are_part_of_the_key() {
+    let mut store = store(1);
+    put(&mut store, ZERO, b"key", b"zero").unwrap();
+    put(&mut store, ONE, b"key", b"one").unwrap();
+    assert_eq!(read(&mut store, ZERO, b"key").unwrap().0, b"zero");
+    assert_eq!(read(&mut store, ONE, b"key").unwrap().0, b"one");
+    assert_eq!(read(&mut store, BucketId(15), b"key"), None);
+    let hashes = [ZERO, ONE].map(|bucket| store.key(bucket, b"key").hash());
+    assert_ne!(hashes[0], hashes[1]);
+    assert_eq!((store.count(ZERO), store.count(ONE)), (1, 1));
+}
+
+#[test]
+fn empty_keys_and_values_are_stored() {
+    let mut store = store(1);
+    put(&mut store, ZERO, b"", b"").unwrap();
+    assert_eq!(read(&mut store, ZERO, b""), Some((Vec::new(), false)));
+}
+
+#[test]
+fn hashes_follow_the_secret() {
+    let other = Store::new(Arena::new(1 << 20, false).unwrap(), Lines::new(1 << 20, false).unwrap(), 43);
+    assert_ne!(store(1).key(ZERO, b"key").hash(), other.key(ZERO, b"key").hash());
+    assert_eq!(store(1).key(ZERO, b"key").hash(), store(2).key(ZERO, b"key").hash());
+}
+
+#[test]
+fn lengths_have_limits() {
+    let mut store = store(4);
+    let longest = vec![1; KEY_BYTES_MAX];
+    put(&mut store, ZERO, &longest, b"value").unwrap();
+    assert_eq!(read(&mut store, ZERO, &longest), Some((b"value".to_vec(), true)));
+    let longer = vec![1; KEY_BYTES_MAX + 1];
+    assert_eq!(put(&mut store, ZERO, &longer, b""), Err(StoreError::KeyTooLong));
+    let key = store.key(ZERO, &longer);
+    assert_eq!(store.append(&key, NewValue::Inline(b"x"), 0), Err(StoreError::KeyTooLong));
+    assert_eq!(store.find(&key, 0), None);
+}
+
+#[test]
+fn the_longest_value_fits_and_one_more_byte_does_not() {
+    let pages = usize::try_from(VALUE_BYTES_MAX).unwrap() / PAGE_BYTES + 2;
+    let mut store = store(pages);
+    let mut value = Chain::new();
+    let part = vec![7; PAGE_BYTES];
+    while value.len_bytes() < VALUE_BYTES_MAX {
+        store.extend_chain(&mut value, &part).unwrap();
+    }
+    assert_eq!(store.extend_chain(&mut value, b"x"), Err(StoreError::ValueTooLong));
+    let key = store.key(ZERO, b"key");
+    store.put(&key, NewValue::Chain(value), None, 0).unwrap();
+    assert_eq!(store.append(&key, NewValue::Inline(b"x"), 0), Err(StoreError::ValueTooLong));
+    let item = store.find(&key, 0).unwrap();
+    assert_eq!(store.value_len(item), VALUE_BYTES_MAX);
+
+    // The blocks of such a value come back in portions.
+    assert!(store.remove(&key, 0));
+    let mut blocks = store.usage().arena.blocks_in_use;
+    let mut sweeps = 0;
+    while store.has_sweep_debt() {
+        store.sweep(0, 1);
+        let left = store.usage().arena.blocks_in_use;
+        assert!(blocks - left <= DROPPED_BLOCKS_MAX as u64);
+        (blocks, sweeps) = (left, sweeps + 1);
+    }
+    assert_eq!(sweeps, pages.div_ceil(DROPPED_BLOCKS_MAX * BLOCK_BYTES / PAGE_BYTES) - 1);
+    assert_eq!((blocks, store.usage().arena.pages_free), (0, pages as u64));
+}
+
+#[test]
+fn values_leave_the_item_where_it_becomes_too_long() {
+    let mut store = store(8);
+    for (len, chained) in [(-1, false), (0, false), (1, true)] {
+        let len = (INLINE_BYTES_MAX - HEADER_BYTES - 3).checked_add_signed(len).unwrap();
+        let value = vec![3; len];
+        put(&mut store, ZERO, b"key", &value).unwrap();
+        assert_eq!(read(&mut store, ZERO, b"key"), Some((value.clone(), chained)));
+        let chain = chain(&mut store, &value);
+        let key = store.key(ONE, b"key");
+        store.put(&key, NewValue::Chain(chain), None, 0).unwrap();
+        assert_eq!(read(&mut store, ONE, b"key"), Some((value, chained)));
+    }
+    assert_eq!(store.usage().chains, 2);
+    put(&mut store, ZERO, b"key", b"short").unwrap();
+    assert_eq!(read(&mut store, ZERO, b"key"), Some((b"short".to_vec(), false)));
+    assert_eq!(store.usage().chains, 1);
+}
+
+#[test]
+fn appends_grow_through_classes_into_a_chain() {
+    let mut store = store(8);
+    let mut value = Vec::new();
+    let tail: Vec<u8> = (0..=255).cycle().take(777).collect();
+    for _ in 0..200 {
+        let key = store.key(ZERO, b"key");
+        value.extend_from_slice(&tail);
+        assert_eq!(store.append(&key, NewValue::Inline(&tail), 0), Ok(value.len() as u64));
+        assert_eq!(read(&mut store, ZERO, b"key").unwrap().0, value);
+    }
+    assert!(read(&mut store, ZERO, b"key").unwrap().1);
+    assert_eq!(store.usage().items, 1);
+}
+
+#[test]
+fn appends_keep_the_expiry_and_begin_anew_after_it() {
+    let mut store = store(4);
+    let key = store.key(ZERO, b"key");
+    store.put(&key, NewValue::Inline(b"one"), Some(100), 0).unwrap();
+    assert_eq!(store.append(&key, NewValue::Inline(b"two"), 99), Ok(6));
+    let item = store.find(&key, 99).unwrap();
+    assert_eq!(store.expiry(item), Some(100));
+    assert_eq!(store.append(&key, NewValue::Inline(b"three"), 100), Ok(5));
+    let item = store.find(&key, 100).unwrap();
+    assert_eq!(store.expiry(item), None);
+}
+
+#[test]
+fn a_pinned_chain_outlives_overwrite_append_and_removal() {
+    let mut store = store(8);
+    let old = vec![1; 100_000];
+    put(&mut store, ZERO, b"key", &old).unwrap();
+    let key = store.key(ZERO, b"key");
+    let item = store.find(&key, 0).unwrap();
+    let Value::Chain(pin) = store.value(item) else { panic!("100 kB are a chain") };
+    let pin = pin.clone();
+    store.append(&key, NewValue::Inline(&[2; 100_000]), 0).unwrap();
+    put(&mut store, ZERO, b"key", b"short").unwrap();
+    store.remove(&key, 0);
+    let other = vec![3; 100_000];
+    let stored = (0..100u32).take_while(|number| put(&mut store, ONE, &number.to_le_bytes(), &other).is_ok());
+    assert!((1..100).contains(&stored.count()), "memory ran out");
+    assert!(pin.pieces().flatten().all(|byte| *byte == 1));
+    assert_eq!(pin.len_bytes(), 100_000);
+}
+
+#[test]
+fn a_chain_of_another_shard_goes_home() {
+    let (mut here, mut there) = (store(4), store(4));
+    let value = chain(&mut there, &vec![5; 200_000]);
+    let key = here.key(ZERO, b"key");
+    here.put(&key, NewValue::Chain(value), None, 0).unwrap();
+    assert_eq!(here.append(&key, NewValue::Inline(b"tail"), 0), Ok(200_004));
+    assert_eq!((there.usage().arena.blocks_in_use, here.usage().arena.blocks_in_use), (4, 0));
+    here.remove(&key, 0);
+    there.sweep(0, 0);
+    assert_eq!(there.usage().arena.pages_free, 4);
+}
+
+#[test]
+fn items_die_at_their_expiry_not_before() {
+    let mut store = store(1);
+    let key = store.key(ZERO, b"key");
+    store.put(&key, NewValue::Inline(b"value"), Some(100), 0).unwrap();
+    assert_eq!(store.count_with_expiry(ZERO), 1);
+    assert!(store.find(&key, 99).is_some());
+    assert_eq!(store.find(&key, 100), None);
+    // Found dead, it was removed.
+    assert_eq!((store.count(ZERO), store.count_with_expiry(ZERO), store.usage().items), (0, 0, 0));
+    assert!(!store.has_expiring());
+}
+
+#[test]
+fn an_expiry_of_zero_has_passed() {
+    let mut store = store(1);
+    let key = store.key(ZERO, b"key");
+    store.put(&key, NewValue::Inline(b"value"), Some(0), 0).unwrap();
+    assert_eq!(store.find(&key, 1), None);
+}
+
+#[test]
+fn an_expired_key_is_not_there_to_remove() {
+    let mut store = store(1);
+    let key = store.key(ZERO, b"key");
+    store.put(&key, NewValue::Inline(b"value"), Some(100), 0).unwrap();
+    assert!(!store.remove(&key, 100));
+    store.put(&key, NewValue::Inline(b"value"), None, 100).unwrap();
+    assert!(store.remove(&key, 1_000) && !store.remove(&key, 1_000));
+}
+
+#[test]
+fn every_write_takes_a_version() {
+    let mut store = store(4);
+    let key = store.key(ZERO, b"key");
+    assert_eq!(put(&mut store, ZERO, b"key", b"value"), Ok(1));
+    assert_eq!(put(&mut store, ONE, b"key", b"value"), Ok(2));
+    assert_eq!(put(&mut store, ZERO, b"key", b"other"), Ok(3));
+    let item = store.find(&key, 0).unwrap();
+    assert_eq!(store.version(item), 3);
+    store.set_expiry(item, Some(9));
+    assert_eq!((store.version(item), store.expiry(item)), (4, Some(9)));
+    store.append(&key, NewValue::Inline(b"tail"), 0).unwrap();
+    let item = store.find(&key, 0).unwrap();
+    assert_eq!(store.version(item), 5);
+}
+
+#[test]
+fn a_flush_kills_one_bucket_at_once() {
+    let mut store = store(8);
+    for number in 0..1_000u32 {
+        put(&mut store, ZERO, &number.to_le_bytes(), b"zero").unwrap();
+        put(&mut store, ONE, &number.to_le_bytes(), b"one").unwrap();
+    }
+    store.flush(ZERO);
+    assert_eq!((store.count(ZERO), store.count(ONE)), (0, 1_000));
+    assert!(store.has_sweep_debt());
+    assert_eq!(read(&mut store, ZERO, &7u32.to_le_bytes()), None);
+    assert!(read(&mut store, ONE, &7u32.to_le_bytes()).is_some());
+    put(&mut store, ZERO, &7u32.to_le_bytes(), b"new").unwrap();
+    let mut seen = BTreeMap::new();
+    store.scan(0, usize::MAX, 0, &mut |bucket, _| *seen.entry(bucket).or_insert(0) += 1);
+    assert_eq!(seen, BTreeMap::from([(ZERO, 1), (ONE, 1_000)]));
+    let swept = store.sweep(0, usize::MAX);
+    assert_eq!((swept.flushed, swept.expired, swept.debt), (999, 0, false));
+    assert_eq!(store.usage().items, 1_001);
+    assert_eq!(read(&mut store, ZERO, &7u32.to_le_bytes()).unwrap().0, b"new");
+}
+
+#[test]
+fn a_sweep_keeps_to_its_budget() {
+    let mut store = store(8);
+    for number in 0..4_000u32 {
+        let bytes = number.to_le_bytes();
+        let key = store.key(ZERO, &bytes);
+        store.put(&key, NewValue::Inline(b"value"), Some(u64::from(number % 2) + 1), 0).unwrap();
+    }
+    let buckets = usize::try_from(store.usage().index_buckets).unwrap();
+    let mut expired = 0;
+    for _ in 0..buckets / 100 {
+        let swept = store.sweep(1, 100);
+        assert!(swept.expired < 800 && !swept.debt);
+        expired += swept.expired;
+    }
+    expired += store.sweep(1, buckets % 100).expired;
+    assert_eq!((expired, store.count(ZERO)), (2_000, 2_000));
+    assert_eq!(store.sweep(2, usize::MAX).expired, 2_000);
+    assert_eq!(store.sweep(2, usize::MAX).expired, 0);
+}
+
+#[test]
+fn a_write_finds_the_memory_of_what_is_dead() {
+    let mut store = store(1);
+    let value = [1; 60_000];
+    let filled =
+        (0..).take_while(|number: &u32| put(&mut store, ZERO, &number.to_le_bytes(), &value).is_ok());
+    assert!(filled.count() > 10);
+    store.flush(ZERO);
+    // Other keys, so that none of the dead items is met by its own key.
+    let again =
+        (0..200u32).filter(|number| put(&mut store, ONE, &number.to_le_bytes(), &value).is_ok()).count();
+    assert!(again > 10, "{again}");
+    store.flush(ONE);
+    store.sweep(0, usize::MAX);
+    assert_eq!(store.usage().arena.pages_free, 1);
+}
+
+#[test]
+fn a_write_without_memory_keeps_the_old_value() {
+    let mut store = store(1);
+    put(&mut store, ZERO, b"key", b"old").unwrap();
+    // The one page belongs to small items: no class takes this, and no block can be had.
+    for len in [5_000, 100_000] {
+        let value = vec![1; len];
+        assert_eq!(put(&mut store, ZERO, b"key", &value), Err(StoreError::OutOfMemory));
+        let key = store.key(ZERO, b"key");
+        assert_eq!(store.append(&key, NewValue::Inline(&value), 0), Err(StoreError::OutOfMemory));
+        assert_eq!(read(&mut store, ZERO, b"key"), Some((b"old".to_vec(), false)));
+    }
+    assert_eq!(store.usage().chains, 0);
+    // A shorter value always fits.
+    put(&mut store, ZERO, b"key", b"").unwrap();
+    assert_eq!(read(&mut store, ZERO, b"key"), Some((Vec::new(), false)));
+}
+
+#[test]
+fn an_upload_without_memory_keeps_what_was_received() {
+    let mut store = store(1);
+    let mut value = chain(&mut store, b"kept");
+    assert_eq!(store.extend_chain(&mut value, &vec![1; 2 << 20]), Err(StoreError::OutOfMemory));
+    assert_eq!((value.len_bytes(), value.blocks().len()), (4, 1));
+    store.extend_chain(&mut value, b" and more").unwrap();
+    assert_eq!(&value.blocks()[0][..13], b"kept and more");
+}
+
+#[test]
+fn a_scan_misses_nothing_that_stays() {
+    for seed in 0..20u32 {
+        let mut store = store(64);
+        let name = |number: u32| (number * 20 + seed).to_le_bytes();
+        for number in 0..9_000 {
+            put(&mut store, ZERO, &name(number), b"value").unwrap();
+        }
+        let mut seen = BTreeMap::<Vec<u8>, u32>::new();
+        let portion = seed % 7 + 1;
+        let (mut cursor, mut round, before) = (0, 0, store.usage().index_buckets);
+        loop {
+            let buckets = usize::try_from(portion).unwrap();
+            cursor =
+                store.scan(cursor, buckets, 0, &mut |_, key| *seen.entry(key.to_vec()).or_default() += 1);
+            if cursor == 0 {
+                break;
+            }
+            // Twenty come and five go for each bucket visited, for a while.
+            for number in (0..20 * portion).map(|number| round * 20 * portion + number) {
+                if number < 40_000 {
+                    put(&mut store, ZERO, &name(10_000 + number), b"comes").unwrap();
+                }
+            }
+            for number in (0..5 * portion).map(|number| 2_000 + round * 5 * portion + number) {
+                let bytes = name(number);
+                let key = store.key(ZERO, &bytes);
+                assert!(store.remove(&key, 0) || number >= 9_000);
+            }
+            round += 1;
+        }
+        assert!(store.usage().index_buckets > 2 * before, "the index grew meanwhile");
+        for number in 0..2_000 {
+            assert_eq!(seen.get(&name(number)[..]), Some(&1), "seed {seed}, key {number}");
+        }
+    }
+}
+
+#[test]
+fn any_cursor_ends() {
+    let mut store = store(1);
+    put(&mut store, ZERO, b"key", b"value").unwrap();
+    for start in [u64::MAX, 1, 1 << 47, (1 << 48) - 1, 1 << 48] {
+        let mut cursor = start;
+        for _ in 0..=2_000 {
+            cursor = store.scan(cursor, 1, 0, &mut |_, _| ());
+            assert!(cursor < 1 << 48);
+            if cursor == 0 {
+                break;
+            }
+        }
+        assert_eq!(cursor, 0, "from {start}");
+    }
+}
+
+#[test]
+fn a_config_too_small_is_refused() {
+    let config = Config { index_bytes: INDEX_BYTES_MIN, hash_secret: 1 };
+    let arena = || Arena::new(1 << 20, false).unwrap();
+    assert_eq!(config.build(arena(), false).unwrap().usage().index_bytes, INDEX_BYTES_MIN);
+    let (len_bytes, least_bytes) = (INDEX_BYTES_MIN - 1, INDEX_BYTES_MIN);
+    let refused = Config { index_bytes: len_bytes, ..config }.build(arena(), false).err();
+    assert_eq!(refused, Some(MemoryError::TooSmall { len_bytes, least_bytes }));
+}
