@@ -1,2 +1,92 @@
-//! Load generators, comparisons and reports.
+//! Load generators, comparisons and reports: what `adit perf` runs. Linked by the binary and by tests only.
 #![forbid(unsafe_code)]
+
+mod arguments;
+mod compare;
+mod connection;
+mod cpu;
+mod dataset;
+mod distribution;
+mod generator;
+mod interrupt;
+mod load;
+mod machine;
+mod number;
+mod plot;
+mod protocol;
+mod random;
+mod report;
+mod schedule;
+mod sizes;
+mod tally;
+mod target;
+mod worker;
+mod workload;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context;
+
+pub use arguments::{LoadArguments, MemcachedArguments};
+pub use compare::CompareArguments;
+use machine::Machine;
+use protocol::Protocol;
+use report::{RunReport, write_json};
+
+/// Arguments of `adit perf`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    workload: Workload,
+}
+
+/// What `adit perf` can run.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum Workload {
+    /// Put load on a server that speaks RESP: Adit or Redis
+    Resp(LoadArguments),
+    /// Put load on memcached
+    Memcached(MemcachedArguments),
+    /// Start Adit and a peer, take turns between them, write tables and plots
+    Compare(CompareArguments),
+}
+
+/// Runs what `arguments` ask for; blocks until it is done or Ctrl-C is pressed.
+///
+/// # Errors
+/// When arguments do not go together, a server cannot be reached or started, or a file cannot be written. The
+/// text says what to do.
+pub fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let interrupted = interrupt::interrupt_flag()?;
+    match arguments.workload {
+        Workload::Resp(arguments) => run_generator(&arguments, Protocol::Resp, &interrupted),
+        Workload::Memcached(arguments) => run_generator(arguments.load(), arguments.protocol(), &interrupted),
+        Workload::Compare(arguments) => compare::run_comparison(&arguments, &interrupted),
+    }
+}
+
+fn run_generator(
+    arguments: &LoadArguments,
+    protocol: Protocol,
+    interrupted: &AtomicBool,
+) -> anyhow::Result<()> {
+    let load = arguments.to_load(protocol)?;
+    if arguments.preloads() {
+        eprintln!("writing {} keys", number::grouped(load.keys));
+        let tally = generator::run_load(&load.preload(), interrupted)?;
+        if let Some(error) = tally.first_error {
+            anyhow::bail!("{} keys were refused: {error}", tally.errors);
+        }
+    }
+    if interrupted.load(Ordering::Relaxed) {
+        anyhow::bail!("interrupted before the run");
+    }
+    let machine = Machine::here();
+    let tally = generator::run_load(&load, interrupted)?;
+    let report = RunReport::new(machine, &load, &tally);
+    print!("{}", report.text());
+    match arguments.json() {
+        Some(path) => write_json(path, &report).context("--json"),
+        None => Ok(()),
+    }
+}

@@ -471,11 +471,7 @@ mod tests {
             (b">1\r\n+pong\r\n", Push(vec![Simple(b"pong".to_vec())]), ReplyKind::Push),
             (b",inf\r\n", Double(f64::INFINITY), ReplyKind::Ok),
             (b"(-349\r\n", BigNumber(b"-349".to_vec()), ReplyKind::Ok),
-            (
-                b"=8\r\ntxt:Some\r\n",
-                Verbatim { format: *b"txt", text: b"Some".to_vec() },
-                ReplyKind::Hit,
-            ),
+            (b"=8\r\ntxt:Some\r\n", Verbatim { format: *b"txt", text: b"Some".to_vec() }, ReplyKind::Hit),
             (b"|1\r\n+ttl\r\n:9\r\n$1\r\na\r\n", bulk(b"a"), ReplyKind::Hit),
             (
                 b"*2\r\n|1\r\n+ttl\r\n*1\r\n:9\r\n:1\r\n:2\r\n",

@@ -1,0 +1,198 @@
+//! The turns of a comparison: which workloads, how long, in which order.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, bail, ensure};
+
+use crate::compare::contender::{Contender, Endpoint};
+use crate::compare::result::{ComparisonTerms, CurvePoint, Pair, Row, Sample, Transport};
+use crate::dataset::Dataset;
+use crate::generator::run_load;
+use crate::load::{Limit, Load, Pace};
+use crate::number::{grouped, microseconds, whole};
+use crate::schedule::Arrivals;
+use crate::sizes::Sizes;
+use crate::tally::Tally;
+use crate::workload::Mix;
+
+/// How much time a comparison takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Effort {
+    pairs: u16,
+    seconds: f64,
+    curve_seconds: f64,
+    curve_turns: u16,
+    /// Offered rates as shares of the baseline's peak.
+    curve_shares: &'static [f64],
+}
+
+impl Effort {
+    pub(crate) fn full(pairs: u16) -> Self {
+        Self { pairs, seconds: 1.0, curve_seconds: 1.0, curve_turns: 5, curve_shares: &CURVE_SHARES }
+    }
+
+    pub(crate) fn quick(pairs: u16) -> Self {
+        Self { pairs, seconds: 0.2, curve_seconds: 0.4, curve_turns: 1, curve_shares: &CURVE_SHARES_QUICK }
+    }
+}
+
+/// Two servers that take turns under the same load.
+#[derive(Debug)]
+pub(crate) struct Match<'a> {
+    pub(crate) subject: Contender,
+    pub(crate) baseline: Contender,
+    effort: Effort,
+    keys: u64,
+    dataset: Dataset,
+    interrupted: &'a AtomicBool,
+}
+
+impl<'a> Match<'a> {
+    pub(crate) fn new(
+        subject: Contender,
+        baseline: Contender,
+        effort: Effort,
+        keys: u64,
+        interrupted: &'a AtomicBool,
+    ) -> anyhow::Result<Self> {
+        let sizes = Sizes::Fixed { key_bytes: KEY_BYTES, value_bytes: VALUE_BYTES };
+        let dataset = Dataset::new(sizes, keys, SEED)?;
+        Ok(Self { subject, baseline, effort, keys, dataset, interrupted })
+    }
+
+    pub(crate) fn terms(&self) -> ComparisonTerms {
+        ComparisonTerms {
+            keys: self.keys,
+            key_bytes: KEY_BYTES,
+            value_bytes: VALUE_BYTES,
+            connections: CONNECTIONS,
+            pairs: self.effort.pairs,
+            seconds_per_turn: self.effort.seconds,
+            curve_seconds_per_turn: self.effort.curve_seconds,
+            curve_turns: self.effort.curve_turns,
+        }
+    }
+
+    /// Writes every key to every process.
+    pub(crate) fn preload(&self, transports: &[Transport]) -> anyhow::Result<()> {
+        for contender in [&self.subject, &self.baseline] {
+            let mut done = Vec::new();
+            for transport in transports {
+                let endpoint = contender.endpoint(*transport)?;
+                if !done.contains(&endpoint.pid) {
+                    let load = self.load(contender, endpoint, Mix::Set, 1).preload();
+                    self.turn(contender, &load)?;
+                    done.push(endpoint.pid);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// All rows of the table, closed loop.
+    pub(crate) fn rows(&self, transports: &[Transport]) -> anyhow::Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        for &transport in transports {
+            for operation in [Mix::Get, Mix::Set] {
+                for pipeline in PIPELINES {
+                    rows.push(self.row(transport, operation, pipeline)?);
+                }
+            }
+        }
+        Ok(rows)
+    }
+
+    fn row(&self, transport: Transport, operation: Mix, pipeline: usize) -> anyhow::Result<Row> {
+        let run = |contender: &Contender| -> anyhow::Result<Sample> {
+            let load = self.load(contender, contender.endpoint(transport)?, operation, pipeline);
+            Ok(Sample::without_curve(&self.turn(contender, &load)?))
+        };
+        let pairs = (0..self.effort.pairs)
+            .map(|_| Ok(Pair { subject: run(&self.subject)?, baseline: run(&self.baseline)? }))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        let row = Row { transport, operation, pipeline, pairs };
+        self.show(&row);
+        Ok(row)
+    }
+
+    fn show(&self, row: &Row) {
+        let cpu = |sample: &Sample| sample.server_cpu_ns_per_operation;
+        eprintln!(
+            "{:<8} {:?} {:>2} deep: CPU {} us {}, {} us {}; ratio {:.2}",
+            row.transport.name(),
+            row.operation,
+            row.pipeline,
+            microseconds(row.subject(cpu).median),
+            self.subject.facts.name,
+            microseconds(row.baseline(cpu).median),
+            self.baseline.facts.name,
+            row.ratio(cpu).median,
+        );
+    }
+
+    /// Latencies at rates up to near the baseline's peak, which the rows hold; open loop, one request deep.
+    pub(crate) fn curve(&self, rows: &[Row]) -> anyhow::Result<Vec<CurvePoint>> {
+        let is_peak =
+            |row: &&Row| row.transport == Transport::Tcp && row.operation == Mix::Get && row.pipeline == 1;
+        let peak = rows.iter().find(is_peak).context("no row gives the peak rate")?;
+        let peak_per_s = peak.baseline(|sample| sample.operations_per_s).median;
+        self.effort.curve_shares.iter().map(|share| self.curve_point(peak_per_s * share)).collect()
+    }
+
+    fn curve_point(&self, rate_per_s: f64) -> anyhow::Result<CurvePoint> {
+        let (mut subject, mut baseline) = (Tally::new(), Tally::new());
+        for _ in 0..self.effort.curve_turns {
+            for (contender, tally) in [(&self.subject, &mut subject), (&self.baseline, &mut baseline)] {
+                let endpoint = contender.endpoint(Transport::Tcp)?;
+                let load = Load {
+                    pace: Pace::Open { rate_per_s, arrivals: Arrivals::Poisson },
+                    limit: Limit::Seconds(self.effort.curve_seconds),
+                    ..self.load(contender, endpoint, Mix::Get, 1)
+                };
+                tally.append(self.turn(contender, &load)?);
+            }
+        }
+        eprintln!("{} operations/s offered: done", grouped(whole(rate_per_s)));
+        Ok(CurvePoint { rate_per_s, subject: Sample::new(&subject), baseline: Sample::new(&baseline) })
+    }
+
+    /// One turn of one server; anything but success is an error.
+    fn turn(&self, contender: &Contender, load: &Load) -> anyhow::Result<Tally> {
+        let name = &contender.facts.name;
+        let tally = run_load(load, self.interrupted).with_context(|| name.clone())?;
+        ensure!(!self.interrupted.load(Ordering::Relaxed), "interrupted; nothing was written");
+        if let Some(error) = &tally.first_error {
+            bail!("{name} refused {} requests: {error}", tally.errors);
+        }
+        ensure!(tally.misses == 0, "{name} has lost {} keys: it needs more memory", tally.misses);
+        ensure!(tally.operations > 0, "{name} answered nothing");
+        Ok(tally)
+    }
+
+    fn load(&self, contender: &Contender, endpoint: &Endpoint, mix: Mix, pipeline: usize) -> Load {
+        Load {
+            target: endpoint.target.clone(),
+            protocol: contender.facts.protocol,
+            threads: 1,
+            connections: CONNECTIONS,
+            pipeline,
+            pace: Pace::Closed,
+            limit: Limit::Seconds(self.effort.seconds),
+            mix,
+            distribution: mix.distribution(),
+            keys: self.keys,
+            dataset: self.dataset.clone(),
+            seed: SEED,
+            server_pid: Some(endpoint.pid),
+            shows_progress: false,
+        }
+    }
+}
+
+const PIPELINES: [usize; 3] = [1, 16, 64];
+const CONNECTIONS: u64 = 50;
+const KEY_BYTES: usize = 16;
+const VALUE_BYTES: usize = 64;
+const SEED: u64 = 1;
+const CURVE_SHARES: [f64; 8] = [0.05, 0.15, 0.3, 0.45, 0.6, 0.7, 0.8, 0.9];
+const CURVE_SHARES_QUICK: [f64; 4] = [0.1, 0.3, 0.6, 0.9];

@@ -1,0 +1,201 @@
+//! Compares Adit with a peer in one run: starts both, takes turns between them, writes the result.
+
+mod contender;
+mod measure;
+mod result;
+mod server;
+mod table;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use anyhow::Context;
+
+use crate::compare::contender::Contender;
+use crate::compare::measure::{Effort, Match};
+use crate::compare::result::{Comparison, CurvePoint, Transport};
+use crate::compare::server::ScratchDirectory;
+use crate::machine::{Machine, load_average};
+use crate::number::{grouped, microseconds, whole};
+use crate::plot::{Axis, Chart, Curve, draw};
+use crate::report::write_json;
+use crate::tally::Latency;
+
+/// Arguments of `adit perf compare`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct CompareArguments {
+    /// What Adit is compared with
+    #[arg(value_enum)]
+    peer: Peer,
+    /// Turns of each server per row; 5 or more for figures to quote
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    pairs: u16,
+    /// Short turns and fewer rates: to see that it works, not to quote
+    #[arg(long)]
+    quick: bool,
+    /// Directory for the results, made if missing [default: perf-PEER]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Shards of Adit against redis and memcached
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    adit_shards: u16,
+    /// Keys in the data set, all asked for alike
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
+    keys: u64,
+    /// Program to start as Adit [default: this program]
+    #[arg(long, value_name = "PATH")]
+    bin: Option<PathBuf>,
+}
+
+/// The other side of a comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Peer {
+    /// redis-server without persistence
+    Redis,
+    /// memcached with one thread, over its meta commands
+    Memcached,
+    /// Adit with 2 shards against Adit with 1
+    Shards,
+}
+
+impl Peer {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Redis => "redis",
+            Self::Memcached => "memcached",
+            Self::Shards => "shards",
+        }
+    }
+
+    fn transports(self) -> &'static [Transport] {
+        match self {
+            Self::Redis | Self::Memcached => &[Transport::Tcp, Transport::Unix],
+            Self::Shards => &[Transport::Tcp],
+        }
+    }
+}
+
+/// Runs a comparison and writes its files.
+pub(crate) fn run_comparison(arguments: &CompareArguments, interrupted: &AtomicBool) -> anyhow::Result<()> {
+    let directory = arguments.out.clone().unwrap_or_else(|| format!("perf-{}", arguments.peer.name()).into());
+    std::fs::create_dir_all(&directory)
+        .with_context(|| format!("cannot make {} (--out)", directory.display()))?;
+    let scratch = ScratchDirectory::new()?;
+    let (subject, baseline) = start(arguments, &scratch)?;
+    let effort = if arguments.quick { Effort::quick(arguments.pairs) } else { Effort::full(arguments.pairs) };
+    let contest = Match::new(subject, baseline, effort, arguments.keys, interrupted)?;
+    let machine = Machine::here();
+    contest.preload(arguments.peer.transports())?;
+    let rows = contest.rows(arguments.peer.transports())?;
+    let curve = contest.curve(&rows)?;
+    let comparison = Comparison {
+        peer: arguments.peer.name(),
+        machine,
+        load_average_after: load_average(),
+        subject: contest.subject.facts.clone(),
+        baseline: contest.baseline.facts.clone(),
+        terms: contest.terms(),
+        rows,
+        curve,
+    };
+    write_files(&directory, &comparison)
+}
+
+fn start(arguments: &CompareArguments, scratch: &ScratchDirectory) -> anyhow::Result<(Contender, Contender)> {
+    let program = match &arguments.bin {
+        Some(program) => program.clone(),
+        None => std::env::current_exe().context("cannot find this program; pass --bin PATH")?,
+    };
+    let adit = |name, shards| Contender::adit(scratch, &program, name, shards);
+    // The peer first: whether it is installed is known at once.
+    let baseline = match arguments.peer {
+        Peer::Redis => Contender::redis(scratch)?,
+        Peer::Memcached => Contender::memcached(scratch)?,
+        Peer::Shards => adit("Adit, 1 shard", 1)?,
+    };
+    let subject = match arguments.peer {
+        Peer::Redis | Peer::Memcached => adit("Adit", arguments.adit_shards)?,
+        Peer::Shards => adit("Adit, 2 shards", 2)?,
+    };
+    Ok((subject, baseline))
+}
+
+fn write_files(directory: &Path, comparison: &Comparison) -> anyhow::Result<()> {
+    let path = |suffix: &str| directory.join(format!("{}{suffix}", comparison.peer));
+    write_json(&path(".json"), comparison)?;
+    let table = table::markdown(comparison);
+    std::fs::write(path(".md"), &table).with_context(|| format!("cannot write {}", path(".md").display()))?;
+    draw(&path("-latency.svg"), &latency_chart(comparison))?;
+    if let Some(point) = middle_point(comparison) {
+        draw(&path("-percentiles.svg"), &percentile_chart(comparison, point))?;
+    }
+    print!("{table}");
+    eprintln!("written to {}", directory.display());
+    Ok(())
+}
+
+/// Latency against offered rate, for both servers.
+fn latency_chart(comparison: &Comparison) -> Chart {
+    let series = |name: &str, quantile: &str, of: &dyn Fn(&CurvePoint) -> u64| Curve {
+        label: format!("{name} {quantile}"),
+        points: comparison.curve.iter().map(|p| (p.rate_per_s / 1e3, of(p) as f64 / 1e3)).collect(),
+    };
+    let (subject, baseline) = (&comparison.subject.name, &comparison.baseline.name);
+    Chart {
+        title: format!("GET latency at offered rates: {subject} and {baseline}"),
+        x: Axis {
+            label: "thousand operations per second".into(),
+            tick: |x| format!("{x:.0}"),
+            is_log: false,
+        },
+        y: latency_axis(),
+        curves: vec![
+            series(subject, "p50", &|p| p.subject.latency.p50_ns),
+            series(subject, "p99", &|p| p.subject.latency.p99_ns),
+            series(baseline, "p50", &|p| p.baseline.latency.p50_ns),
+            series(baseline, "p99", &|p| p.baseline.latency.p99_ns),
+        ],
+    }
+}
+
+/// Latency against the share of operations, at one rate.
+fn percentile_chart(comparison: &Comparison, point: &CurvePoint) -> Chart {
+    let series = |name: &str, latency: &Latency| Curve {
+        label: name.to_owned(),
+        points: latency.curve.iter().map(|(share, ns)| (1.0 / (1.0 - share), *ns as f64 / 1e3)).collect(),
+    };
+    Chart {
+        title: format!(
+            "GET latency by percentile at {} operations per second",
+            grouped(whole(point.rate_per_s))
+        ),
+        x: Axis { label: "percentile".into(), tick: percentile_tick, is_log: true },
+        y: latency_axis(),
+        curves: vec![
+            series(&comparison.subject.name, &point.subject.latency),
+            series(&comparison.baseline.name, &point.baseline.latency),
+        ],
+    }
+}
+
+fn latency_axis() -> Axis {
+    Axis { label: "latency, us".into(), tick: |us| microseconds(us * 1e3), is_log: true }
+}
+
+/// 1 / (1 - share) as the percentile it stands for.
+fn percentile_tick(odds: f64) -> String {
+    let percentile = 100.0 * (1.0 - 1.0 / odds);
+    let digits = if odds < 999.0 {
+        0
+    } else if odds < 9_999.0 {
+        1
+    } else {
+        2
+    };
+    if odds < 1e5 { format!("{percentile:.digits$}") } else { format!("{percentile:.3}") }
+}
+
+/// The point of the curve whose percentiles are drawn: about half the peak.
+fn middle_point(comparison: &Comparison) -> Option<&CurvePoint> {
+    comparison.curve.get(comparison.curve.len() / 2)
+}

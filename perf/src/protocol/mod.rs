@@ -1,0 +1,61 @@
+//! The protocols a load speaks: requests as bytes, ends of replies. No I/O.
+
+pub(crate) mod memcached;
+pub(crate) mod resp;
+
+use crate::dataset::Dataset;
+pub(crate) use adit_wire::resp::client::ReplyKind;
+
+/// A protocol of a server under load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Protocol {
+    /// Redis's: GET and SET.
+    Resp,
+    /// memcached's classic text: `get` and `set`.
+    MemcachedText,
+    /// memcached's meta commands: `mg` and `ms`.
+    MemcachedMeta,
+}
+
+impl Protocol {
+    /// Appends the request that reads `key` to `out`.
+    #[inline]
+    pub(crate) fn push_read(self, out: &mut Vec<u8>, dataset: &Dataset, key: u64) {
+        match self {
+            Self::Resp => resp::push_get(out, dataset, key),
+            Self::MemcachedText => memcached::push_get(out, dataset, key),
+            Self::MemcachedMeta => memcached::push_meta_get(out, dataset, key),
+        }
+    }
+
+    /// Appends the request that writes `key` to `out`.
+    #[inline]
+    pub(crate) fn push_write(self, out: &mut Vec<u8>, dataset: &Dataset, key: u64) {
+        match self {
+            Self::Resp => resp::push_set(out, dataset, key),
+            Self::MemcachedText => memcached::push_set(out, dataset, key),
+            Self::MemcachedMeta => memcached::push_meta_set(out, dataset, key),
+        }
+    }
+
+    /// A request that asks whether the server is there.
+    pub(crate) fn probe(self) -> &'static [u8] {
+        match self {
+            Self::Resp => b"*1\r\n$4\r\nPING\r\n",
+            Self::MemcachedText | Self::MemcachedMeta => b"version\r\n",
+        }
+    }
+
+    /// The length and kind of the first reply in `bytes`, or `None` while it is not complete.
+    ///
+    /// # Errors
+    /// When the bytes are no reply of this protocol.
+    #[inline]
+    pub(crate) fn skip_reply(self, bytes: &[u8]) -> anyhow::Result<Option<(usize, ReplyKind)>> {
+        match self {
+            Self::Resp => Ok(adit_wire::resp::client::skip_reply(bytes)?),
+            Self::MemcachedText | Self::MemcachedMeta => memcached::skip_reply(bytes),
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The report of one run: words for a terminal, JSON for machines.
+
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::load::{Limit, Load, Pace};
+use crate::machine::Machine;
+use crate::number::{grouped, microseconds, whole};
+use crate::sizes::Sizes;
+use crate::tally::{Latency, Tally};
+
+/// A run and its terms, as written to JSON.
+#[derive(Debug, serde::Serialize)]
+pub(crate) struct RunReport {
+    pub(crate) machine: Machine,
+    pub(crate) terms: Terms,
+    pub(crate) operations: u64,
+    pub(crate) hits: u64,
+    pub(crate) misses: u64,
+    pub(crate) errors: u64,
+    pub(crate) first_error: Option<String>,
+    pub(crate) unsent: u64,
+    pub(crate) elapsed_ns: u64,
+    pub(crate) operations_per_s: f64,
+    pub(crate) latency: Latency,
+    pub(crate) server_cpu_ns_per_operation: Option<f64>,
+    pub(crate) client_cpu_ns_per_operation: f64,
+}
+
+/// What was asked for.
+#[derive(Debug, serde::Serialize)]
+pub(crate) struct Terms {
+    pub(crate) target: String,
+    pub(crate) protocol: crate::protocol::Protocol,
+    pub(crate) workload: crate::workload::Mix,
+    pub(crate) threads: u64,
+    pub(crate) connections: u64,
+    pub(crate) pipeline: usize,
+    pub(crate) pace: Pace,
+    pub(crate) limit: Limit,
+    pub(crate) keys: u64,
+    pub(crate) key_distribution: crate::distribution::KeyDistribution,
+    pub(crate) sizes: Sizes,
+    pub(crate) seed: u64,
+}
+
+impl Terms {
+    pub(crate) fn of(load: &Load) -> Self {
+        Self {
+            target: load.target.to_string(),
+            protocol: load.protocol,
+            workload: load.mix,
+            threads: load.threads,
+            connections: load.connections,
+            pipeline: load.pipeline,
+            pace: load.pace,
+            limit: load.limit,
+            keys: load.keys,
+            key_distribution: load.distribution,
+            sizes: load.dataset.sizes,
+            seed: load.seed,
+        }
+    }
+}
+
+impl RunReport {
+    pub(crate) fn new(machine: Machine, load: &Load, tally: &Tally) -> Self {
+        Self {
+            machine,
+            terms: Terms::of(load),
+            operations: tally.operations,
+            hits: tally.hits,
+            misses: tally.misses,
+            errors: tally.errors,
+            first_error: tally.first_error.clone(),
+            unsent: tally.unsent,
+            elapsed_ns: tally.elapsed_ns,
+            operations_per_s: tally.operations_per_s(),
+            latency: tally.latency(),
+            server_cpu_ns_per_operation: tally.server_cpu_ns_per_operation(),
+            client_cpu_ns_per_operation: tally.client_cpu_ns_per_operation(),
+        }
+    }
+
+    /// The report as lines for a person.
+    pub(crate) fn text(&self) -> String {
+        let mut lines =
+            vec![self.operations_line(), self.outcome_line(), self.latency_line(), self.cpu_line()];
+        lines.extend(self.warnings());
+        lines.join("\n") + "\n"
+    }
+
+    fn operations_line(&self) -> String {
+        let seconds = self.elapsed_ns as f64 / 1e9;
+        let rate = grouped(whole(self.operations_per_s.round()));
+        format!("operations   {} in {seconds:.2} s, {rate} per second", grouped(self.operations))
+    }
+
+    fn outcome_line(&self) -> String {
+        let [hits, misses, errors] = [self.hits, self.misses, self.errors].map(grouped);
+        format!("outcomes     {hits} hits, {misses} misses, {errors} errors")
+    }
+
+    fn latency_line(&self) -> String {
+        let latency = &self.latency;
+        let [p50, p90, p99, p999, max] =
+            [latency.p50_ns, latency.p90_ns, latency.p99_ns, latency.p999_ns, latency.max_ns]
+                .map(|value_ns| microseconds(value_ns as f64));
+        let note = match self.terms.pace {
+            Pace::Closed => "closed loop: waits of clients that hold back are not in it",
+            Pace::Open { .. } => "from the time a request was due",
+        };
+        format!("latency us   p50 {p50}  p90 {p90}  p99 {p99}  p99.9 {p999}  max {max}  ({note})")
+    }
+
+    fn cpu_line(&self) -> String {
+        let client = microseconds(self.client_cpu_ns_per_operation);
+        match self.server_cpu_ns_per_operation {
+            Some(server_ns) => {
+                format!("CPU us       server {} per operation, client {client}", microseconds(server_ns))
+            }
+            None => format!("CPU us       client {client} per operation (--server-pid PID for the server's)"),
+        }
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if let Some(error) = &self.first_error {
+            lines.push(format!("first error  {error}"));
+        }
+        if self.misses > self.hits {
+            lines.push("note         most reads missed; --load writes the keys first".into());
+        }
+        if self.unsent > 0 {
+            lines.push(format!(
+                "note         {} requests were due and never sent: the rate is above what the server does",
+                grouped(self.unsent)
+            ));
+        }
+        lines
+    }
+}
+
+/// Writes `value` as indented JSON to `path`.
+pub(crate) fn write_json(path: &Path, value: &impl serde::Serialize) -> anyhow::Result<()> {
+    let mut text = serde_json::to_string_pretty(value)?;
+    text.push('\n');
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
