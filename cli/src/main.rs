@@ -1,2 +1,42 @@
-//! The program `adit`.
-fn main() {}
+//! The program `adit`: the subcommands and nothing else.
+#![forbid(unsafe_code)]
+
+mod config;
+mod kv;
+mod serve;
+mod size;
+
+use clap::{Parser, Subcommand};
+
+/// A data-plane appliance: key-value shards, one per core, behind the protocols that programs already speak.
+#[derive(Parser)]
+#[command(name = "adit", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve: data plane and control in one process
+    Serve(config::ServeArguments),
+    /// Read and write keys of a running server
+    Kv(kv::KvArguments),
+    /// Measure: put load on a server, or compare Adit with another
+    Perf(adit_perf::Arguments),
+}
+
+fn main() -> std::process::ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Serve(arguments) => serve::run(arguments),
+        Command::Kv(arguments) => kv::run(&arguments),
+        Command::Perf(arguments) => adit_perf::run(arguments),
+    };
+    match result {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("adit: {error:#}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

@@ -1,2 +1,21 @@
-//! Run-to-completion shards.
+//! Run-to-completion shards: a core, its queues and its state. Nothing else touches them.
 #![forbid(unsafe_code)]
+
+pub mod batch;
+pub mod connection;
+pub mod engine;
+pub mod inflight;
+pub mod intake;
+pub mod mailbox;
+pub mod map;
+pub mod mesh;
+pub mod message;
+pub mod info;
+pub mod plan;
+pub mod refusal;
+pub mod settings;
+pub mod shard;
+pub mod requests;
+pub mod session;
+pub mod stats;
+pub mod walk;

@@ -90,6 +90,16 @@ impl Streams {
         }
     }
 
+    /// Says that the next poll will sleep. What others put into the shard's rings after this wakes it; look at the
+    /// rings once more before that poll (see [`crate::wake`]).
+    pub fn prepare_sleep(&self) {
+        match self {
+            Self::Kernel(streams) => streams.prepare_sleep(),
+            // A simulation calls every shard in turn: none sleeps.
+            Self::Sim(_) => {}
+        }
+    }
+
     /// Stops reading from a connection.
     pub fn pause(&mut self, connection: ConnectionId) {
         match self {

@@ -57,6 +57,8 @@ pub enum ExpireCondition {
     IfLater,
     /// Only if it is earlier than the present one.
     IfEarlier,
+    /// Only if the key has an expiry and this is earlier.
+    IfSomeAndEarlier,
 }
 
 /// How a time of expiry is answered.
@@ -98,6 +100,8 @@ pub enum Operation {
     Delete,
     /// Answers 1 if the key exists, else 0.
     Exists,
+    /// Answers the name of the value's type, or `none`.
+    Type,
     /// Answers the length of the value, 0 without one.
     Length,
     /// Changes the expiry; answers 1 if it applied, else 0.

@@ -14,6 +14,7 @@ use std::os::fd::OwnedFd;
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::chunk::ChunkPool;
 use crate::outbox::{Outbox, Pinned};
@@ -54,8 +55,7 @@ impl KernelStreams {
         Ok(Self { epoll, listeners, sockets, sleeper, pace: Pace::new(), ready, sent: Vec::new(), spare: spare() })
     }
 
-    /// Says that the shard is about to sleep; see [`Sleeper::prepare`].
-    pub fn prepare_sleep(&self) {
+    pub(crate) fn prepare_sleep(&self) {
         self.sleeper.prepare();
     }
 
@@ -226,3 +226,12 @@ const LISTENER: u32 = u32::MAX - 1;
 const GENERATION_MAX: u32 = u32::MAX - 2;
 /// Most connections that one poll accepts from one listener.
 const ACCEPTS_PER_POLL_MAX: usize = 64;
+
+/// Lets the process open as many files as it is allowed to; says how many that are.
+pub fn raise_descriptor_limit() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    // If it cannot be raised, the present one holds.
+    let _ = setrlimit(Resource::Nofile, raised);
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}

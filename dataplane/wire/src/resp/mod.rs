@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod command;
+pub mod glob;
 pub mod inline;
 pub mod number;
 pub mod reply;

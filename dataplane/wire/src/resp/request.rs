@@ -78,6 +78,12 @@ pub enum ProtocolError {
 }
 
 impl Progress {
+    /// Decoding begins at `position`.
+    #[inline]
+    pub fn at(position: usize) -> Self {
+        Self { position, missing: None, line_end_due: false }
+    }
+
     /// Notes that the bytes of a large argument have been taken. Decoding goes on at `position` with its line end.
     pub fn end_large(&mut self, spans: &mut Vec<Span>) {
         spans.push(Span { start: offset(self.position), len: 0 });

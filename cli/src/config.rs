@@ -1,0 +1,214 @@
+//! The configuration of `adit serve`: flags over file over defaults, checked in full before anything starts.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use serde::Deserialize;
+
+use crate::size::Size;
+
+/// Flags of `adit serve`; each is also a line of the file given with `--config`, under the same name.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub(crate) struct ServeArguments {
+    /// Read settings from this TOML file; flags win over it. Example: shards = 2
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    options: Options,
+}
+
+/// What can be set, unset where the default holds.
+#[derive(clap::Args, Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct Options {
+    /// Number of shards, each a thread on a core of its own [default: 1]
+    #[arg(long, value_name = "N")]
+    shards: Option<u16>,
+    /// Memory of all shards: index, values and buffers together [default: 1GiB]
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<Size>,
+    /// Touch all memory at the start, so that no request waits for the kernel to find it [default: true]
+    #[arg(long, value_name = "BOOL")]
+    prefault: Option<bool>,
+    /// Keep data in this file, device or folder (not available yet: everything is in memory)
+    #[arg(long, value_name = "PATH")]
+    data: Option<PathBuf>,
+    /// Where Redis clients connect: an address, or "off" [default: 127.0.0.1:7379]
+    #[arg(long, value_name = "ADDR")]
+    resp: Option<String>,
+    /// A Unix socket for Redis clients on this machine, three times cheaper than TCP
+    #[arg(long, value_name = "PATH")]
+    unix: Option<PathBuf>,
+    /// Where native clients connect (not available yet)
+    #[arg(long, value_name = "ADDR")]
+    native: Option<String>,
+    /// Where block clients connect (not available yet)
+    #[arg(long, value_name = "ADDR")]
+    nbd: Option<String>,
+    /// Where control is reached over HTTP (not available yet)
+    #[arg(long, value_name = "ADDR")]
+    api: Option<String>,
+    /// Connections of all shards above which new ones are refused [default: 10000]
+    #[arg(long, value_name = "N")]
+    connections_max: Option<u64>,
+    /// The password that clients must give with AUTH; better in the file or the environment than on the command line
+    #[arg(long, value_name = "TEXT", env = "ADIT_PASSWORD", hide_env_values = true)]
+    password: Option<String>,
+}
+
+/// A checked configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Config {
+    pub(crate) shards: u16,
+    pub(crate) memory: Size,
+    pub(crate) prefault: bool,
+    pub(crate) resp: Option<SocketAddr>,
+    pub(crate) unix: Option<PathBuf>,
+    pub(crate) connections_max: u64,
+    pub(crate) password: Option<String>,
+    /// Services that were asked for and are not built yet.
+    pub(crate) unavailable: Vec<&'static str>,
+}
+
+impl ServeArguments {
+    /// The configuration that the flags and the file make.
+    pub(crate) fn check(self) -> anyhow::Result<Config> {
+        let file = self.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
+        self.options.or(file).check()
+    }
+}
+
+fn read_file(path: &Path) -> anyhow::Result<Options> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    toml::from_str(&text).with_context(|| format!("{} is not a configuration", path.display()))
+}
+
+impl Options {
+    /// These, and where they are unset the others.
+    fn or(self, other: Self) -> Self {
+        Self {
+            shards: self.shards.or(other.shards),
+            memory: self.memory.or(other.memory),
+            prefault: self.prefault.or(other.prefault),
+            data: self.data.or(other.data),
+            resp: self.resp.or(other.resp),
+            unix: self.unix.or(other.unix),
+            native: self.native.or(other.native),
+            nbd: self.nbd.or(other.nbd),
+            api: self.api.or(other.api),
+            connections_max: self.connections_max.or(other.connections_max),
+            password: self.password.or(other.password),
+        }
+    }
+
+    fn check(self) -> anyhow::Result<Config> {
+        if let Some(data) = &self.data {
+            bail!(
+                "data = {}: storing on a device is not available yet; start without it, everything is in memory",
+                data.display()
+            );
+        }
+        let shards = self.shards.unwrap_or(SHARDS_DEFAULT);
+        ensure!((1..=SHARDS_MAX).contains(&shards), "shards = {shards}: give a number from 1 to {SHARDS_MAX}");
+        let memory = self.memory.unwrap_or(MEMORY_DEFAULT);
+        let least = Size(MEMORY_PER_SHARD_MIN.0 * u64::from(shards));
+        ensure!(memory >= least, "memory = {memory}: {shards} shards need at least {least}");
+        let connections_max = self.connections_max.unwrap_or(CONNECTIONS_DEFAULT);
+        ensure!(connections_max > 0, "connections-max = 0: give at least 1");
+        ensure!(self.password.as_deref() != Some(""), "password is empty: leave it out to need none");
+        let resp = parse_address("resp", self.resp.as_deref().unwrap_or(RESP_DEFAULT))?;
+        ensure!(resp.is_some() || self.unix.is_some(), "resp = off and no unix socket: nobody could connect");
+        let asked = [("--native", &self.native), ("--nbd", &self.nbd), ("--api", &self.api)];
+        for (name, address) in asked {
+            parse_address(name.trim_start_matches('-'), address.as_deref().unwrap_or(OFF))?;
+        }
+        let unavailable = asked.into_iter().filter(|(_, address)| address.is_some()).map(|(name, _)| name).collect();
+        Ok(Config {
+            shards,
+            memory,
+            prefault: self.prefault.unwrap_or(true),
+            resp,
+            unix: self.unix,
+            connections_max,
+            password: self.password,
+            unavailable,
+        })
+    }
+}
+
+fn parse_address(name: &str, text: &str) -> anyhow::Result<Option<SocketAddr>> {
+    if text == OFF {
+        return Ok(None);
+    }
+    let text = text.replacen("localhost:", "127.0.0.1:", 1);
+    text.parse()
+        .map(Some)
+        .with_context(|| format!("{name} = {text:?}: give an address and a port, such as 127.0.0.1:7379, or \"off\""))
+}
+
+const OFF: &str = "off";
+const SHARDS_DEFAULT: u16 = 1;
+const SHARDS_MAX: u16 = 256;
+const MEMORY_DEFAULT: Size = Size(1 << 30);
+/// A shard's index, a few pages of values and its buffers.
+const MEMORY_PER_SHARD_MIN: Size = Size(16 << 20);
+const RESP_DEFAULT: &str = "127.0.0.1:7379";
+const CONNECTIONS_DEFAULT: u64 = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(toml: &str) -> Result<Config, String> {
+        let options: Options = toml::from_str(toml).map_err(|error| error.to_string())?;
+        options.check().map_err(|error| format!("{error:#}"))
+    }
+
+    #[test]
+    fn an_empty_file_is_the_default() {
+        let config = checked("").unwrap();
+        assert_eq!((config.shards, config.memory), (1, Size(1 << 30)));
+        assert_eq!(config.resp, Some("127.0.0.1:7379".parse().unwrap()));
+    }
+
+    #[test]
+    fn every_flag_is_a_line_of_the_file() {
+        let config = checked(
+            "shards = 2\nmemory = \"64MiB\"\nprefault = false\nresp = \"[::1]:0\"\nunix = \"/tmp/x\"\n\
+             native = \"127.0.0.1:7400\"\nnbd = \"127.0.0.1:1\"\napi = \"127.0.0.1:2\"\nconnections-max = 5\n\
+             password = \"secret\"",
+        );
+        let config = config.unwrap();
+        assert_eq!(config.unavailable, ["--native", "--nbd", "--api"]);
+        assert_eq!((config.shards, config.connections_max, config.prefault), (2, 5, false));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_with_what_to_do() {
+        for (toml, told) in [
+            ("shards = 0", "from 1 to 256"),
+            ("shards = 300", "from 1 to 256"),
+            ("memory = \"1MiB\"", "at least 16 MiB"),
+            ("memory = \"lots\"", "512MiB"),
+            ("resp = \"nowhere\"", "127.0.0.1:7379"),
+            ("resp = \"off\"", "nobody could connect"),
+            ("connections-max = 0", "at least 1"),
+            ("password = \"\"", "leave it out"),
+            ("data = \"/tmp/x\"", "not available yet"),
+            ("native = \"x\"", "give an address"),
+            ("shard = 1", "unknown field `shard`"),
+        ] {
+            let error = checked(toml).unwrap_err();
+            assert!(error.contains(told), "{toml}: {error}");
+        }
+    }
+
+    #[test]
+    fn flags_win_over_the_file() {
+        let flags = Options { shards: Some(3), ..Options::default() };
+        let file: Options = toml::from_str("shards = 2\nconnections-max = 7").unwrap();
+        let config = flags.or(file).check().unwrap();
+        assert_eq!((config.shards, config.connections_max), (3, 7));
+    }
+}

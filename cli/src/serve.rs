@@ -1,0 +1,310 @@
+//! `adit serve`: builds the shards, starts their threads, and ends them on a signal.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread::JoinHandle;
+
+use adit_dataplane::mailbox::Command;
+use adit_dataplane::map::SlotMap;
+use adit_dataplane::mesh::Mesh;
+use adit_dataplane::settings::Settings;
+use adit_dataplane::shard::{Parts, Shard};
+use adit_dataplane::stats::{StatsReader, StatsWriter};
+use adit_drivers::clock::Clock;
+use adit_drivers::kernel::{KernelStreams, ListenError, Listener, raise_descriptor_limit};
+use adit_drivers::memory::Arena;
+use adit_drivers::streams::Streams;
+use adit_drivers::wake::{Sleeper, Waker};
+use adit_store::kv::Store;
+use anyhow::{Context, anyhow};
+use core_affinity::CoreId;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::config::{Config, ServeArguments};
+use crate::size::Size;
+
+/// Serves until SIGINT or SIGTERM.
+pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<()> {
+    let config = arguments.check()?;
+    let mut signals = catch_signals()?;
+    let appliance = Appliance::start(&config)?;
+    if let Some(signal) = signals.forever().next() {
+        let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
+        println!("{name}: closing connections");
+    }
+    appliance.stop();
+    println!("stopped");
+    Ok(())
+}
+
+/// The first signal ends the shards in order; a second one ends the process at once.
+fn catch_signals() -> anyhow::Result<Signals> {
+    let again = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&again))?;
+        signal_hook::flag::register(signal, Arc::clone(&again))?;
+    }
+    Signals::new([SIGINT, SIGTERM]).context("cannot catch signals")
+}
+
+/// The running shards, as control sees them.
+struct Appliance {
+    threads: Vec<JoinHandle<anyhow::Result<()>>>,
+    mailboxes: Vec<Sender<Command>>,
+    wakers: Vec<Waker>,
+}
+
+/// What the thread of a shard builds it from. Memory is touched by the thread itself, so that it lies near its core.
+struct Seed {
+    index: u16,
+    core: Option<CoreId>,
+    listeners: Vec<Listener>,
+    sleeper: Sleeper,
+    mesh: Mesh,
+    mailbox: Receiver<Command>,
+    stats: StatsWriter,
+    pages: Vec<StatsReader>,
+    pools: Pools,
+    hash_secret: u64,
+    settings: Settings,
+    prefault: bool,
+    started: Sender<anyhow::Result<String>>,
+}
+
+impl Appliance {
+    fn start(config: &Config) -> anyhow::Result<Self> {
+        let count = usize::from(config.shards);
+        let connections_max = admissible_connections(config);
+        let listeners = listen(config)?;
+        let addresses: Vec<String> = listeners[0].iter().map(|listener| listener.name().to_owned()).collect();
+        let pools = Pools::of(config.memory.0 / u64::from(config.shards));
+        let settings = Settings {
+            connections_max,
+            password: config.password.clone(),
+            memory_bytes: config.memory.0,
+            resp_port: listeners[0].iter().find_map(Listener::port).unwrap_or(0),
+            started_ns: Clock::Kernel.now().mono_ns,
+            process_id: std::process::id(),
+        };
+        let cores = core_affinity::get_core_ids().unwrap_or_default();
+        if cores.len() < count {
+            eprintln!("adit: {count} shards share {} cores; more shards than cores are slower", cores.len());
+        }
+        let hash_secret = random_secret();
+        let (started, starts) = bounded(count);
+        let (mut threads, mut mailboxes, mut seeds) = (Vec::new(), Vec::new(), Vec::new());
+        let (wakers, sleepers): (Vec<Waker>, Vec<Sleeper>) =
+            (0..count).map(|_| adit_drivers::wake::pair()).collect::<Result<_, _>>().map(Vec::into_iter).map(Iterator::unzip)?;
+        let (writers, pages): (Vec<StatsWriter>, Vec<StatsReader>) =
+            (0..count).map(|_| adit_drivers::counters::page()).unzip();
+        let ends = listeners.into_iter().zip(sleepers).zip(Mesh::connect(&wakers)).zip(writers);
+        for (index, (((listeners, sleeper), mesh), stats)) in (0..config.shards).zip(ends) {
+            let (sender, mailbox) = bounded(MAILBOX_COMMANDS_MAX);
+            mailboxes.push(sender);
+            seeds.push(Seed {
+                index,
+                core: cores.get(usize::from(index) % cores.len().max(1)).copied(),
+                listeners,
+                sleeper,
+                mesh,
+                mailbox,
+                stats,
+                pages: pages.clone(),
+                pools,
+                hash_secret,
+                settings: settings.clone(),
+                prefault: config.prefault,
+                started: started.clone(),
+            });
+        }
+        drop(started);
+        for seed in seeds {
+            let name = format!("shard{}", seed.index);
+            threads.push(std::thread::Builder::new().name(name).spawn(move || seed.run())?);
+        }
+        let appliance = Self { threads, mailboxes, wakers };
+        let mut page_kind = String::new();
+        for start in starts.iter().take(count) {
+            match start {
+                Ok(kind) => page_kind = kind,
+                Err(error) => {
+                    appliance.stop();
+                    return Err(error);
+                }
+            }
+        }
+        announce(config, &pools, &page_kind, &addresses);
+        Ok(appliance)
+    }
+
+    /// Ends all shards and waits for them.
+    fn stop(self) {
+        for (mailbox, waker) in self.mailboxes.iter().zip(&self.wakers) {
+            // A shard that is gone needs no command.
+            let _ = mailbox.send(Command::Shutdown);
+            waker.wake();
+        }
+        for thread in self.threads {
+            // What went wrong in a thread was told when it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Seed {
+    fn run(self) -> anyhow::Result<()> {
+        if let Some(core) = self.core {
+            core_affinity::set_for_current(core);
+        }
+        let started = self.started.clone();
+        match self.build() {
+            Ok((mut shard, page_kind)) => {
+                let _ = started.send(Ok(page_kind));
+                drop(started);
+                while shard.turn() {}
+                Ok(())
+            }
+            Err(error) => {
+                let _ = started.send(Err(error));
+                Ok(())
+            }
+        }
+    }
+
+    fn build(self) -> anyhow::Result<(Shard, String)> {
+        let enough = "the machine may not have that much; give less with --memory";
+        let arena = Arena::new(self.pools.items_bytes, self.prefault).context(enough)?;
+        let page_kind = arena.page_kind().to_string();
+        let lines = adit_drivers::memory::Lines::new(self.pools.index_bytes, self.prefault).context(enough)?;
+        let streams = KernelStreams::new(self.listeners, self.sleeper).context("cannot poll sockets")?;
+        let shard = Shard::new(Parts {
+            index: self.index,
+            streams: Streams::Kernel(streams),
+            clock: Clock::Kernel,
+            store: Store::new(arena, lines, self.hash_secret),
+            buffer_bytes: self.pools.buffer_bytes,
+            map: SlotMap::even(self.mesh.shard_count()),
+            mesh: self.mesh,
+            mailbox: self.mailbox,
+            stats: self.stats,
+            pages: self.pages,
+            settings: self.settings,
+        });
+        Ok((shard, page_kind))
+    }
+}
+
+/// The pools of one shard; their sum is its share of `--memory`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pools {
+    index_bytes: u64,
+    items_bytes: u64,
+    buffer_bytes: u64,
+    mesh_bytes: u64,
+}
+
+impl Pools {
+    fn of(share_bytes: u64) -> Self {
+        let buffer_bytes = (share_bytes / 16).clamp(BUFFER_BYTES_MIN, BUFFER_BYTES_MAX);
+        let left_bytes = share_bytes - buffer_bytes - MESH_BYTES;
+        // An item of 128 B takes some 14 B of the index.
+        let index_bytes = left_bytes / 8 / INDEX_UNIT_BYTES * INDEX_UNIT_BYTES;
+        let items_bytes = left_bytes - index_bytes;
+        Self { index_bytes, items_bytes, buffer_bytes, mesh_bytes: MESH_BYTES }
+    }
+}
+
+fn listen(config: &Config) -> anyhow::Result<Vec<Vec<Listener>>> {
+    let count = usize::from(config.shards);
+    let mut all: Vec<Vec<Listener>> = (0..count).map(|_| Vec::new()).collect();
+    if let Some(address) = config.resp {
+        let listeners = Listener::tcp(address, count).map_err(|error| tcp_error(address, error))?;
+        all.iter_mut().zip(listeners).for_each(|(shard, listener)| shard.push(listener));
+    }
+    if let Some(path) = &config.unix {
+        let listeners = Listener::unix(path, count).map_err(|error| unix_error(path, error))?;
+        all.iter_mut().zip(listeners).for_each(|(shard, listener)| shard.push(listener));
+    }
+    Ok(all)
+}
+
+fn tcp_error(address: SocketAddr, error: ListenError) -> anyhow::Error {
+    match error {
+        ListenError::InUse => anyhow!(
+            "{address} is in use, perhaps by another adit; stop it, or choose a port with --resp {}:PORT",
+            address.ip()
+        ),
+        ListenError::Kernel(error) => anyhow!(error).context(format!("cannot listen on {address}")),
+    }
+}
+
+fn unix_error(path: &Path, error: ListenError) -> anyhow::Error {
+    match error {
+        ListenError::InUse => {
+            anyhow!("{} is in use or is no socket; stop its server, or choose another path", path.display())
+        }
+        ListenError::Kernel(error) => anyhow!(error).context(format!("cannot listen on {}", path.display())),
+    }
+}
+
+/// Connections that the process has file descriptors for.
+fn admissible_connections(config: &Config) -> u64 {
+    let limit = raise_descriptor_limit().saturating_sub(DESCRIPTORS_RESERVED + 4 * u64::from(config.shards));
+    if limit < config.connections_max {
+        eprintln!("adit: at most {limit} connections, as `ulimit -n` allows no more files");
+    }
+    config.connections_max.min(limit.max(1))
+}
+
+fn announce(config: &Config, pools: &Pools, page_kind: &str, addresses: &[String]) {
+    let all = |bytes: u64| Size(bytes * u64::from(config.shards));
+    println!("adit {} with {} shard(s)", env!("CARGO_PKG_VERSION"), config.shards);
+    println!(
+        "memory {} = index {} + items {} + buffers {} + mesh {}, {page_kind}",
+        config.memory,
+        all(pools.index_bytes),
+        all(pools.items_bytes),
+        all(pools.buffer_bytes),
+        all(pools.mesh_bytes),
+    );
+    for name in &config.unavailable {
+        println!("{name} is not available yet in this version");
+    }
+    println!("data is in memory only: it is gone when adit stops");
+    println!("serving Redis clients on {}", addresses.join(" and "));
+}
+
+/// A number that nobody outside can know: the keys that the standard library draws for its hash tables.
+fn random_secret() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+const MAILBOX_COMMANDS_MAX: usize = 16;
+/// Descriptors that are not connections: standard streams, libraries.
+const DESCRIPTORS_RESERVED: u64 = 32;
+const BUFFER_BYTES_MIN: u64 = 4 << 20;
+const BUFFER_BYTES_MAX: u64 = 256 << 20;
+/// Rings to other shards and in-flight slots.
+const MESH_BYTES: u64 = 2 << 20;
+/// The index is mapped in units of a huge page.
+const INDEX_UNIT_BYTES: u64 = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pools_of_a_shard_are_its_memory() {
+        for share_bytes in [16 << 20, 100 << 20, 1 << 30, 1 << 40_u64] {
+            let pools = Pools::of(share_bytes);
+            let sum = pools.index_bytes + pools.items_bytes + pools.buffer_bytes + pools.mesh_bytes;
+            assert_eq!(sum, share_bytes);
+            assert!(pools.index_bytes > 0 && pools.items_bytes > 4 << 20, "{pools:?}");
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! A connection: what it has sent, what it is owed, and what it has said about itself.
+
+use adit_drivers::chunk::ChunkPool;
+use adit_drivers::outbox::{Outbox, Pinned};
+use adit_drivers::streams::ConnectionId;
+use adit_store::kv::Chain;
+use adit_wire::kv::BucketId;
+use adit_wire::resp::Version;
+use adit_wire::resp::reply::{self, HEADER_BYTES_MAX, Sink, header_bytes};
+
+use crate::engine::Outcome;
+use crate::inflight::Owed;
+use crate::intake::Intake;
+use crate::message::Reply;
+use crate::walk::Walk;
+
+/// One connection of a shard.
+pub struct Connection {
+    /// The driver's name for it.
+    pub id: ConnectionId,
+    /// What was received and not executed.
+    pub intake: Intake,
+    /// What is to be sent.
+    pub outbox: Outbox,
+    /// Replies that wait for other shards, oldest first.
+    pub owed: Owed,
+    /// What the client said about itself.
+    pub session: Session,
+    /// How far a request that takes several turns has come.
+    pub multi: Option<Multi>,
+    /// A walk through the keys that is under way.
+    pub walk: Option<Box<Walk>>,
+    /// It is in one of the shard's lists of connections with requests to execute.
+    pub scheduled: bool,
+    /// It is in the shard's list of connections with something to send.
+    pub dirty: bool,
+    /// The driver does not read from it.
+    pub paused: bool,
+    /// Its peer takes no bytes.
+    pub blocked: bool,
+    /// Its next request waits until the outbox is smaller.
+    pub waits_for_output: bool,
+    /// Its peer sends no more.
+    pub ended: bool,
+    /// It is closed when everything is sent; nothing more is executed.
+    pub closing: bool,
+    /// When bytes last moved.
+    pub moved_ns: u64,
+}
+
+/// What a client said about itself.
+pub struct Session {
+    /// A number that no other connection of the process has.
+    pub client_id: u64,
+    /// The bucket that its keys are in.
+    pub bucket: BucketId,
+    /// The protocol that it wants to be answered in.
+    pub version: Version,
+    /// It may do everything.
+    pub authenticated: bool,
+    /// The name it gave itself.
+    pub name: Vec<u8>,
+    /// The library that it uses, and the version of that.
+    pub library: (Vec<u8>, Vec<u8>),
+    /// When it connected.
+    pub opened_ns: u64,
+}
+
+/// How far a request of many keys, or of all shards, has come.
+#[derive(Clone, Copy, Debug)]
+pub struct Multi {
+    /// What comes before the first reply was sent.
+    pub begun: bool,
+    /// The argument or the shard that is next.
+    pub next: usize,
+    /// The sum of what this shard found itself.
+    pub sum: i64,
+    /// The slot that gathers the answers of other shards, once one was asked.
+    pub slot: Option<u32>,
+}
+
+impl Connection {
+    /// A connection that was just accepted.
+    pub fn new(id: ConnectionId, client_id: u64, authenticated: bool, now_ns: u64) -> Self {
+        let session = Session {
+            client_id,
+            bucket: BucketId(0),
+            version: Version::default(),
+            authenticated,
+            name: Vec::new(),
+            library: (Vec::new(), Vec::new()),
+            opened_ns: now_ns,
+        };
+        Self {
+            id,
+            intake: Intake::default(),
+            outbox: Outbox::default(),
+            owed: Owed::default(),
+            session,
+            multi: None,
+            walk: None,
+            scheduled: false,
+            dirty: false,
+            paused: false,
+            blocked: false,
+            waits_for_output: false,
+            ended: false,
+            closing: false,
+            moved_ns: now_ns,
+        }
+    }
+
+    /// Where its replies are encoded to.
+    #[inline]
+    pub fn writer<'a>(&'a mut self, pool: &'a mut ChunkPool) -> Writer<'a> {
+        Writer::new(&mut self.outbox, pool, self.session.version)
+    }
+
+    /// Whether nothing is left to do for a peer that sends no more.
+    pub fn is_done(&self) -> bool {
+        (self.ended || self.closing)
+            && self.outbox.is_empty()
+            && self.owed.is_empty()
+            && (self.closing || !(self.scheduled || self.waits_for_output || self.walk.is_some()))
+    }
+}
+
+/// Encodes replies into an outbox.
+pub struct Writer<'a> {
+    outbox: &'a mut Outbox,
+    pool: &'a mut ChunkPool,
+    /// The protocol of the replies.
+    pub version: Version,
+}
+
+impl<'a> Writer<'a> {
+    /// Encodes into `outbox`, with chunks of `pool`.
+    #[inline]
+    pub fn new(outbox: &'a mut Outbox, pool: &'a mut ChunkPool, version: Version) -> Self {
+        Self { outbox, pool, version }
+    }
+
+    /// Encodes an outcome.
+    #[inline]
+    pub fn outcome(&mut self, outcome: Outcome<'_>) {
+        match outcome {
+            Outcome::Bytes(bytes) => self.write_bulk(bytes),
+            Outcome::Reply(reply) => self.reply(reply),
+        }
+    }
+
+    /// Encodes a reply that owns its bytes.
+    pub fn reply(&mut self, reply: Reply) {
+        match reply {
+            Reply::Done => reply::ok(self),
+            Reply::Nil => reply::null(self, self.version),
+            Reply::Name(name) => reply::simple(self, name),
+            Reply::Integer(number) => reply::integer(self, number),
+            Reply::Bytes(bytes) => self.write_bulk(bytes.as_slice()),
+            Reply::Chain(chain) => self.chain(&chain),
+            Reply::Array(count) => reply::array(self, count as usize),
+            Reply::Failed(status) => reply::status(self, status),
+            Reply::Keys(_) => unreachable!("the keys of a walk are its own"),
+        }
+    }
+
+    /// A bulk string whose bytes are sent from where they lie.
+    fn chain(&mut self, chain: &Chain) {
+        reply::header(self, b'$', chain.len_bytes());
+        self.outbox.pin(Pinned::new(chain.blocks().to_vec(), chain.len_bytes()));
+        self.write(b"\r\n");
+    }
+}
+
+impl Sink for Writer<'_> {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) {
+        self.outbox.write(self.pool, bytes);
+    }
+
+    #[inline]
+    fn write_bulk(&mut self, value: &[u8]) {
+        let (header, header_len) = header_bytes(b'$', value.len() as u64);
+        if value.len() > BULK_IN_ONE_PIECE_BYTES {
+            self.write(&header[..header_len]);
+            self.write(value);
+            return self.write(b"\r\n");
+        }
+        let len = header_len + value.len() + 2;
+        // The header is copied whole, whatever its length: a copy of a fixed size is two moves.
+        let room = self.outbox.room(self.pool, HEADER_BYTES_MAX + value.len() + 2);
+        room[..HEADER_BYTES_MAX].copy_from_slice(&header);
+        room[header_len..header_len + value.len()].copy_from_slice(value);
+        room[header_len + value.len()..len].copy_from_slice(b"\r\n");
+        self.outbox.commit(len);
+    }
+}
+
+/// Values up to this are encoded in one piece: a chunk has room for many of them.
+const BULK_IN_ONE_PIECE_BYTES: usize = 2048;

@@ -1,0 +1,306 @@
+//! The one switch: what each operation does to the store of this shard.
+
+use adit_store::kv::{Chain, Item, Key, NewValue, Store, StoreError, Value};
+use adit_wire::kv::{BUCKET_COUNT, BucketId, Condition, ExpireCondition, Expiry, ExpiryForm, Operation, PutAnswer, Status};
+use adit_wire::resp::number::{Digits, parse_i64};
+
+use crate::message::{Keys, Payload, Reply};
+use crate::stats::{Counter, Counters};
+
+/// One operation with its key and value.
+pub struct Request<'a> {
+    /// What to do.
+    pub operation: Operation,
+    /// The key, hashed; of an operation on a bucket only the bucket counts.
+    pub key: Key<'a>,
+    /// The value that a write brings, else empty.
+    pub value: NewValue<'a>,
+}
+
+/// What came of an operation, borrowing from the store.
+pub enum Outcome<'a> {
+    /// A value in one piece, where it lies.
+    Bytes(&'a [u8]),
+    /// Everything else.
+    Reply(Reply),
+}
+
+impl Outcome<'_> {
+    /// The outcome with bytes of its own.
+    #[inline]
+    pub fn into_reply(self) -> Reply {
+        match self {
+            Self::Bytes(bytes) => Reply::Bytes(Payload::new(bytes)),
+            Self::Reply(reply) => reply,
+        }
+    }
+}
+
+impl From<Reply> for Outcome<'_> {
+    fn from(reply: Reply) -> Self {
+        Self::Reply(reply)
+    }
+}
+
+/// The store and what counts its use.
+pub struct Engine {
+    /// The key-value store.
+    pub store: Store,
+    /// What happened so far.
+    pub counters: Counters,
+}
+
+impl Engine {
+    /// Does one operation at `now_ms` (milliseconds since 1970).
+    #[inline]
+    pub fn execute(&mut self, request: Request<'_>, now_ms: u64) -> Outcome<'_> {
+        let Request { operation, key, value } = request;
+        match operation {
+            Operation::Get => self.get(&key, now_ms),
+            Operation::Put { condition: Condition::Always, expiry: Expiry::Never, answer: PutAnswer::Done } => {
+                done_or_failed(self.store.put(&key, value, None, now_ms)).into()
+            }
+            Operation::Put { condition, expiry, answer } => {
+                self.put(&key, value, condition, expiry, answer, now_ms).into()
+            }
+            Operation::Exists => integer(i64::from(self.look_up(&key, now_ms).is_some())),
+            Operation::Type => Outcome::Reply(Reply::Name(self.type_name(&key, now_ms))),
+            Operation::Length => self.length(&key, now_ms),
+            Operation::ExpiryOf(form) => integer(self.expiry_of(&key, form, now_ms)),
+            _ => self.execute_rare(operation, &key, value, now_ms).into(),
+        }
+    }
+
+    fn execute_rare(&mut self, operation: Operation, key: &Key<'_>, value: NewValue<'_>, now_ms: u64) -> Reply {
+        match operation {
+            Operation::Add(delta) => self.add(key, delta, now_ms),
+            Operation::Append => match self.store.append(key, value, now_ms) {
+                Ok(len) => Reply::Integer(i64::try_from(len).unwrap_or(i64::MAX)),
+                Err(error) => Reply::Failed(status(error)),
+            },
+            Operation::Delete => Reply::Integer(i64::from(self.store.remove(key, now_ms))),
+            Operation::GetDelete => {
+                let reply = self.get(key, now_ms).into_reply();
+                self.store.remove(key, now_ms);
+                reply
+            }
+            Operation::GetExpire(expiry) => self.get_expire(key, expiry, now_ms),
+            Operation::Expire { at_ms, condition } => {
+                Reply::Integer(i64::from(self.expire(key, at_ms, condition, now_ms)))
+            }
+            Operation::Persist => Reply::Integer(i64::from(self.persist(key, now_ms))),
+            Operation::Count => Reply::Integer(i64::try_from(self.store.count(key.bucket())).unwrap_or(i64::MAX)),
+            Operation::Flush => {
+                self.store.flush(key.bucket());
+                Reply::Done
+            }
+            Operation::FlushAll => {
+                (0..BUCKET_COUNT).for_each(|bucket| self.store.flush(BucketId(bucket)));
+                Reply::Done
+            }
+            Operation::Scan { cursor, buckets_max } => self.scan(key.bucket(), cursor, buckets_max, now_ms),
+            Operation::Get
+            | Operation::Put { .. }
+            | Operation::Exists
+            | Operation::Type
+            | Operation::Length
+            | Operation::ExpiryOf(_) => unreachable!("execute does these itself"),
+        }
+    }
+
+    /// Finds the key and counts whether it was there.
+    #[inline]
+    fn look_up(&mut self, key: &Key<'_>, now_ms: u64) -> Option<Item> {
+        let item = self.store.find(key, now_ms);
+        self.counters.add(if item.is_some() { Counter::Hits } else { Counter::Misses }, 1);
+        item
+    }
+
+    #[inline]
+    fn get(&mut self, key: &Key<'_>, now_ms: u64) -> Outcome<'_> {
+        match self.look_up(key, now_ms) {
+            Some(item) => self.value(item),
+            None => Reply::Nil.into(),
+        }
+    }
+
+    #[inline]
+    fn value(&self, item: Item) -> Outcome<'_> {
+        match self.store.value(item) {
+            Value::Inline(bytes) => Outcome::Bytes(bytes),
+            Value::Chain(chain) => Reply::Chain(chain.clone()).into(),
+        }
+    }
+
+    fn type_name(&mut self, key: &Key<'_>, now_ms: u64) -> &'static str {
+        if self.look_up(key, now_ms).is_some() { "string" } else { "none" }
+    }
+
+    fn length(&mut self, key: &Key<'_>, now_ms: u64) -> Outcome<'_> {
+        let len = self.look_up(key, now_ms).map_or(0, |item| self.store.value_len(item));
+        integer(i64::try_from(len).unwrap_or(i64::MAX))
+    }
+
+    fn put(
+        &mut self,
+        key: &Key<'_>,
+        value: NewValue<'_>,
+        condition: Condition,
+        expiry: Expiry,
+        answer: PutAnswer,
+        now_ms: u64,
+    ) -> Reply {
+        let item = self.store.find(key, now_ms);
+        let previous = match (answer, item) {
+            (PutAnswer::Previous, Some(item)) => self.value(item).into_reply(),
+            _ => Reply::Nil,
+        };
+        let applies = match condition {
+            Condition::Always => true,
+            Condition::IfAbsent => item.is_none(),
+            Condition::IfPresent => item.is_some(),
+        };
+        if applies {
+            let expiry = match expiry {
+                Expiry::Never => None,
+                Expiry::Keep => item.and_then(|item| self.store.expiry(item)),
+                Expiry::At(at_ms) => Some(at_ms),
+            };
+            if let Err(error) = self.write(key, value, expiry, now_ms) {
+                return Reply::Failed(status(error));
+            }
+        }
+        match answer {
+            PutAnswer::Done if applies => Reply::Done,
+            PutAnswer::Done => Reply::Nil,
+            PutAnswer::Previous => previous,
+            PutAnswer::Applied => Reply::Integer(i64::from(applies)),
+        }
+    }
+
+    /// Writes a value; one that has expired already removes the key.
+    fn write(
+        &mut self,
+        key: &Key<'_>,
+        value: NewValue<'_>,
+        expiry_ms: Option<u64>,
+        now_ms: u64,
+    ) -> Result<(), StoreError> {
+        if expiry_ms.is_some_and(|at_ms| at_ms <= now_ms) {
+            self.store.remove(key, now_ms);
+            return Ok(());
+        }
+        self.store.put(key, value, expiry_ms, now_ms).map(drop)
+    }
+
+    fn add(&mut self, key: &Key<'_>, delta: i64, now_ms: u64) -> Reply {
+        let item = self.store.find(key, now_ms);
+        let number = match item.map(|item| self.store.value(item)) {
+            None => Some(0),
+            Some(Value::Inline(text)) => parse_i64(text),
+            Some(Value::Chain(_)) => None,
+        };
+        let Some(number) = number else { return Reply::Failed(Status::NotAnInteger) };
+        let Some(sum) = number.checked_add(delta) else { return Reply::Failed(Status::Overflow) };
+        let expiry = item.and_then(|item| self.store.expiry(item));
+        match self.store.put(key, NewValue::Inline(Digits::of_i64(sum).as_bytes()), expiry, now_ms) {
+            Ok(_) => Reply::Integer(sum),
+            Err(error) => Reply::Failed(status(error)),
+        }
+    }
+
+    fn get_expire(&mut self, key: &Key<'_>, expiry: Expiry, now_ms: u64) -> Reply {
+        let Some(item) = self.look_up(key, now_ms) else { return Reply::Nil };
+        let reply = self.value(item).into_reply();
+        match expiry {
+            Expiry::Keep => {}
+            Expiry::Never => self.store.set_expiry(item, None),
+            Expiry::At(at_ms) if at_ms <= now_ms => drop(self.store.remove(key, now_ms)),
+            Expiry::At(at_ms) => self.store.set_expiry(item, Some(at_ms)),
+        }
+        reply
+    }
+
+    fn expire(&mut self, key: &Key<'_>, at_ms: u64, condition: ExpireCondition, now_ms: u64) -> bool {
+        let Some(item) = self.store.find(key, now_ms) else { return false };
+        let present = self.store.expiry(item);
+        let applies = match condition {
+            ExpireCondition::Always => true,
+            ExpireCondition::IfNone => present.is_none(),
+            ExpireCondition::IfSome => present.is_some(),
+            ExpireCondition::IfLater => present.is_some_and(|present| at_ms > present),
+            ExpireCondition::IfSomeAndEarlier => present.is_some_and(|present| at_ms < present),
+            ExpireCondition::IfEarlier => present.is_none_or(|present| at_ms < present),
+        };
+        if applies && at_ms <= now_ms {
+            self.store.remove(key, now_ms);
+        } else if applies {
+            self.store.set_expiry(item, Some(at_ms));
+        }
+        applies
+    }
+
+    fn persist(&mut self, key: &Key<'_>, now_ms: u64) -> bool {
+        let Some(item) = self.store.find(key, now_ms) else { return false };
+        let expires = self.store.expiry(item).is_some();
+        if expires {
+            self.store.set_expiry(item, None);
+        }
+        expires
+    }
+
+    fn expiry_of(&mut self, key: &Key<'_>, form: ExpiryForm, now_ms: u64) -> i64 {
+        let Some(item) = self.look_up(key, now_ms) else { return NO_KEY };
+        let Some(at_ms) = self.store.expiry(item) else { return NO_EXPIRY };
+        let left_ms = at_ms.saturating_sub(now_ms);
+        let number = match form {
+            ExpiryForm::LeftMs => left_ms,
+            ExpiryForm::LeftSeconds => left_ms.saturating_add(500) / 1000,
+            ExpiryForm::UnixMs => at_ms,
+            ExpiryForm::UnixSeconds => at_ms.saturating_add(500) / 1000,
+        };
+        i64::try_from(number).unwrap_or(i64::MAX)
+    }
+
+    fn scan(&mut self, bucket: BucketId, cursor: u64, buckets_max: u32, now_ms: u64) -> Reply {
+        let mut keys = Box::new(Keys::default());
+        let visit = &mut |owner: BucketId, key: &[u8]| {
+            if owner == bucket {
+                keys.push(key);
+            }
+        };
+        let next = self.store.scan(cursor, buckets_max as usize, now_ms, visit);
+        keys.cursor = next;
+        Reply::Keys(keys)
+    }
+}
+
+#[inline]
+fn integer<'a>(number: i64) -> Outcome<'a> {
+    Outcome::Reply(Reply::Integer(number))
+}
+
+#[inline]
+fn done_or_failed<T>(result: Result<T, StoreError>) -> Reply {
+    match result {
+        Ok(_) => Reply::Done,
+        Err(error) => Reply::Failed(status(error)),
+    }
+}
+
+fn status(error: StoreError) -> Status {
+    match error {
+        StoreError::KeyTooLong => Status::KeyTooLong,
+        StoreError::ValueTooLong => Status::ValueTooLong,
+        StoreError::OutOfMemory => Status::OutOfMemory,
+    }
+}
+
+/// The value that an ask brings.
+pub fn value_of<'a>(bytes: &'a [u8], chain: Option<Chain>) -> NewValue<'a> {
+    chain.map_or(NewValue::Inline(bytes), NewValue::Chain)
+}
+
+/// What `TTL` and the like answer for a key that is not there, and for one without an expiry.
+const NO_KEY: i64 = -2;
+const NO_EXPIRY: i64 = -1;

@@ -1,0 +1,291 @@
+//! The in-flight table: requests of this shard's connections whose replies are not sent yet, because they, or one
+//! before them on the same connection, wait for another shard. Fixed slots, no futures.
+
+use adit_drivers::streams::ConnectionId;
+use adit_wire::kv::Status;
+
+use crate::message::Reply;
+
+/// What a slot waits for.
+enum State {
+    Free,
+    /// An answer that is the reply.
+    Waiting,
+    /// Answers that are added up.
+    Gathering(Gather),
+    /// Nothing: the reply waits for its turn.
+    Done(Reply),
+}
+
+/// Answers that are added up to one reply.
+struct Gather {
+    /// Answers that are still to come, and one more until all asks are out.
+    left: u32,
+    sum: i64,
+    failed: Option<Status>,
+    /// The reply is the sum; else that it is done.
+    counts: bool,
+}
+
+struct Slot {
+    connection: ConnectionId,
+    /// The slot of the next reply on the same connection, or the next free one.
+    next: u32,
+    state: State,
+}
+
+/// The replies that a connection owes, oldest first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Owed {
+    first: u32,
+    last: u32,
+    count: u32,
+}
+
+impl Owed {
+    /// Whether no reply is owed: the next one can be sent at once.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Replies owed.
+    #[inline]
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+}
+
+/// The in-flight slots of a shard.
+pub struct InFlight {
+    slots: Vec<Slot>,
+    first_free: u32,
+    free_count: usize,
+}
+
+impl InFlight {
+    /// A table of `slot_count` slots.
+    pub fn new(slot_count: u32) -> Self {
+        let nobody = ConnectionId { index: u32::MAX, generation: 0 };
+        let free = |index: u32| Slot { connection: nobody, next: index + 1, state: State::Free };
+        Self { slots: (0..slot_count).map(free).collect(), first_free: 0, free_count: slot_count as usize }
+    }
+
+    /// Slots that are free.
+    #[inline]
+    pub fn free_count(&self) -> usize {
+        self.free_count
+    }
+
+    /// Whether every slot is free.
+    pub fn is_idle(&self) -> bool {
+        self.free_count == self.slots.len()
+    }
+
+    /// Takes a slot for a reply that another shard will give; it is the connection's newest.
+    #[inline]
+    pub fn wait(&mut self, connection: ConnectionId, owed: &mut Owed) -> Option<u32> {
+        self.open(connection, owed, State::Waiting)
+    }
+
+    /// Takes a slot for a reply that is known but not first in turn. Gives the reply back if no slot is free.
+    ///
+    /// # Errors
+    /// The reply, if no slot is free.
+    #[inline]
+    pub fn keep(&mut self, connection: ConnectionId, owed: &mut Owed, reply: Reply) -> Result<(), Reply> {
+        if self.free_count == 0 {
+            return Err(reply);
+        }
+        self.open(connection, owed, State::Done(reply));
+        Ok(())
+    }
+
+    /// Takes a slot whose reply is the sum of answers (`counts`) or that all are done. It stays open until
+    /// [`InFlight::close_gather`].
+    pub fn gather(&mut self, connection: ConnectionId, owed: &mut Owed, counts: bool) -> Option<u32> {
+        let gather = Gather { left: 1, sum: 0, failed: None, counts };
+        self.open(connection, owed, State::Gathering(gather))
+    }
+
+    /// Expects one more answer in a gathering slot.
+    pub fn expect_answer(&mut self, slot: u32) {
+        match &mut self.slots[slot as usize].state {
+            State::Gathering(gather) => gather.left += 1,
+            _ => unreachable!("an answer is expected by a slot that does not gather"),
+        }
+    }
+
+    /// Ends the asking of a gathering slot; `sum` is what this shard found itself.
+    pub fn close_gather(&mut self, slot: u32, sum: i64) -> ConnectionId {
+        self.complete(slot, Reply::Integer(sum))
+    }
+
+    /// Notes an answer. Says whose it is: the reply may be due now.
+    ///
+    /// # Panics
+    /// If the slot waits for nothing: our own shards do not answer twice.
+    #[inline]
+    pub fn complete(&mut self, index: u32, reply: Reply) -> ConnectionId {
+        let slot = &mut self.slots[index as usize];
+        match &mut slot.state {
+            State::Waiting => slot.state = State::Done(reply),
+            State::Gathering(gather) => {
+                if let Some(reply) = gather.add(reply) {
+                    slot.state = State::Done(reply);
+                }
+            }
+            State::Free | State::Done(_) => panic!("slot {index} was answered but waits for nothing"),
+        }
+        let connection = slot.connection;
+        if connection.index == u32::MAX && matches!(slot.state, State::Done(_)) {
+            self.free(index);
+        }
+        connection
+    }
+
+    /// The connection's oldest reply, if it is known. Its slot is free again.
+    #[inline]
+    pub fn next_reply(&mut self, owed: &mut Owed) -> Option<Reply> {
+        if owed.count == 0 {
+            return None;
+        }
+        let index = owed.first;
+        let slot = &mut self.slots[index as usize];
+        if !matches!(slot.state, State::Done(_)) {
+            return None;
+        }
+        let State::Done(reply) = std::mem::replace(&mut slot.state, State::Free) else { return None };
+        owed.first = slot.next;
+        owed.count -= 1;
+        self.free(index);
+        Some(reply)
+    }
+
+    /// Forgets a connection: its known replies are dropped, its waiting slots are freed when their answers come.
+    pub fn abandon(&mut self, owed: &mut Owed) {
+        let mut index = owed.first;
+        for _ in 0..owed.count {
+            let slot = &mut self.slots[index as usize];
+            let next = slot.next;
+            slot.connection.index = u32::MAX;
+            if matches!(slot.state, State::Done(_)) {
+                self.free(index);
+            }
+            index = next;
+        }
+        *owed = Owed::default();
+    }
+
+    #[inline]
+    fn open(&mut self, connection: ConnectionId, owed: &mut Owed, state: State) -> Option<u32> {
+        if self.free_count == 0 {
+            return None;
+        }
+        let index = self.first_free;
+        let slot = &mut self.slots[index as usize];
+        self.first_free = slot.next;
+        self.free_count -= 1;
+        *slot = Slot { connection, next: u32::MAX, state };
+        if owed.count == 0 {
+            owed.first = index;
+        } else {
+            self.slots[owed.last as usize].next = index;
+        }
+        owed.last = index;
+        owed.count += 1;
+        Some(index)
+    }
+
+    fn free(&mut self, index: u32) {
+        let slot = &mut self.slots[index as usize];
+        slot.state = State::Free;
+        slot.next = self.first_free;
+        self.first_free = index;
+        self.free_count += 1;
+    }
+}
+
+impl Gather {
+    /// Adds an answer; gives the reply if it was the last.
+    fn add(&mut self, reply: Reply) -> Option<Reply> {
+        match reply {
+            Reply::Integer(number) => self.sum += number,
+            Reply::Failed(status) => self.failed = Some(status),
+            _ => {}
+        }
+        self.left -= 1;
+        match (self.left, self.failed) {
+            (0, Some(status)) => Some(Reply::Failed(status)),
+            (0, None) if self.counts => Some(Reply::Integer(self.sum)),
+            (0, None) => Some(Reply::Done),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: ConnectionId = ConnectionId { index: 3, generation: 1 };
+
+    fn number(reply: Option<Reply>) -> Option<i64> {
+        match reply {
+            Some(Reply::Integer(number)) => Some(number),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn replies_leave_in_the_order_of_their_requests() {
+        let (mut table, mut owed) = (InFlight::new(4), Owed::default());
+        let first = table.wait(ID, &mut owed).unwrap();
+        table.keep(ID, &mut owed, Reply::Integer(2)).ok().unwrap();
+        let third = table.wait(ID, &mut owed).unwrap();
+        table.complete(third, Reply::Integer(3));
+        assert!(table.next_reply(&mut owed).is_none(), "the first is not known");
+        assert_eq!(table.complete(first, Reply::Integer(1)), ID);
+        let replies: Vec<_> = std::iter::from_fn(|| number(table.next_reply(&mut owed))).collect();
+        assert_eq!(replies, [1, 2, 3]);
+        assert!(table.is_idle() && owed.is_empty());
+    }
+
+    #[test]
+    fn a_full_table_admits_nothing() {
+        let (mut table, mut owed) = (InFlight::new(1), Owed::default());
+        table.wait(ID, &mut owed).unwrap();
+        assert!(table.wait(ID, &mut owed).is_none());
+        assert!(table.keep(ID, &mut owed, Reply::Done).is_err());
+        assert_eq!(owed.count(), 1);
+    }
+
+    #[test]
+    fn a_gather_adds_up_and_remembers_a_failure() {
+        let (mut table, mut owed) = (InFlight::new(2), Owed::default());
+        let slot = table.gather(ID, &mut owed, true).unwrap();
+        table.expect_answer(slot);
+        table.expect_answer(slot);
+        table.complete(slot, Reply::Integer(1));
+        table.close_gather(slot, 5);
+        assert!(table.next_reply(&mut owed).is_none());
+        table.complete(slot, Reply::Integer(2));
+        assert_eq!(number(table.next_reply(&mut owed)), Some(8));
+        let slot = table.gather(ID, &mut owed, false).unwrap();
+        table.expect_answer(slot);
+        table.complete(slot, Reply::Failed(Status::OutOfMemory));
+        table.close_gather(slot, 0);
+        assert!(matches!(table.next_reply(&mut owed), Some(Reply::Failed(Status::OutOfMemory))));
+    }
+
+    #[test]
+    fn the_slots_of_a_lost_connection_come_back_with_their_answers() {
+        let (mut table, mut owed) = (InFlight::new(2), Owed::default());
+        let slot = table.wait(ID, &mut owed).unwrap();
+        table.keep(ID, &mut owed, Reply::Done).ok().unwrap();
+        table.abandon(&mut owed);
+        assert_eq!(table.free_count(), 1, "the answer to the first is still to come");
+        table.complete(slot, Reply::Nil);
+        assert!(table.is_idle());
+    }
+}

@@ -1,0 +1,246 @@
+//! What a connection has received and not executed: lent chunks, and the request that does not fit in one.
+//!
+//! Requests that lie whole in a chunk are decoded where they are. One that is cut by the end of its chunk, or typed
+//! inline, is put together in an [`Assembly`]; its large argument goes straight into a chain of blocks.
+
+use std::collections::VecDeque;
+
+use adit_drivers::chunk::{Chunk, ChunkPool};
+use adit_store::kv::{Chain, Store, StoreError};
+use adit_wire::resp::inline;
+use adit_wire::resp::request::{Progress, ProtocolError, Span, Step};
+
+use crate::settings::{INPUT_CHUNKS_MAX, REQUEST_BYTES_MAX};
+
+/// The input of one connection.
+#[derive(Default)]
+pub struct Intake {
+    chunks: VecDeque<Chunk>,
+    assembly: Option<Box<Assembly>>,
+}
+
+/// A request in the making.
+#[derive(Default)]
+struct Assembly {
+    bytes: Vec<u8>,
+    spans: Vec<Span>,
+    progress: Progress,
+    large: Option<Large>,
+    whole: bool,
+}
+
+/// The large argument of a request.
+struct Large {
+    argument: usize,
+    chain: Chain,
+    left_bytes: u64,
+    /// The memory was full: the rest is taken off the stream and dropped.
+    failed: bool,
+}
+
+/// What decoding came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// A whole request. Its spans were appended; it ends `end` bytes into [`Intake::bytes`].
+    Request {
+        /// Where the next request begins.
+        end: usize,
+    },
+    /// No whole request is there. More must be received.
+    Nothing,
+    /// The bytes are no request.
+    Broken(ProtocolError),
+}
+
+impl Intake {
+    /// Takes a lent chunk. Says whether the connection has to be paused.
+    pub fn receive(&mut self, chunk: Chunk) -> bool {
+        self.chunks.push_back(chunk);
+        self.is_full()
+    }
+
+    /// Whether no more chunks should come.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.chunks.len() >= INPUT_CHUNKS_MAX
+    }
+
+    /// Whether there are bytes that were not looked at.
+    #[inline]
+    pub fn has_input(&self) -> bool {
+        !self.chunks.is_empty()
+    }
+
+    /// Whether a request has begun and not ended.
+    pub fn is_cut(&self) -> bool {
+        self.assembly.as_ref().is_some_and(|assembly| !assembly.whole)
+    }
+
+    /// The bytes that spans count in: of the assembled request, else of the first chunk.
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
+        match &self.assembly {
+            Some(assembly) => &assembly.bytes,
+            None => self.chunks.front().map_or(&[], Chunk::filled),
+        }
+    }
+
+    /// Bytes that an assembly keeps on the heap.
+    pub fn assembled_bytes(&self) -> usize {
+        self.assembly.as_ref().map_or(0, |assembly| assembly.bytes.capacity())
+    }
+
+    /// Decodes the request that begins `start` bytes into the first chunk, if it lies there whole. Once one was
+    /// found, call [`Intake::assemble`] only after it was executed and consumed.
+    #[inline]
+    pub fn decode(&mut self, start: usize, spans: &mut Vec<Span>) -> Found {
+        if self.assembly.is_some() {
+            return Found::Nothing;
+        }
+        let Some(chunk) = self.chunks.front() else { return Found::Nothing };
+        let first_span = spans.len();
+        let mut progress = Progress::at(start);
+        match progress.decode(chunk.filled(), spans) {
+            Ok(Step::Whole) => Found::Request { end: progress.position },
+            Ok(Step::More | Step::Large { .. } | Step::Inline) => {
+                spans.truncate(first_span);
+                Found::Nothing
+            }
+            Err(error) => {
+                spans.truncate(first_span);
+                Found::Broken(error)
+            }
+        }
+    }
+
+    /// Puts the next request together from what was received. An assembled request is whole: it ends at 0, as
+    /// nothing else lies in its bytes.
+    pub fn assemble(&mut self, spans: &mut Vec<Span>, store: &mut Store, pool: &mut ChunkPool) -> Found {
+        while !self.assembly.as_ref().is_some_and(|assembly| assembly.whole) {
+            let Some(chunk) = self.chunks.front_mut() else { return Found::Nothing };
+            let assembly = self.assembly.get_or_insert_default();
+            let taken = assembly.take(chunk.filled(), store);
+            let ended = taken.map(|count| {
+                chunk.consume(count);
+                chunk.filled().is_empty()
+            });
+            match ended {
+                Ok(true) => self.chunks.pop_front().into_iter().for_each(|chunk| pool.give(chunk)),
+                Ok(false) => {}
+                Err(error) => return Found::Broken(error),
+            }
+        }
+        spans.extend(self.assembly.iter().flat_map(|assembly| &assembly.spans));
+        Found::Request { end: 0 }
+    }
+
+    /// The argument that is large, if the assembled request has one.
+    #[inline]
+    pub fn large_argument(&self) -> Option<usize> {
+        self.assembly.as_ref()?.large.as_ref().map(|large| large.argument)
+    }
+
+    /// Takes the large argument's blocks.
+    ///
+    /// # Errors
+    /// [`StoreError::OutOfMemory`] if they were dropped because the memory was full.
+    pub fn take_large(&mut self) -> Result<Option<Chain>, StoreError> {
+        let Some(large) = self.assembly.as_mut().and_then(|assembly| assembly.large.as_mut()) else {
+            return Ok(None);
+        };
+        if large.failed { Err(StoreError::OutOfMemory) } else { Ok(Some(std::mem::take(&mut large.chain))) }
+    }
+
+    /// Drops what was executed: the assembled request, or the first `end` bytes of the first chunk. Says whether
+    /// the input went below the limit at which the connection is paused.
+    #[inline]
+    pub fn consume(&mut self, end: usize, store: &mut Store, pool: &mut ChunkPool) {
+        if let Some(assembly) = self.assembly.take() {
+            assembly.drop_large(store);
+        } else if let Some(chunk) = self.chunks.front_mut() {
+            chunk.consume(end);
+            if chunk.filled().is_empty() {
+                self.chunks.pop_front().into_iter().for_each(|chunk| pool.give(chunk));
+            }
+        }
+    }
+
+    /// Drops everything.
+    pub fn clear(&mut self, store: &mut Store, pool: &mut ChunkPool) {
+        self.chunks.drain(..).for_each(|chunk| pool.give(chunk));
+        if let Some(assembly) = self.assembly.take() {
+            assembly.drop_large(store);
+        }
+    }
+}
+
+impl Assembly {
+    /// Takes bytes off the stream, at least one, and says how many. What lies behind the request is not taken.
+    fn take(&mut self, stream: &[u8], store: &mut Store) -> Result<usize, ProtocolError> {
+        if let Some(large) = &mut self.large
+            && large.left_bytes > 0
+        {
+            let count = large.take(stream, store);
+            if large.left_bytes == 0 {
+                self.progress.end_large(&mut self.spans);
+            }
+            return Ok(count);
+        }
+        if self.bytes.len() + stream.len() > REQUEST_BYTES_MAX {
+            return Err(ProtocolError::TooBigRequest);
+        }
+        let before = self.bytes.len();
+        self.bytes.extend_from_slice(stream);
+        match self.progress.decode(&self.bytes, &mut self.spans)? {
+            Step::More => Ok(stream.len()),
+            Step::Whole => {
+                self.whole = true;
+                Ok(self.keep_decoded(before))
+            }
+            Step::Large { len_bytes } => {
+                if self.large.is_some() {
+                    return Err(ProtocolError::TwoLargeArguments);
+                }
+                let (argument, chain) = (self.spans.len(), Chain::default());
+                self.large = Some(Large { argument, chain, left_bytes: len_bytes, failed: false });
+                Ok(self.keep_decoded(before))
+            }
+            Step::Inline => self.take_line(before, stream.len()),
+        }
+    }
+
+    /// Forgets bytes behind the decoded ones; says how many of those appended after `before` are left.
+    fn keep_decoded(&mut self, before: usize) -> usize {
+        self.bytes.truncate(self.progress.position);
+        self.progress.position - before
+    }
+
+    /// An inline request: its line becomes an array.
+    fn take_line(&mut self, before: usize, count: usize) -> Result<usize, ProtocolError> {
+        let mut array = Vec::new();
+        let Some(end) = inline::rewrite(&self.bytes, &mut array)? else { return Ok(count) };
+        self.bytes = array;
+        let step = self.progress.decode(&self.bytes, &mut self.spans)?;
+        assert_eq!(step, Step::Whole, "a rewritten line is a whole request");
+        self.whole = true;
+        Ok(end - before)
+    }
+
+    fn drop_large(self, store: &mut Store) {
+        if let Some(large) = self.large {
+            store.drop_chain(large.chain);
+        }
+    }
+}
+
+impl Large {
+    fn take(&mut self, stream: &[u8], store: &mut Store) -> usize {
+        let count = usize::try_from(self.left_bytes).map_or(stream.len(), |left| left.min(stream.len()));
+        if !self.failed && store.extend_chain(&mut self.chain, &stream[..count]).is_err() {
+            self.failed = true;
+            store.drop_chain(std::mem::take(&mut self.chain));
+        }
+        self.left_bytes -= count as u64;
+        count
+    }
+}

@@ -1,0 +1,384 @@
+//! From a command and its arguments to what the shard will do: options parsed, times made absolute.
+
+use adit_wire::kv::{Condition, ExpireCondition, Expiry, ExpiryForm, Operation, PutAnswer};
+use adit_wire::resp::Command;
+use adit_wire::resp::number::parse_i64;
+use adit_wire::resp::request::ProtocolError;
+
+/// What a request will do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// An operation on the key that is argument 1. The value is the argument named, if it is not 0.
+    Key(Operation, u8),
+    /// An operation on each key from argument 1 on, answered as an array or as the sum.
+    Keys(Operation, Together),
+    /// An operation on every shard, answered as the sum or as done.
+    Shards(Operation, Together),
+    /// What concerns the connection or the process: done when nothing else is owed to the connection.
+    Alone(Command),
+    /// An empty request: no reply.
+    Nothing,
+    /// An error.
+    Refused(Refusal),
+    /// Bytes that are no request: an error, then the connection is closed.
+    Broken(ProtocolError),
+}
+
+/// How the replies of several operations become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Together {
+    /// An array of them, in order.
+    Array,
+    /// Their sum.
+    Sum,
+    /// That all are done.
+    Done,
+}
+
+/// Why a request is refused before it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no such command.
+    UnknownCommand,
+    /// It takes another number of arguments.
+    WrongArity(Command),
+    /// Its options make no sense.
+    Syntax,
+    /// An argument that must be a number is none.
+    NotAnInteger,
+    /// The number cannot be subtracted.
+    DecrementOverflow,
+    /// The time is not positive or too far away.
+    InvalidExpire(Command),
+    /// EXPIRE: NX beside another condition.
+    ExpireNxConflict,
+    /// EXPIRE: GT beside LT.
+    ExpireGtLtConflict,
+    /// EXPIRE: the argument at this place is no option.
+    ExpireOption(u8),
+    /// An argument that is not the value of a write is longer than 64 KiB.
+    ArgumentTooLong,
+    /// The connection has to say the password first.
+    NotAuthenticated,
+}
+
+/// The arguments of a request, its name first.
+pub trait Arguments {
+    /// Number of arguments.
+    fn count(&self) -> usize;
+    /// An argument; empty behind the last.
+    fn get(&self, index: usize) -> &[u8];
+}
+
+type Planned = Result<Plan, Refusal>;
+
+/// Plans a request that has arrived at `now_ms` (milliseconds since 1970).
+#[inline]
+pub fn plan(arguments: &impl Arguments, now_ms: u64) -> Plan {
+    let Some(command) = Command::find(arguments.get(0)) else { return Plan::Refused(Refusal::UnknownCommand) };
+    if !command.accepts(arguments.count()) {
+        return Plan::Refused(Refusal::WrongArity(command));
+    }
+    match command {
+        Command::Get => Plan::Key(Operation::Get, 0),
+        Command::Set if arguments.count() == 3 => Plan::Key(PUT, 2),
+        _ => plan_rare(command, arguments, now_ms).unwrap_or_else(Plan::Refused),
+    }
+}
+
+fn plan_rare(command: Command, arguments: &impl Arguments, now_ms: u64) -> Planned {
+    let put = |condition, answer| Operation::Put { condition, expiry: Expiry::Never, answer };
+    let planned = match command {
+        Command::Set => return plan_set(arguments, now_ms),
+        Command::Getex => return plan_getex(arguments, now_ms),
+        Command::Expire | Command::Pexpire | Command::Expireat | Command::Pexpireat => {
+            return plan_expire(command, arguments, now_ms);
+        }
+        Command::Setex | Command::Psetex => {
+            let unit = if command == Command::Setex { Unit::Seconds } else { Unit::Ms };
+            let at_ms = future(command, arguments.get(2), unit, Base::Now, now_ms)?;
+            Plan::Key(Operation::Put { condition: Condition::Always, expiry: at_ms, answer: PutAnswer::Done }, 3)
+        }
+        Command::Get => Plan::Key(Operation::Get, 0),
+        Command::Setnx => Plan::Key(put(Condition::IfAbsent, PutAnswer::Applied), 2),
+        Command::Getset => Plan::Key(put(Condition::Always, PutAnswer::Previous), 2),
+        Command::Getdel => Plan::Key(Operation::GetDelete, 0),
+        Command::Append => Plan::Key(Operation::Append, 2),
+        Command::Type => Plan::Key(Operation::Type, 0),
+        Command::Strlen => Plan::Key(Operation::Length, 0),
+        Command::Incr => Plan::Key(Operation::Add(1), 0),
+        Command::Decr => Plan::Key(Operation::Add(-1), 0),
+        Command::Incrby => Plan::Key(Operation::Add(number(arguments.get(2))?), 0),
+        Command::Decrby => {
+            let delta = number(arguments.get(2))?.checked_neg().ok_or(Refusal::DecrementOverflow)?;
+            Plan::Key(Operation::Add(delta), 0)
+        }
+        Command::Persist => Plan::Key(Operation::Persist, 0),
+        Command::Ttl => Plan::Key(Operation::ExpiryOf(ExpiryForm::LeftSeconds), 0),
+        Command::Pttl => Plan::Key(Operation::ExpiryOf(ExpiryForm::LeftMs), 0),
+        Command::Expiretime => Plan::Key(Operation::ExpiryOf(ExpiryForm::UnixSeconds), 0),
+        Command::Pexpiretime => Plan::Key(Operation::ExpiryOf(ExpiryForm::UnixMs), 0),
+        Command::Mget => Plan::Keys(Operation::Get, Together::Array),
+        Command::Del | Command::Unlink if arguments.count() == 2 => Plan::Key(Operation::Delete, 0),
+        Command::Exists | Command::Touch if arguments.count() == 2 => Plan::Key(Operation::Exists, 0),
+        Command::Del | Command::Unlink => Plan::Keys(Operation::Delete, Together::Sum),
+        Command::Exists | Command::Touch => Plan::Keys(Operation::Exists, Together::Sum),
+        Command::Dbsize => Plan::Shards(Operation::Count, Together::Sum),
+        Command::Flushdb => plan_flush(Operation::Flush, arguments)?,
+        Command::Flushall => plan_flush(Operation::FlushAll, arguments)?,
+        Command::Auth
+        | Command::Client
+        | Command::CommandInfo
+        | Command::Config
+        | Command::Echo
+        | Command::Hello
+        | Command::Info
+        | Command::Keys
+        | Command::Ping
+        | Command::Quit
+        | Command::Scan
+        | Command::Select => Plan::Alone(command),
+    };
+    Ok(planned)
+}
+
+/// `SET key value [NX | XX] [GET] [EX s | PX ms | EXAT s | PXAT ms | KEEPTTL]`
+fn plan_set(arguments: &impl Arguments, now_ms: u64) -> Planned {
+    let (mut condition, mut expiry, mut answer) = (None, None, PutAnswer::Done);
+    let mut index = 3;
+    while index < arguments.count() {
+        match upper(arguments.get(index)).as_slice() {
+            b"NX" => set_once(&mut condition, Condition::IfAbsent)?,
+            b"XX" => set_once(&mut condition, Condition::IfPresent)?,
+            b"GET" => answer = PutAnswer::Previous,
+            b"KEEPTTL" => set_once(&mut expiry, Expiry::Keep)?,
+            option => {
+                let (unit, base) = expiry_option(option).ok_or(Refusal::Syntax)?;
+                index += 1;
+                let text = argument_of_option(arguments, index)?;
+                set_once(&mut expiry, future(Command::Set, text, unit, base, now_ms)?)?;
+            }
+        }
+        index += 1;
+    }
+    let condition = condition.unwrap_or(Condition::Always);
+    Ok(Plan::Key(Operation::Put { condition, expiry: expiry.unwrap_or(Expiry::Never), answer }, 2))
+}
+
+/// `GETEX key [EX s | PX ms | EXAT s | PXAT ms | PERSIST]`
+fn plan_getex(arguments: &impl Arguments, now_ms: u64) -> Planned {
+    let expiry = match (upper(arguments.get(2)).as_slice(), arguments.count()) {
+        (_, 2) => Expiry::Keep,
+        (b"PERSIST", 3) => Expiry::Never,
+        (option, 4) => {
+            let (unit, base) = expiry_option(option).ok_or(Refusal::Syntax)?;
+            future(Command::Getex, arguments.get(3), unit, base, now_ms)?
+        }
+        _ => return Err(Refusal::Syntax),
+    };
+    Ok(Plan::Key(Operation::GetExpire(expiry), 0))
+}
+
+/// `EXPIRE key seconds [NX | XX | GT | LT]` and its kin. Here a time may have passed.
+fn plan_expire(command: Command, arguments: &impl Arguments, now_ms: u64) -> Planned {
+    let (unit, base) = match command {
+        Command::Expire => (Unit::Seconds, Base::Now),
+        Command::Pexpire => (Unit::Ms, Base::Now),
+        Command::Expireat => (Unit::Seconds, Base::Unix),
+        _ => (Unit::Ms, Base::Unix),
+    };
+    let at_ms = absolute(number(arguments.get(2))?, unit, base, now_ms).ok_or(Refusal::InvalidExpire(command))?;
+    let (mut none, mut some, mut later, mut earlier) = (false, false, false, false);
+    for index in 3..arguments.count() {
+        match upper(arguments.get(index)).as_slice() {
+            b"NX" => none = true,
+            b"XX" => some = true,
+            b"GT" => later = true,
+            b"LT" => earlier = true,
+            _ => return Err(Refusal::ExpireOption(u8::try_from(index).unwrap_or(u8::MAX))),
+        }
+    }
+    let condition = match (none, some, later, earlier) {
+        (true, true, ..) | (true, _, true, _) | (true, _, _, true) => return Err(Refusal::ExpireNxConflict),
+        (_, _, true, true) => return Err(Refusal::ExpireGtLtConflict),
+        (true, ..) => ExpireCondition::IfNone,
+        (_, _, true, _) => ExpireCondition::IfLater,
+        (_, true, _, true) => ExpireCondition::IfSomeAndEarlier,
+        (_, _, _, true) => ExpireCondition::IfEarlier,
+        (_, true, ..) => ExpireCondition::IfSome,
+        (false, false, false, false) => ExpireCondition::Always,
+    };
+    Ok(Plan::Key(Operation::Expire { at_ms: u64::try_from(at_ms).unwrap_or(0), condition }, 0))
+}
+
+/// `FLUSHALL [ASYNC | SYNC]`: a flush never waits for the memory to be free, so both are the same.
+fn plan_flush(operation: Operation, arguments: &impl Arguments) -> Planned {
+    match (upper(arguments.get(1)).as_slice(), arguments.count()) {
+        (_, 1) | (b"ASYNC" | b"SYNC", 2) => Ok(Plan::Shards(operation, Together::Done)),
+        _ => Err(Refusal::Syntax),
+    }
+}
+
+enum Unit {
+    Seconds,
+    Ms,
+}
+
+enum Base {
+    /// The time counts from now.
+    Now,
+    /// The time counts from 1970.
+    Unix,
+}
+
+fn expiry_option(option: &[u8]) -> Option<(Unit, Base)> {
+    match option {
+        b"EX" => Some((Unit::Seconds, Base::Now)),
+        b"PX" => Some((Unit::Ms, Base::Now)),
+        b"EXAT" => Some((Unit::Seconds, Base::Unix)),
+        b"PXAT" => Some((Unit::Ms, Base::Unix)),
+        _ => None,
+    }
+}
+
+/// An expiry given with a value: the number must be positive.
+fn future(command: Command, text: &[u8], unit: Unit, base: Base, now_ms: u64) -> Result<Expiry, Refusal> {
+    let number = number(text)?;
+    let at_ms = Some(number).filter(|&number| number > 0).and_then(|number| absolute(number, unit, base, now_ms));
+    let at_ms = at_ms.and_then(|at_ms| u64::try_from(at_ms).ok()).ok_or(Refusal::InvalidExpire(command))?;
+    Ok(Expiry::At(at_ms))
+}
+
+/// Milliseconds since 1970; `None` if they do not fit 63 bits.
+fn absolute(number: i64, unit: Unit, base: Base, now_ms: u64) -> Option<i64> {
+    let ms = match unit {
+        Unit::Seconds => number.checked_mul(1000)?,
+        Unit::Ms => number,
+    };
+    match base {
+        Base::Now => ms.checked_add(i64::try_from(now_ms).ok()?),
+        Base::Unix => Some(ms),
+    }
+}
+
+fn number(text: &[u8]) -> Result<i64, Refusal> {
+    parse_i64(text).ok_or(Refusal::NotAnInteger)
+}
+
+fn set_once<T>(place: &mut Option<T>, value: T) -> Result<(), Refusal> {
+    if place.replace(value).is_some() { Err(Refusal::Syntax) } else { Ok(()) }
+}
+
+fn argument_of_option(arguments: &impl Arguments, index: usize) -> Result<&[u8], Refusal> {
+    if index < arguments.count() { Ok(arguments.get(index)) } else { Err(Refusal::Syntax) }
+}
+
+/// An option's name in upper case; no option is longer than the part kept.
+pub(crate) struct Upper([u8; OPTION_BYTES_MAX], usize);
+
+impl Upper {
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        &self.0[..self.1]
+    }
+}
+
+pub(crate) fn upper(text: &[u8]) -> Upper {
+    let mut bytes = [0; OPTION_BYTES_MAX];
+    let len = text.len().min(OPTION_BYTES_MAX);
+    bytes[..len].copy_from_slice(&text[..len]);
+    bytes.make_ascii_uppercase();
+    Upper(bytes, len)
+}
+
+const OPTION_BYTES_MAX: usize = 16;
+
+const PUT: Operation =
+    Operation::Put { condition: Condition::Always, expiry: Expiry::Never, answer: PutAnswer::Done };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Words(Vec<&'static str>);
+
+    impl Arguments for Words {
+        fn count(&self) -> usize {
+            self.0.len()
+        }
+
+        fn get(&self, index: usize) -> &[u8] {
+            self.0.get(index).map_or(b"", |word| word.as_bytes())
+        }
+    }
+
+    fn planned(line: &'static str) -> Plan {
+        plan(&Words(line.split(' ').collect()), 1_000)
+    }
+
+    fn put(condition: Condition, expiry: Expiry, answer: PutAnswer) -> Plan {
+        Plan::Key(Operation::Put { condition, expiry, answer }, 2)
+    }
+
+    #[test]
+    fn the_options_of_set() {
+        use Condition::{Always, IfAbsent, IfPresent};
+        use PutAnswer::{Done, Previous};
+        assert_eq!(planned("set k v"), put(Always, Expiry::Never, Done));
+        assert_eq!(planned("SET k v NX"), put(IfAbsent, Expiry::Never, Done));
+        assert_eq!(planned("SET k v xx get"), put(IfPresent, Expiry::Never, Previous));
+        assert_eq!(planned("SET k v EX 10"), put(Always, Expiry::At(11_000), Done));
+        assert_eq!(planned("SET k v PX 10"), put(Always, Expiry::At(1_010), Done));
+        assert_eq!(planned("SET k v EXAT 10"), put(Always, Expiry::At(10_000), Done));
+        assert_eq!(planned("SET k v PXAT 10 NX"), put(IfAbsent, Expiry::At(10), Done));
+        assert_eq!(planned("SET k v KEEPTTL"), put(Always, Expiry::Keep, Done));
+        for line in [
+            "SET k v NX XX",
+            "SET k v EX",
+            "SET k v EX 1 PX 1",
+            "SET k v EX 1 KEEPTTL",
+            "SET k v bogus",
+            "SET k v averyveryverylongoption",
+        ] {
+            assert_eq!(planned(line), Plan::Refused(Refusal::Syntax), "{line}");
+        }
+        assert_eq!(planned("SET k v EX x"), Plan::Refused(Refusal::NotAnInteger));
+        for line in ["SET k v EX 0", "SET k v PX -1", "SET k v EX 9223372036854775807", "SET k v PX 9223372036854775807"]
+        {
+            assert_eq!(planned(line), Plan::Refused(Refusal::InvalidExpire(Command::Set)), "{line}");
+        }
+        assert_eq!(planned("SET k v PXAT 9223372036854775807"), put(Always, Expiry::At(i64::MAX.unsigned_abs()), Done));
+    }
+
+    #[test]
+    fn the_options_of_getex_and_expire() {
+        let getex = |expiry| Plan::Key(Operation::GetExpire(expiry), 0);
+        assert_eq!(planned("GETEX k"), getex(Expiry::Keep));
+        assert_eq!(planned("GETEX k PERSIST"), getex(Expiry::Never));
+        assert_eq!(planned("GETEX k PX 5"), getex(Expiry::At(1_005)));
+        assert_eq!(planned("GETEX k PX"), Plan::Refused(Refusal::Syntax));
+        assert_eq!(planned("GETEX k KEEPTTL 1"), Plan::Refused(Refusal::Syntax));
+        let expire = |at_ms, condition| Plan::Key(Operation::Expire { at_ms, condition }, 0);
+        assert_eq!(planned("EXPIRE k 5"), expire(6_000, ExpireCondition::Always));
+        assert_eq!(planned("EXPIRE k -5"), expire(0, ExpireCondition::Always));
+        assert_eq!(planned("PEXPIREAT k 5 NX"), expire(5, ExpireCondition::IfNone));
+        assert_eq!(planned("PEXPIRE k 5 GT"), expire(1_005, ExpireCondition::IfLater));
+        assert_eq!(planned("EXPIREAT k 5 XX LT"), expire(5_000, ExpireCondition::IfSomeAndEarlier));
+        assert_eq!(planned("EXPIRE k 5 NX GT"), Plan::Refused(Refusal::ExpireNxConflict));
+        assert_eq!(planned("EXPIRE k 5 GT LT"), Plan::Refused(Refusal::ExpireGtLtConflict));
+        assert_eq!(planned("EXPIRE k 5 AB"), Plan::Refused(Refusal::ExpireOption(3)));
+        let invalid = Plan::Refused(Refusal::InvalidExpire(Command::Expire));
+        assert_eq!(planned("EXPIRE k 9223372036854775807"), invalid);
+        assert_eq!(planned("EXPIRE k -9223372036854775808"), invalid);
+    }
+
+    #[test]
+    fn names_and_arity_are_checked_first() {
+        assert_eq!(planned("nosuch a"), Plan::Refused(Refusal::UnknownCommand));
+        assert_eq!(planned("GET"), Plan::Refused(Refusal::WrongArity(Command::Get)));
+        assert_eq!(planned("DECRBY k -9223372036854775808"), Plan::Refused(Refusal::DecrementOverflow));
+        assert_eq!(planned("DEL a"), Plan::Key(Operation::Delete, 0));
+        assert_eq!(planned("DEL a b"), Plan::Keys(Operation::Delete, Together::Sum));
+        assert_eq!(planned("FLUSHDB now"), Plan::Refused(Refusal::Syntax));
+        assert_eq!(planned("FLUSHALL async"), Plan::Shards(Operation::FlushAll, Together::Done));
+    }
+}

@@ -1,0 +1,587 @@
+//! The way of a request through its shard: decoded in a batch, fetched, executed, answered or forwarded.
+
+use adit_drivers::streams::ConnectionId;
+use adit_store::kv::{Chain, Key};
+use adit_wire::kv::{Operation, Status};
+use adit_wire::resp::{Command, reply};
+
+use crate::batch::{Batch, Entry, Slices};
+use crate::connection::{Connection, Multi, Writer};
+use crate::engine::{Request, value_of};
+use crate::inflight::{InFlight, Owed};
+use crate::intake::Found;
+use crate::mesh::Mesh;
+use crate::message::{Ask, Payload, Reply};
+use crate::plan::{Arguments, Plan, Refusal, Together, plan};
+use crate::refusal;
+use crate::session::{self, After, Context};
+use crate::settings::{
+    BATCH_REQUESTS_MAX, MULTI_KEYS_PER_FETCH, MULTI_KEYS_PER_TURN, OUTPUT_BYTES_SOFT, OWED_REPLIES_MAX,
+    TURN_REQUESTS_MAX,
+};
+use crate::shard::Shard;
+use crate::stats::Counter;
+use crate::walk::{Walk, WalkError};
+
+/// What becomes of a connection's next request after one was tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flow {
+    /// The request is done; the next one follows.
+    Next,
+    /// It goes on in the next turn.
+    Again,
+    /// It goes on when another shard has answered.
+    Starved,
+    /// It goes on when the connection's peer has taken some of its replies.
+    Full,
+}
+
+impl Shard {
+    /// Executes requests that were received, up to the bound of a turn.
+    pub(crate) fn run_requests(&mut self) {
+        let mut batch = std::mem::take(&mut self.batch);
+        let mut tried = 0;
+        while tried < TURN_REQUESTS_MAX && !self.ready.is_empty() {
+            batch.clear();
+            self.decode_batch(&mut batch);
+            self.fetch_batch(&batch);
+            let mut position = 0;
+            while let Some(entry) = batch.entries.get(position) {
+                position = self.execute_connection(entry.connection, &batch, position);
+            }
+            tried += batch.entries.len().max(1);
+        }
+        self.batch = batch;
+    }
+
+    fn decode_batch(&mut self, batch: &mut Batch) {
+        while batch.entries.len() < BATCH_REQUESTS_MAX {
+            let Some(index) = self.ready.pop_front() else { return };
+            self.decode_connection(index, batch);
+        }
+    }
+
+    /// Decodes requests of one connection into the batch and asks memory for the index buckets of their keys.
+    fn decode_connection(&mut self, index: u32, batch: &mut Batch) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        connection.scheduled = false;
+        if connection.closing {
+            return;
+        }
+        if connection.outbox.left_bytes() >= OUTPUT_BYTES_SOFT {
+            connection.waits_for_output = true;
+            return;
+        }
+        if !self.pool.has_room() {
+            connection.scheduled = true;
+            return self.again.push(index);
+        }
+        let (first, mut start) = (batch.entries.len(), 0);
+        while batch.entries.len() < BATCH_REQUESTS_MAX {
+            let first_span = batch.spans.len();
+            let mut found = connection.intake.decode(start, &mut batch.spans);
+            if found == Found::Nothing && batch.entries.len() == first {
+                found = connection.intake.assemble(&mut batch.spans, &mut self.engine.store, &mut self.pool);
+            }
+            let (end, planned) = match found {
+                Found::Request { end } => {
+                    let arguments = Slices { bytes: connection.intake.bytes(), spans: &batch.spans[first_span..] };
+                    (end, admit(&arguments, connection, self.now.unix_ms))
+                }
+                Found::Broken(error) => (start, Plan::Broken(error)),
+                Found::Nothing => break,
+            };
+            let mut entry = Entry {
+                connection: index,
+                first_span: u32::try_from(first_span).unwrap_or(u32::MAX),
+                span_count: u32::try_from(batch.spans.len() - first_span).unwrap_or(u32::MAX),
+                end,
+                plan: planned,
+                hash: 0,
+                owner: self.index,
+            };
+            if let Plan::Key(..) = planned {
+                let key = batch.spans[first_span + 1].of(connection.intake.bytes());
+                entry.hash = self.engine.store.key(connection.session.bucket, key).hash();
+                entry.owner = self.map.owner(key);
+                if entry.owner == self.index {
+                    self.engine.store.prefetch_bucket(entry.hash);
+                }
+            }
+            batch.entries.push(entry);
+            // An assembled request ends at 0: nothing else lies in its bytes.
+            if ends_decoding(planned) || end == 0 {
+                break;
+            }
+            start = end;
+        }
+        if batch.entries.len() == first && connection.intake.is_cut() {
+            self.watch = true;
+        }
+    }
+
+    /// Asks memory for the items of the batch's keys, now that their buckets have come.
+    fn fetch_batch(&self, batch: &Batch) {
+        for entry in &batch.entries {
+            if matches!(entry.plan, Plan::Key(..)) && entry.owner == self.index {
+                self.engine.store.prefetch_item(entry.hash);
+            }
+        }
+    }
+
+    /// Executes the batch's requests of one connection, which begin at `position`. Says where the next one's begin.
+    fn execute_connection(&mut self, index: u32, batch: &Batch, position: usize) -> usize {
+        let mine = batch.entries[position..].iter().take_while(|entry| entry.connection == index);
+        let (mut next, mut executed_end, mut executed, mut flow) = (position, 0, 0, Flow::Next);
+        for entry in mine {
+            next += 1;
+            if flow == Flow::Next {
+                flow = self.execute(entry, batch);
+                if flow == Flow::Next {
+                    executed_end = entry.end;
+                    executed += 1;
+                }
+            }
+        }
+        self.engine.counters.add(Counter::Requests, executed);
+        self.after_requests(index, (executed > 0).then_some(executed_end), flow);
+        next
+    }
+
+    /// Drops the input that was executed and decides when the connection's next request is tried.
+    fn after_requests(&mut self, index: u32, executed_end: Option<usize>, flow: Flow) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        if let Some(end) = executed_end {
+            connection.intake.consume(end, &mut self.engine.store, &mut self.pool);
+            if connection.paused && !connection.intake.is_full() {
+                connection.paused = false;
+                self.streams.resume(connection.id);
+            }
+        }
+        connection.scheduled = match flow {
+            Flow::Next => connection.intake.has_input(),
+            Flow::Again | Flow::Starved => true,
+            Flow::Full => false,
+        };
+        match flow {
+            Flow::Next if connection.scheduled => self.ready.push_back(index),
+            Flow::Next => {}
+            Flow::Again => self.again.push(index),
+            Flow::Starved => self.starved.push(index),
+            Flow::Full => connection.waits_for_output = true,
+        }
+        if !connection.dirty {
+            connection.dirty = true;
+            self.dirty.push(index);
+        }
+    }
+
+    #[inline]
+    fn execute(&mut self, entry: &Entry, batch: &Batch) -> Flow {
+        match entry.plan {
+            Plan::Key(operation, value) => self.execute_key(entry, batch, operation, usize::from(value)),
+            Plan::Keys(operation, together) => self.execute_keys(entry, batch, operation, together),
+            Plan::Shards(operation, together) => self.execute_shards(entry, operation, together),
+            Plan::Alone(Command::Scan | Command::Keys) => self.execute_walk(entry, batch),
+            Plan::Alone(command) => self.execute_alone(entry, batch, command),
+            Plan::Refused(_) | Plan::Broken(_) => self.refuse(entry, batch),
+            Plan::Nothing => Flow::Next,
+        }
+    }
+
+    #[inline]
+    fn execute_key(&mut self, entry: &Entry, batch: &Batch, operation: Operation, value: usize) -> Flow {
+        let Some(connection) = self.connections.get_mut(entry.connection) else { return Flow::Next };
+        let in_turn = connection.owed.is_empty();
+        if (!in_turn || entry.owner != self.index) && !has_slot(connection, self.inflight.free_count()) {
+            return Flow::Starved;
+        }
+        if entry.owner != self.index && !self.mesh.has_room(entry.owner) {
+            return Flow::Starved;
+        }
+        let chain = match connection.intake.large_argument().map(|_| connection.intake.take_large()) {
+            None => None,
+            Some(Ok(chain)) => chain,
+            Some(Err(_)) => return self.deliver(entry.connection, Reply::Failed(Status::OutOfMemory)),
+        };
+        let spans = batch.spans_of(entry);
+        let bytes = connection.intake.bytes();
+        let value = if value == 0 { &[] } else { spans[value].of(bytes) };
+        let key = Key::hashed(connection.session.bucket, spans[1].of(bytes), entry.hash);
+        if entry.owner != self.index {
+            let Some(slot) = self.inflight.wait(connection.id, &mut connection.owed) else { return Flow::Starved };
+            self.engine.counters.add(Counter::Forwarded, 1);
+            return forward(&mut self.mesh, entry.owner, ask(slot, operation, &key, value, chain));
+        }
+        let request = Request { operation, key, value: value_of(value, chain) };
+        let outcome = self.engine.execute(request, self.now.unix_ms);
+        if in_turn {
+            Writer::new(&mut connection.outbox, &mut self.pool, connection.session.version).outcome(outcome);
+        } else {
+            let kept = self.inflight.keep(connection.id, &mut connection.owed, outcome.into_reply());
+            assert!(kept.is_ok(), "a slot was free");
+        }
+        Flow::Next
+    }
+
+    /// Gives a reply to a connection, in its turn. Only call it if a slot is free or nothing is owed.
+    fn deliver(&mut self, index: u32, reply: Reply) -> Flow {
+        let Some(connection) = self.connections.get_mut(index) else { return Flow::Next };
+        if connection.owed.is_empty() {
+            connection.writer(&mut self.pool).reply(reply);
+            return Flow::Next;
+        }
+        match self.inflight.keep(connection.id, &mut connection.owed, reply) {
+            Ok(()) => Flow::Next,
+            Err(_) => unreachable!("a reply was made without a slot for it"),
+        }
+    }
+
+    /// MGET, DEL and the like: some keys, then the next turn's.
+    fn execute_keys(&mut self, entry: &Entry, batch: &Batch, operation: Operation, together: Together) -> Flow {
+        let count = entry.span_count as usize;
+        let mut multi = match self.begin_multi(entry.connection, 1) {
+            Ok(multi) => multi,
+            Err(flow) => return flow,
+        };
+        if together == Together::Array && !multi.begun {
+            let keys = u32::try_from(count - 1).unwrap_or(u32::MAX);
+            // One slot is free: begin_multi asked. The first key needs another, which it asks for itself.
+            self.deliver(entry.connection, Reply::Array(keys));
+        }
+        multi.begun = true;
+        let mut flow = Flow::Next;
+        let last = count.min(multi.next + MULTI_KEYS_PER_TURN);
+        while multi.next < last && flow == Flow::Next {
+            let end = last.min(multi.next + MULTI_KEYS_PER_FETCH);
+            flow = self.execute_some_keys(entry, batch, operation, together, &mut multi, end);
+        }
+        if flow == Flow::Next && multi.next < count {
+            flow = Flow::Again;
+        }
+        self.end_multi(entry.connection, multi, together, flow)
+    }
+
+    fn execute_some_keys(
+        &mut self,
+        entry: &Entry,
+        batch: &Batch,
+        operation: Operation,
+        together: Together,
+        multi: &mut Multi,
+        end: usize,
+    ) -> Flow {
+        let Some(connection) = self.connections.get_mut(entry.connection) else { return Flow::Next };
+        let (spans, bucket) = (batch.spans_of(entry), connection.session.bucket);
+        let mut keys = [(0_u64, 0_u16); MULTI_KEYS_PER_FETCH];
+        for (place, span) in keys.iter_mut().zip(&spans[multi.next..end]) {
+            let bytes = span.of(connection.intake.bytes());
+            *place = (self.engine.store.key(bucket, bytes).hash(), self.map.owner(bytes));
+            self.engine.store.prefetch_bucket(place.0);
+        }
+        let fetched = &keys[..end - multi.next];
+        fetched.iter().for_each(|(hash, _)| self.engine.store.prefetch_item(*hash));
+        for &(hash, owner) in fetched {
+            let Some(connection) = self.connections.get_mut(entry.connection) else { return Flow::Next };
+            if connection.outbox.left_bytes() >= OUTPUT_BYTES_SOFT {
+                return Flow::Full;
+            }
+            let remote = owner != self.index;
+            let takes_slot = if together == Together::Array {
+                remote || !connection.owed.is_empty()
+            } else {
+                remote && multi.slot.is_none()
+            };
+            if takes_slot && !has_slot(connection, self.inflight.free_count())
+                || remote && !self.mesh.has_room(owner)
+            {
+                return Flow::Starved;
+            }
+            let key = Key::hashed(bucket, spans[multi.next].of(connection.intake.bytes()), hash);
+            if remote {
+                let slot = if together == Together::Array {
+                    self.inflight.wait(connection.id, &mut connection.owed)
+                } else {
+                    expect_in_gather(&mut self.inflight, connection.id, &mut connection.owed, multi, together)
+                };
+                let Some(slot) = slot else { return Flow::Starved };
+                self.engine.counters.add(Counter::Forwarded, 1);
+                forward(&mut self.mesh, owner, ask(slot, operation, &key, &[], None));
+            } else {
+                let request = Request { operation, key, value: value_of(&[], None) };
+                let reply = self.engine.execute(request, self.now.unix_ms).into_reply();
+                match (together, reply) {
+                    (Together::Array, reply) => drop(self.deliver(entry.connection, reply)),
+                    (_, Reply::Integer(number)) => multi.sum += number,
+                    _ => {}
+                }
+            }
+            multi.next += 1;
+        }
+        Flow::Next
+    }
+
+    /// DBSIZE, FLUSHALL and the like: an ask to every other shard.
+    fn execute_shards(&mut self, entry: &Entry, operation: Operation, together: Together) -> Flow {
+        let mut multi = match self.begin_multi(entry.connection, 0) {
+            Ok(multi) => multi,
+            Err(flow) => return flow,
+        };
+        let mut flow = Flow::Next;
+        while multi.next < usize::from(self.map.shard_count()) && flow == Flow::Next {
+            flow = self.execute_on_shard(entry.connection, operation, together, &mut multi);
+        }
+        self.end_multi(entry.connection, multi, together, flow)
+    }
+
+    fn execute_on_shard(&mut self, index: u32, operation: Operation, together: Together, multi: &mut Multi) -> Flow {
+        let Some(connection) = self.connections.get_mut(index) else { return Flow::Next };
+        let shard = u16::try_from(multi.next).unwrap_or(u16::MAX);
+        let key = Key::hashed(connection.session.bucket, &[], 0);
+        if shard == self.index {
+            let request = Request { operation, key, value: value_of(&[], None) };
+            if let Reply::Integer(number) = self.engine.execute(request, self.now.unix_ms).into_reply() {
+                multi.sum += number;
+            }
+        } else {
+            if !self.mesh.has_room(shard) {
+                return Flow::Starved;
+            }
+            let owed = &mut connection.owed;
+            let slot = expect_in_gather(&mut self.inflight, connection.id, owed, multi, together);
+            let Some(slot) = slot else { return Flow::Starved };
+            forward(&mut self.mesh, shard, ask(slot, operation, &key, &[], None));
+        }
+        multi.next += 1;
+        Flow::Next
+    }
+
+    /// How far the request has come; or at its first try, that it begins at `first`, once a slot is free.
+    fn begin_multi(&mut self, index: u32, first: usize) -> Result<Multi, Flow> {
+        let Some(connection) = self.connections.get_mut(index) else { return Err(Flow::Next) };
+        match connection.multi.take() {
+            Some(multi) => Ok(multi),
+            None if has_slot(connection, self.inflight.free_count()) => {
+                Ok(Multi { begun: false, next: first, sum: 0, slot: None })
+            }
+            None => Err(Flow::Starved),
+        }
+    }
+
+    /// Keeps how far the request has come, or gives its reply.
+    fn end_multi(&mut self, index: u32, multi: Multi, together: Together, flow: Flow) -> Flow {
+        let Some(connection) = self.connections.get_mut(index) else { return Flow::Next };
+        let lacks_slot = !connection.owed.is_empty() && !has_slot(connection, self.inflight.free_count());
+        if flow != Flow::Next || (lacks_slot && multi.slot.is_none() && together != Together::Array) {
+            connection.multi = Some(multi);
+            return if flow == Flow::Next { Flow::Starved } else { flow };
+        }
+        match (together, multi.slot) {
+            (Together::Array, _) => Flow::Next,
+            (_, Some(slot)) => {
+                let id = self.inflight.close_gather(slot, multi.sum);
+                self.deliver_owed(id);
+                Flow::Next
+            }
+            (Together::Sum, None) => self.deliver(index, Reply::Integer(multi.sum)),
+            (Together::Done, None) => self.deliver(index, Reply::Done),
+        }
+    }
+
+    /// SCAN and KEYS: a step, here or on another shard, when nothing else is owed.
+    fn execute_walk(&mut self, entry: &Entry, batch: &Batch) -> Flow {
+        let Some(connection) = self.connections.get_mut(entry.connection) else { return Flow::Next };
+        if !connection.owed.is_empty() {
+            return Flow::Starved;
+        }
+        let mut walk = match connection.walk.take() {
+            Some(walk) => walk,
+            None => {
+                let arguments = Slices { bytes: connection.intake.bytes(), spans: batch.spans_of(entry) };
+                match begin_walk(&arguments, entry.plan, connection, self.map.shard_count()) {
+                    Ok(walk) => Box::new(walk),
+                    Err(error) => {
+                        reply::error(&mut connection.writer(&mut self.pool), error.0);
+                        return Flow::Next;
+                    }
+                }
+            }
+        };
+        if let Some(result) = walk.result {
+            let mut writer = connection.writer(&mut self.pool);
+            match result {
+                Ok(()) => walk.encode(&mut writer),
+                Err(error) => reply::error(&mut writer, error.0),
+            }
+            return Flow::Next;
+        }
+        let (operation, bucket) = walk.step();
+        let key = Key::hashed(bucket, &[], 0);
+        let flow = if walk.shard == self.index {
+            let request = Request { operation, key, value: value_of(&[], None) };
+            if let Reply::Keys(keys) = self.engine.execute(request, self.now.unix_ms).into_reply() {
+                walk.take(&keys);
+            }
+            Flow::Again
+        } else if self.mesh.has_room(walk.shard)
+            && let Some(slot) = self.inflight.wait(connection.id, &mut connection.owed)
+        {
+            walk.waiting = true;
+            forward(&mut self.mesh, walk.shard, ask(slot, operation, &key, &[], None));
+            Flow::Starved
+        } else {
+            Flow::Starved
+        };
+        connection.walk = Some(walk);
+        flow
+    }
+
+    /// What concerns the connection itself: done when nothing else is owed to it.
+    fn execute_alone(&mut self, entry: &Entry, batch: &Batch, command: Command) -> Flow {
+        let Some(connection) = self.connections.get_mut(entry.connection) else { return Flow::Next };
+        if !connection.owed.is_empty() {
+            return Flow::Starved;
+        }
+        if command == Command::Info {
+            self.engine.counters.publish(&mut self.stats);
+        }
+        let addresses = match command {
+            Command::Client => self.streams.addresses(connection.id),
+            _ => (String::new(), String::new()),
+        };
+        let context =
+            Context { settings: &self.settings, pages: &self.pages, now_ns: self.now.mono_ns, addresses };
+        let arguments = Slices { bytes: connection.intake.bytes(), spans: batch.spans_of(entry) };
+        let mut writer = Writer::new(&mut connection.outbox, &mut self.pool, connection.session.version);
+        let after = session::run(command, &arguments, &mut connection.session, &mut writer, &context);
+        connection.closing |= after == After::Close;
+        Flow::Next
+    }
+
+    fn refuse(&mut self, entry: &Entry, batch: &Batch) -> Flow {
+        let Some(connection) = self.connections.get_mut(entry.connection) else { return Flow::Next };
+        if !connection.owed.is_empty() {
+            return Flow::Starved;
+        }
+        let mut writer = Writer::new(&mut connection.outbox, &mut self.pool, connection.session.version);
+        match entry.plan {
+            Plan::Broken(error) => {
+                self.engine.counters.add(Counter::ProtocolErrors, 1);
+                reply::protocol_error(&mut writer, error);
+                connection.closing = true;
+            }
+            Plan::Refused(refusal) => {
+                let arguments = Slices { bytes: connection.intake.bytes(), spans: batch.spans_of(entry) };
+                refusal::encode(&mut writer, refusal, &arguments);
+            }
+            _ => unreachable!("this plan is not refused"),
+        }
+        Flow::Next
+    }
+
+    /// Gives a connection the replies that are due.
+    pub(crate) fn deliver_owed(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id.index).filter(|connection| connection.id == id) else {
+            return;
+        };
+        while let Some(reply) = self.inflight.next_reply(&mut connection.owed) {
+            match (reply, &mut connection.walk) {
+                (Reply::Keys(keys), Some(walk)) => walk.take(&keys),
+                (reply, _) => connection.writer(&mut self.pool).reply(reply),
+            }
+        }
+        if !connection.dirty {
+            connection.dirty = true;
+            self.dirty.push(id.index);
+        }
+    }
+}
+
+/// The plan of a request that this connection may make.
+#[inline]
+fn admit(arguments: &Slices<'_>, connection: &Connection, now_ms: u64) -> Plan {
+    if arguments.count() == 0 {
+        return Plan::Nothing;
+    }
+    let planned = plan(arguments, now_ms);
+    if !connection.session.authenticated && !is_allowed_to_strangers(planned) {
+        return Plan::Refused(Refusal::NotAuthenticated);
+    }
+    match (connection.intake.large_argument(), planned) {
+        (None, _) | (_, Plan::Refused(_)) => planned,
+        (Some(large), Plan::Key(_, value)) if large == usize::from(value) => planned,
+        (Some(_), _) => Plan::Refused(Refusal::ArgumentTooLong),
+    }
+}
+
+fn is_allowed_to_strangers(planned: Plan) -> bool {
+    matches!(planned, Plan::Alone(Command::Auth | Command::Hello | Command::Quit))
+}
+
+/// Whether what follows in the input cannot be planned before this is executed.
+fn ends_decoding(planned: Plan) -> bool {
+    match planned {
+        Plan::Key(..) | Plan::Refused(_) | Plan::Nothing => false,
+        Plan::Alone(command) => !matches!(command, Command::Ping | Command::Echo),
+        Plan::Keys(..) | Plan::Shards(..) | Plan::Broken(_) => true,
+    }
+}
+
+fn begin_walk(
+    arguments: &Slices<'_>,
+    planned: Plan,
+    connection: &Connection,
+    shard_count: u16,
+) -> Result<Walk, WalkError> {
+    let bucket = connection.session.bucket;
+    match planned {
+        Plan::Alone(Command::Keys) => Ok(Walk::keys(arguments, bucket, shard_count)),
+        _ => Walk::scan(arguments, bucket, shard_count),
+    }
+}
+
+/// Whether one more reply may be owed to the connection.
+fn has_slot(connection: &Connection, free_count: usize) -> bool {
+    free_count > 0 && connection.owed.count() < OWED_REPLIES_MAX
+}
+
+fn ask(
+    slot: u32,
+    operation: Operation,
+    key: &Key<'_>,
+    value: &[u8],
+    chain: Option<Chain>,
+) -> Ask {
+    Ask {
+        slot,
+        operation,
+        bucket: key.bucket(),
+        hash: key.hash(),
+        bytes: Payload::joined(key.bytes(), value),
+        // A key is at most 64 KiB long: longer arguments are refused before.
+        key_len_bytes: u32::try_from(key.bytes().len()).unwrap_or(u32::MAX),
+        chain,
+    }
+}
+
+fn forward(mesh: &mut Mesh, owner: u16, ask: Ask) -> Flow {
+    let asked = mesh.ask(owner, ask);
+    assert!(asked.is_ok(), "the mesh had room");
+    Flow::Next
+}
+
+/// The slot that gathers a request's answers, opened at its first ask, expecting one more.
+fn expect_in_gather(
+    inflight: &mut InFlight,
+    id: ConnectionId,
+    owed: &mut Owed,
+    multi: &mut Multi,
+    together: Together,
+) -> Option<u32> {
+    if multi.slot.is_none() {
+        multi.slot = inflight.gather(id, owed, together == Together::Sum);
+    }
+    let slot = multi.slot?;
+    inflight.expect_answer(slot);
+    Some(slot)
+}

@@ -1,0 +1,60 @@
+//! What a shard is told at its start, and the names of its limits.
+
+/// Settings that all shards of a process share; fixed while it runs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Connections of all shards together, above which new ones are refused.
+    pub connections_max: u64,
+    /// The password of `AUTH`; without one every connection may do everything.
+    pub password: Option<String>,
+    /// The memory of all shards in bytes, for `INFO` and `CONFIG GET maxmemory`.
+    pub memory_bytes: u64,
+    /// The TCP port of RESP, 0 without one.
+    pub resp_port: u16,
+    /// When the process started, on the monotonic clock of the shards.
+    pub started_ns: u64,
+    /// The process, for `INFO`.
+    pub process_id: u32,
+}
+
+/// Requests decoded, prefetched and executed together.
+pub const BATCH_REQUESTS_MAX: usize = 32;
+/// Requests that one turn executes for its connections; what is left waits for the next turn.
+pub const TURN_REQUESTS_MAX: usize = 1024;
+/// Asks that one turn executes for each other shard.
+pub const TURN_ASKS_MAX: usize = 256;
+/// Bytes that one turn receives, at most: a poll's chunks.
+pub const TURN_RECEIVED_BYTES_MAX: usize =
+    adit_drivers::streams::EVENTS_PER_POLL_MAX * adit_drivers::chunk::CHUNK_BYTES;
+/// Bytes that one turn sends, at most; connections that are due wait for the next turn.
+pub const TURN_SENT_BYTES_MAX: usize = 4 << 20;
+/// Keys of one multi-key command that one turn looks up.
+pub const MULTI_KEYS_PER_TURN: usize = 256;
+/// Index buckets that one step of a walk through the keys visits.
+pub const WALK_BUCKETS_PER_STEP: u32 = 64;
+/// Bytes of replies that may wait on a connection before its next request is executed.
+pub const OUTPUT_BYTES_SOFT: u64 = 256 << 10;
+/// Replies that may be owed to one connection.
+pub const OWED_REPLIES_MAX: u32 = 256;
+/// In-flight slots of a shard.
+pub const INFLIGHT_SLOTS: u32 = 4096;
+/// Chunks of one connection that wait to be decoded, before it is paused.
+pub const INPUT_CHUNKS_MAX: usize = 2;
+/// Bytes of one request, its large argument not counted.
+pub const REQUEST_BYTES_MAX: usize = 16 << 20;
+/// Bytes of keys that one `KEYS` may answer with.
+pub const KEYS_BYTES_MAX: usize = 64 << 20;
+/// A connection that takes no bytes, or sends no more of a request it began, is closed after this.
+pub const STALL_NS_MAX: u64 = 60_000_000_000;
+/// How often stalled connections are looked for.
+pub const STALL_CHECK_NS: u64 = 1_000_000_000;
+/// How often keys that have expired are looked for, while any key can expire.
+pub const SWEEP_INTERVAL_NS: u64 = 10_000_000;
+/// Index buckets that one sweep visits.
+pub const SWEEP_BUCKETS_MAX: usize = 128;
+/// Keys of a multi-key command that are fetched from memory together.
+pub const MULTI_KEYS_PER_FETCH: usize = 16;
+/// Asks of another shard that are fetched from memory together.
+pub const ASKS_PER_FETCH: usize = 16;
+/// Replies that wait for the rest of their pipeline, which other shards answer, up to this many bytes.
+pub const HELD_BYTES_MAX: u64 = 16 << 10;

@@ -1,0 +1,504 @@
+//! The loop: one turn after the other, each bounded in items and bytes.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use adit_drivers::chunk::ChunkPool;
+use adit_drivers::clock::{Clock, Now};
+use adit_drivers::memory::{BLOCK_BYTES, PAGE_BYTES};
+use adit_drivers::streams::{ConnectionId, Event, Sending, Streams, Wait};
+use adit_store::kv::{Key, Store};
+use adit_wire::kv::BucketId;
+use adit_wire::resp::reply;
+use crossbeam_channel::{Receiver, TryRecvError};
+
+use crate::batch::Batch;
+use crate::connection::Connection;
+use crate::engine::{Engine, Request, value_of};
+use crate::inflight::InFlight;
+use crate::mailbox::Command;
+use crate::map::SlotMap;
+use crate::mesh::Mesh;
+use crate::message::{Answer, Ask};
+use crate::settings::{
+    ASKS_PER_FETCH, HELD_BYTES_MAX, INFLIGHT_SLOTS, OUTPUT_BYTES_SOFT, STALL_CHECK_NS, STALL_NS_MAX,
+    SWEEP_BUCKETS_MAX, SWEEP_INTERVAL_NS, Settings, TURN_ASKS_MAX, TURN_SENT_BYTES_MAX,
+};
+use crate::stats::{BUCKETS, Counter, Counters, StatsReader, StatsWriter, total};
+
+/// What a shard is made of.
+pub struct Parts {
+    /// Its number.
+    pub index: u16,
+    /// Its connections.
+    pub streams: Streams,
+    /// The time.
+    pub clock: Clock,
+    /// Its keys.
+    pub store: Store,
+    /// Bytes of the chunks that carry requests and replies.
+    pub buffer_bytes: u64,
+    /// Which shard owns which slot.
+    pub map: SlotMap,
+    /// The rings to the other shards.
+    pub mesh: Mesh,
+    /// Commands from control.
+    pub mailbox: Receiver<Command>,
+    /// The page of its counters.
+    pub stats: StatsWriter,
+    /// The pages of all shards' counters.
+    pub pages: Vec<StatsReader>,
+    /// What is the same for all shards.
+    pub settings: Settings,
+}
+
+/// One shard.
+pub struct Shard {
+    pub(crate) index: u16,
+    pub(crate) streams: Streams,
+    pub(crate) pool: ChunkPool,
+    clock: Clock,
+    /// The time of this turn.
+    pub(crate) now: Now,
+    pub(crate) engine: Engine,
+    pub(crate) map: SlotMap,
+    pub(crate) mesh: Mesh,
+    pub(crate) inflight: InFlight,
+    pub(crate) connections: Connections,
+    /// Connections with requests to try in this turn.
+    pub(crate) ready: VecDeque<u32>,
+    /// Connections whose request goes on in the next turn.
+    pub(crate) again: Vec<u32>,
+    /// Connections whose request goes on when another shard has answered.
+    pub(crate) starved: Vec<u32>,
+    /// Connections with something to send.
+    pub(crate) dirty: Vec<u32>,
+    /// Some connection may have stalled.
+    pub(crate) watch: bool,
+    pub(crate) batch: Batch,
+    events: Vec<Event>,
+    asks: Vec<Ask>,
+    mailbox: Receiver<Command>,
+    pub(crate) stats: StatsWriter,
+    pub(crate) pages: Vec<StatsReader>,
+    pub(crate) settings: Settings,
+    accepted_count: u64,
+    next_sweep_ns: u64,
+    next_stall_check_ns: u64,
+    turn_bytes: u64,
+}
+
+impl Shard {
+    /// A shard of these parts.
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            index: parts.index,
+            streams: parts.streams,
+            pool: ChunkPool::new(parts.buffer_bytes),
+            now: parts.clock.now(),
+            clock: parts.clock,
+            engine: Engine { store: parts.store, counters: Counters::default() },
+            map: parts.map,
+            mesh: parts.mesh,
+            inflight: InFlight::new(INFLIGHT_SLOTS),
+            connections: Connections::default(),
+            ready: VecDeque::new(),
+            again: Vec::new(),
+            starved: Vec::new(),
+            dirty: Vec::new(),
+            watch: false,
+            batch: Batch::default(),
+            events: Vec::new(),
+            asks: Vec::new(),
+            mailbox: parts.mailbox,
+            stats: parts.stats,
+            pages: parts.pages,
+            settings: parts.settings,
+            accepted_count: 0,
+            next_sweep_ns: 0,
+            next_stall_check_ns: 0,
+            turn_bytes: 0,
+        }
+    }
+
+    /// One turn: receive, execute, exchange with other shards, send, tend. Says whether to go on.
+    pub fn turn(&mut self) -> bool {
+        self.receive();
+        self.run_requests();
+        self.answer_asks();
+        self.take_answers();
+        self.mesh.publish();
+        self.send();
+        self.tend();
+        self.take_command()
+    }
+
+    /// Whether nothing is left to do, for simulations that run until then.
+    pub fn is_idle(&mut self) -> bool {
+        !self.has_work() && self.starved.is_empty() && self.inflight.is_idle() && !self.mesh.has_incoming()
+    }
+
+    /// Bytes that are lent out or owed now: chunks in use, and in-flight slots taken. For leak checks.
+    pub fn held(&self) -> (u64, bool) {
+        (self.pool.lent_bytes(), self.inflight.is_idle())
+    }
+
+    /// The store, for tests that look into it.
+    pub fn store(&self) -> &Store {
+        &self.engine.store
+    }
+
+    /// The counters, for tests that look at them.
+    pub fn counters(&self) -> &Counters {
+        &self.engine.counters
+    }
+
+    fn has_work(&self) -> bool {
+        !(self.ready.is_empty() && self.again.is_empty() && self.dirty.is_empty())
+            || self.engine.store.has_sweep_debt()
+    }
+
+    /// How long the next poll may wait.
+    fn wait(&self) -> Wait {
+        if self.has_work() {
+            return Wait::No;
+        }
+        let sweep = self.engine.store.has_expiring().then_some(self.next_sweep_ns);
+        let stall = self.watch.then_some(self.next_stall_check_ns);
+        match sweep.into_iter().chain(stall).min() {
+            Some(due_ns) => Wait::For(Duration::from_nanos(due_ns.saturating_sub(self.now.mono_ns))),
+            None => Wait::Forever,
+        }
+    }
+
+    /// Receives a burst of what came in; sleeps first if there is nothing to do.
+    fn receive(&mut self) {
+        let mut wait = self.wait();
+        if wait != Wait::No {
+            self.streams.prepare_sleep();
+            // Looked at after saying so: who puts something in now will wake us.
+            if self.mesh.has_incoming() || !self.mailbox.is_empty() {
+                wait = Wait::No;
+            }
+        }
+        let mut events = std::mem::take(&mut self.events);
+        self.streams.poll(wait, &mut self.pool, &mut events);
+        self.now = self.clock.now();
+        self.turn_bytes = 0;
+        self.ready.extend(self.again.drain(..));
+        let busy = !events.is_empty() || !self.ready.is_empty();
+        events.drain(..).for_each(|event| self.take_event(event));
+        self.events = events;
+        self.engine.counters.add(Counter::Turns, 1);
+        self.engine.counters.add(Counter::BusyTurns, u64::from(busy));
+    }
+
+    fn take_event(&mut self, event: Event) {
+        match event {
+            Event::Opened(id) => self.open(id),
+            Event::Received(id, chunk) => {
+                self.turn_bytes += chunk.filled().len() as u64;
+                self.engine.counters.add(Counter::ReceivedBytes, chunk.filled().len() as u64);
+                let now_ns = self.now.mono_ns;
+                let Some(connection) = self.connections.of(id).filter(|connection| !connection.closing) else {
+                    return self.pool.give(chunk);
+                };
+                connection.moved_ns = now_ns;
+                if connection.intake.receive(chunk) && !connection.paused {
+                    connection.paused = true;
+                    self.streams.pause(id);
+                }
+                if !connection.scheduled && !connection.waits_for_output {
+                    connection.scheduled = true;
+                    self.ready.push_back(id.index);
+                }
+            }
+            Event::Writable(id) => {
+                if let Some(connection) = self.connections.of(id) {
+                    connection.blocked = false;
+                    self.mark_dirty(id.index);
+                }
+            }
+            Event::Ended(id) => {
+                if let Some(connection) = self.connections.of(id) {
+                    connection.ended = true;
+                    self.mark_dirty(id.index);
+                }
+            }
+            Event::Lost(id) => self.close(id),
+            // The last handle frees the blocks.
+            Event::Sent(pinned) => drop(pinned),
+        }
+    }
+
+    fn open(&mut self, id: ConnectionId) {
+        self.accepted_count += 1;
+        self.engine.counters.add(Counter::Accepted, 1);
+        let client_id = self.accepted_count * u64::from(self.map.shard_count()) + u64::from(self.index);
+        let authenticated = self.settings.password.is_none();
+        let mut connection = Connection::new(id, client_id, authenticated, self.now.mono_ns);
+        let others = total(&self.pages, Counter::Connections)
+            .saturating_sub(self.pages[usize::from(self.index)].read()[Counter::Connections as usize]);
+        if others + self.connections.count() as u64 >= self.settings.connections_max {
+            self.engine.counters.add(Counter::Refused, 1);
+            let text = "ERR max number of clients reached; close some or raise --connections-max";
+            reply::error(&mut connection.writer(&mut self.pool), text);
+            connection.closing = true;
+        }
+        let closing = connection.closing;
+        self.connections.insert(id, connection);
+        if closing {
+            self.mark_dirty(id.index);
+        }
+    }
+
+    /// Closes a connection and gives back everything it held.
+    fn close(&mut self, id: ConnectionId) {
+        let Some(mut connection) = self.connections.remove(id) else { return };
+        self.streams.close(id);
+        connection.intake.clear(&mut self.engine.store, &mut self.pool);
+        connection.outbox.clear(&mut self.pool, drop);
+        self.inflight.abandon(&mut connection.owed);
+        if let Some(slot) = connection.multi.and_then(|multi| multi.slot) {
+            self.inflight.close_gather(slot, 0);
+        }
+    }
+
+    pub(crate) fn mark_dirty(&mut self, index: u32) {
+        if let Some(connection) = self.connections.get_mut(index)
+            && !connection.dirty
+        {
+            connection.dirty = true;
+            self.dirty.push(index);
+        }
+    }
+
+    /// Executes what other shards ask.
+    fn answer_asks(&mut self) {
+        for shard in 0..self.map.shard_count() {
+            let mut left = TURN_ASKS_MAX;
+            while left > 0 && shard != self.index && self.answer_some(shard) {
+                left = left.saturating_sub(ASKS_PER_FETCH);
+            }
+        }
+    }
+
+    /// Executes asks that are fetched from memory together. Says whether there may be more.
+    fn answer_some(&mut self, shard: u16) -> bool {
+        let mut asks = std::mem::take(&mut self.asks);
+        while asks.len() < ASKS_PER_FETCH
+            && let Some(ask) = self.mesh.next_ask(shard)
+        {
+            self.engine.store.prefetch_bucket(ask.hash);
+            asks.push(ask);
+        }
+        let more = asks.len() == ASKS_PER_FETCH;
+        asks.iter().for_each(|ask| self.engine.store.prefetch_item(ask.hash));
+        self.engine.counters.add(Counter::Asks, asks.len() as u64);
+        for ask in asks.drain(..) {
+            let (key, value) = ask.bytes.as_slice().split_at(ask.key_len_bytes as usize);
+            let key = Key::hashed(ask.bucket, key, ask.hash);
+            let request = Request { operation: ask.operation, key, value: value_of(value, ask.chain) };
+            let result = self.engine.execute(request, self.now.unix_ms).into_reply();
+            self.mesh.answer(shard, Answer { slot: ask.slot, result });
+        }
+        self.asks = asks;
+        more
+    }
+
+    /// Takes the answers of other shards to where they are waited for.
+    fn take_answers(&mut self) {
+        let mut answered = false;
+        for shard in 0..self.map.shard_count() {
+            while shard != self.index
+                && let Some(answer) = self.mesh.next_answer(shard)
+            {
+                let id = self.inflight.complete(answer.slot, answer.result);
+                self.deliver_owed(id);
+                answered = true;
+            }
+        }
+        if answered {
+            self.again.append(&mut self.starved);
+        }
+    }
+
+    /// Sends what is due, up to the bound of a turn.
+    fn send(&mut self) {
+        let dirty = std::mem::take(&mut self.dirty);
+        let mut left_bytes = TURN_SENT_BYTES_MAX as u64;
+        for index in dirty {
+            if left_bytes == 0 {
+                self.dirty.push(index);
+                continue;
+            }
+            left_bytes = left_bytes.saturating_sub(self.send_to(index));
+        }
+    }
+
+    /// Sends to one connection; says how many bytes left.
+    fn send_to(&mut self, index: u32) -> u64 {
+        let Some(connection) = self.connections.get_mut(index) else { return 0 };
+        connection.dirty = false;
+        let before = connection.outbox.left_bytes();
+        // The rest of the pipeline is on its way: one send for all of it. Delivering it marks the connection again.
+        if connection.blocked || (!connection.owed.is_empty() && before < HELD_BYTES_MAX) {
+            return 0;
+        }
+        let sending = if connection.outbox.is_empty() {
+            Sending::Done
+        } else {
+            self.streams.send(connection.id, &mut connection.outbox, &mut self.pool)
+        };
+        let sent_bytes = before - connection.outbox.left_bytes();
+        if sent_bytes > 0 {
+            connection.moved_ns = self.now.mono_ns;
+        }
+        if connection.waits_for_output && connection.outbox.left_bytes() < OUTPUT_BYTES_SOFT {
+            connection.waits_for_output = false;
+            connection.scheduled = true;
+            self.again.push(index);
+        }
+        let done = connection.is_done();
+        let id = connection.id;
+        match sending {
+            Sending::Blocked => {
+                connection.blocked = true;
+                self.watch = true;
+            }
+            Sending::Sliced => {
+                connection.dirty = true;
+                self.dirty.push(index);
+            }
+            Sending::Lost => self.close(id),
+            Sending::Done if done => self.close(id),
+            Sending::Done => {}
+        }
+        self.turn_bytes += sent_bytes;
+        self.engine.counters.add(Counter::SentBytes, sent_bytes);
+        sent_bytes
+    }
+
+    /// What is due now and then: expired keys, stalled connections, the page of counters.
+    fn tend(&mut self) {
+        let now_ns = self.now.mono_ns;
+        let due = self.engine.store.has_expiring() && now_ns >= self.next_sweep_ns;
+        if due || self.engine.store.has_sweep_debt() {
+            let swept = self.engine.store.sweep(self.now.unix_ms, SWEEP_BUCKETS_MAX);
+            self.engine.counters.add(Counter::Expired, swept.expired);
+            // Where much has expired, more has: look on at once.
+            let many = swept.expired as usize >= SWEEP_BUCKETS_MAX / 2;
+            self.next_sweep_ns = if many { now_ns } else { now_ns + SWEEP_INTERVAL_NS };
+        }
+        if !self.pool.has_room() {
+            self.evict_largest();
+        }
+        if self.watch && now_ns >= self.next_stall_check_ns {
+            self.next_stall_check_ns = now_ns + STALL_CHECK_NS;
+            self.close_stalled();
+        }
+        self.show_counters();
+    }
+
+    /// Closes connections that have taken or sent nothing for too long while something was due.
+    fn close_stalled(&mut self) {
+        let now_ns = self.now.mono_ns;
+        let waiting = |connection: &Connection| connection.blocked || connection.intake.is_cut();
+        self.watch = self.connections.iter().any(waiting);
+        let late = |connection: &&Connection| {
+            waiting(connection) && now_ns.saturating_sub(connection.moved_ns) > STALL_NS_MAX
+        };
+        let stalled: Vec<ConnectionId> = self.connections.iter().filter(late).map(|found| found.id).collect();
+        for id in stalled {
+            self.engine.counters.add(Counter::Evicted, 1);
+            self.close(id);
+        }
+    }
+
+    /// The buffers are full: whoever holds most of them without reading has to go, so that others are served.
+    fn evict_largest(&mut self) {
+        let blocked = self.connections.iter().filter(|connection| connection.blocked);
+        if let Some(largest) = blocked.max_by_key(|connection| connection.outbox.left_bytes()) {
+            let id = largest.id;
+            self.engine.counters.add(Counter::Evicted, 1);
+            self.close(id);
+        }
+    }
+
+    fn show_counters(&mut self) {
+        let Engine { store, counters } = &mut self.engine;
+        let usage = store.usage();
+        let mut keys = 0;
+        for bucket in 0..BUCKETS {
+            let id = BucketId(u32::try_from(bucket).unwrap_or(0));
+            counters.set_bucket(bucket, store.count(id), store.count_with_expiry(id));
+            keys += store.count(id);
+        }
+        counters.set(Counter::Keys, keys);
+        counters.set(Counter::Connections, self.connections.count() as u64);
+        let block_bytes = usage.arena.blocks_in_use * BLOCK_BYTES as u64;
+        counters.set(Counter::StoreBytes, usage.index_used_bytes + usage.item_bytes + block_bytes);
+        counters.set(Counter::StoreBytesMax, usage.index_bytes + usage.arena.pages * PAGE_BYTES as u64);
+        counters.set(Counter::ChunkBytes, self.pool.lent_bytes());
+        counters.set(Counter::TurnBytesMax, counters.get(Counter::TurnBytesMax).max(self.turn_bytes));
+        counters.publish(&mut self.stats);
+    }
+
+    /// Obeys control. Says whether to go on.
+    fn take_command(&mut self) -> bool {
+        match self.mailbox.try_recv() {
+            Err(TryRecvError::Empty) => true,
+            // Without control a shard serves on.
+            Err(TryRecvError::Disconnected) => true,
+            Ok(Command::Shutdown) => {
+                self.send();
+                let open: Vec<ConnectionId> = self.connections.iter().map(|connection| connection.id).collect();
+                open.into_iter().for_each(|id| self.close(id));
+                self.show_counters();
+                false
+            }
+        }
+    }
+}
+
+/// The connections of a shard, in the places of their driver's table.
+#[derive(Default)]
+pub(crate) struct Connections {
+    places: Vec<Option<Box<Connection>>>,
+    count: usize,
+}
+
+impl Connections {
+    #[inline]
+    pub(crate) fn get_mut(&mut self, index: u32) -> Option<&mut Connection> {
+        self.places.get_mut(index as usize)?.as_deref_mut()
+    }
+
+    fn of(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        self.get_mut(id.index).filter(|connection| connection.id == id)
+    }
+
+    fn insert(&mut self, id: ConnectionId, connection: Connection) {
+        let index = id.index as usize;
+        if self.places.len() <= index {
+            self.places.resize_with(index + 1, || None);
+        }
+        let before = self.places[index].replace(Box::new(connection));
+        assert!(before.is_none(), "the driver gave a place to two connections");
+        self.count += 1;
+    }
+
+    fn remove(&mut self, id: ConnectionId) -> Option<Box<Connection>> {
+        self.of(id)?;
+        self.count -= 1;
+        self.places[id.index as usize].take()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Connection> {
+        self.places.iter().filter_map(|place| place.as_deref())
+    }
+
+    fn count(&self) -> usize {
+        self.count
+    }
+}

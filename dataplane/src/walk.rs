@@ -1,0 +1,136 @@
+//! A walk through the keys of a bucket, over all shards, a bounded step at a time: `SCAN` and `KEYS`.
+
+use adit_wire::kv::{BucketId, Operation};
+use adit_wire::resp::glob;
+use adit_wire::resp::number::{Digits, parse_u64};
+use adit_wire::resp::reply::{self, Sink};
+
+use crate::message::Keys;
+use crate::plan::{Arguments, upper};
+use crate::settings::{KEYS_BYTES_MAX, WALK_BUCKETS_PER_STEP};
+
+/// A walk and what it found.
+pub struct Walk {
+    bucket: BucketId,
+    /// The shard that is next.
+    pub shard: u16,
+    shard_count: u16,
+    cursor: u64,
+    /// Index buckets still to visit; `None` is all.
+    buckets_left: Option<u32>,
+    pattern: Option<Box<[u8]>>,
+    /// Keys of a type that no key has.
+    nothing: bool,
+    found: Keys,
+    /// An answer is awaited.
+    pub waiting: bool,
+    /// What came of it, when it is over.
+    pub result: Option<Result<(), WalkError>>,
+}
+
+/// Why a walk cannot begin or go on; the text of the error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WalkError(pub &'static str);
+
+impl Walk {
+    /// `KEYS pattern`
+    pub fn keys(arguments: &impl Arguments, bucket: BucketId, shard_count: u16) -> Self {
+        Self { pattern: pattern(arguments.get(1)), ..Self::new(bucket, shard_count) }
+    }
+
+    /// `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]`
+    ///
+    /// # Errors
+    /// A [`WalkError`] if the cursor is none or the options make no sense.
+    pub fn scan(arguments: &impl Arguments, bucket: BucketId, shard_count: u16) -> Result<Self, WalkError> {
+        let cursor = parse_u64(arguments.get(1)).ok_or(WalkError("ERR invalid cursor"))?;
+        let shard = u16::try_from(cursor % u64::from(shard_count)).unwrap_or(0);
+        let mut walk =
+            Self { shard, cursor: cursor / u64::from(shard_count), ..Self::new(bucket, shard_count) };
+        let mut count = COUNT_DEFAULT;
+        for index in (2..arguments.count()).step_by(2) {
+            if index + 1 >= arguments.count() {
+                return Err(SYNTAX);
+            }
+            let value = arguments.get(index + 1);
+            match upper(arguments.get(index)).as_slice() {
+                b"MATCH" => walk.pattern = pattern(value),
+                b"TYPE" => walk.nothing = !value.eq_ignore_ascii_case(b"string"),
+                b"COUNT" => {
+                    let number = adit_wire::resp::number::parse_i64(value).ok_or(NOT_AN_INTEGER)?;
+                    count = u64::try_from(number).ok().filter(|&count| count > 0).ok_or(SYNTAX)?;
+                }
+                _ => return Err(SYNTAX),
+            }
+        }
+        let buckets = count.div_ceil(KEYS_PER_BUCKET);
+        walk.buckets_left = Some(u32::try_from(buckets).unwrap_or(u32::MAX));
+        Ok(walk)
+    }
+
+    fn new(bucket: BucketId, shard_count: u16) -> Self {
+        Self {
+            bucket,
+            shard: 0,
+            shard_count,
+            cursor: 0,
+            buckets_left: None,
+            pattern: None,
+            nothing: false,
+            found: Keys::default(),
+            waiting: false,
+            result: None,
+        }
+    }
+
+    /// The operation of the next step, for the shard that is next.
+    pub fn step(&self) -> (Operation, BucketId) {
+        let buckets_max = self.buckets_left.map_or(WALK_BUCKETS_PER_STEP, |left| left.min(WALK_BUCKETS_PER_STEP));
+        (Operation::Scan { cursor: self.cursor, buckets_max }, self.bucket)
+    }
+
+    /// Takes what a step found.
+    pub fn take(&mut self, keys: &Keys) {
+        self.waiting = false;
+        let wanted =
+            |key: &&[u8]| !self.nothing && self.pattern.as_ref().is_none_or(|pattern| glob::matches(pattern, key));
+        let mut found = std::mem::take(&mut self.found);
+        keys.iter().filter(wanted).for_each(|key| found.push(key));
+        self.found = found;
+        if self.found.bytes.len() > KEYS_BYTES_MAX {
+            self.result = Some(Err(WalkError("ERR the keys take more than 64 MiB; use SCAN")));
+            return;
+        }
+        self.buckets_left = self.buckets_left.map(|left| left.saturating_sub(WALK_BUCKETS_PER_STEP));
+        self.cursor = keys.cursor;
+        if self.cursor == 0 {
+            self.shard += 1;
+        }
+        if self.shard == self.shard_count || self.buckets_left == Some(0) {
+            self.result = Some(Ok(()));
+        }
+    }
+
+    /// Encodes what was found: for `SCAN` the next cursor and the keys, for `KEYS` the keys.
+    pub fn encode(&self, sink: &mut impl Sink) {
+        if self.buckets_left.is_some() {
+            let ended = self.shard == self.shard_count;
+            let position = self.cursor * u64::from(self.shard_count) + u64::from(self.shard);
+            reply::array(sink, 2);
+            reply::bulk(sink, Digits::of_u64(if ended { 0 } else { position }).as_bytes());
+        }
+        reply::array(sink, self.found.ends.len());
+        self.found.iter().for_each(|key| reply::bulk(sink, key));
+    }
+}
+
+fn pattern(text: &[u8]) -> Option<Box<[u8]>> {
+    (text != b"*").then(|| text.into())
+}
+
+const SYNTAX: WalkError = WalkError("ERR syntax error");
+const NOT_AN_INTEGER: WalkError = WalkError("ERR value is not an integer or out of range");
+/// Keys that `SCAN` looks at without a `COUNT`, as in Redis.
+const COUNT_DEFAULT: u64 = 10;
+/// Keys that a bucket of the index holds on average, about.
+const KEYS_PER_BUCKET: u64 = 4;
