@@ -18,6 +18,7 @@ mod random;
 mod report;
 mod schedule;
 mod sizes;
+mod store;
 mod tally;
 mod target;
 mod worker;
@@ -32,6 +33,7 @@ pub use compare::CompareArguments;
 use machine::Machine;
 use protocol::Protocol;
 use report::{RunReport, write_json};
+pub use store::StoreArguments;
 
 /// Arguments of `adit perf`.
 #[derive(Clone, Debug, clap::Args)]
@@ -49,6 +51,8 @@ pub enum Workload {
     Memcached(MemcachedArguments),
     /// Start Adit and a peer, take turns between them, write tables and plots
     Compare(CompareArguments),
+    /// Compare the key-value store with a hashbrown table, without a server
+    Store(StoreArguments),
 }
 
 /// Runs what `arguments` ask for; blocks until it is done or Ctrl-C is pressed.
@@ -62,6 +66,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         Workload::Resp(arguments) => run_generator(&arguments, Protocol::Resp, &interrupted),
         Workload::Memcached(arguments) => run_generator(arguments.load(), arguments.protocol(), &interrupted),
         Workload::Compare(arguments) => compare::run_comparison(&arguments, &interrupted),
+        Workload::Store(arguments) => store::run_store(&arguments, &interrupted),
     }
 }
 

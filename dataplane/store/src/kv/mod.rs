@@ -19,7 +19,7 @@ use adit_drivers::memory::{Arena, ArenaUsage, Lines, MemoryError};
 use adit_wire::kv::{BUCKET_COUNT, BucketId};
 use chain::ChainTable;
 use index::{Index, Place};
-use item::{HEADER_BYTES, Header, View};
+use item::{HEADER_BYTES, Header, View, equal, no_item};
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_micro_inline};
 use slab::Slab;
 
@@ -170,6 +170,13 @@ enum Fate {
     Flushed,
 }
 
+/// A live item that was found: its slot, where it is, and its header.
+struct Found {
+    place: Place,
+    offset: u64,
+    header: Header,
+}
+
 /// Items of a shard, by bucket and key.
 pub struct Store {
     arena: Arena,
@@ -250,7 +257,7 @@ impl Store {
     /// The live item of a key. A dead one is removed on the way.
     #[inline]
     pub fn find(&mut self, key: &Key<'_>, now_ms: u64) -> Option<Item> {
-        self.live_place(key, now_ms).map(|place| Item { offset: place.offset })
+        self.find_live(key, now_ms).map(|found| Item { offset: found.offset })
     }
 
     /// The value of an item.
@@ -286,18 +293,18 @@ impl Store {
 
     /// Removes a key. Whether it was there, alive.
     pub fn remove(&mut self, key: &Key<'_>, now_ms: u64) -> bool {
-        let Some(place) = self.live_place(key, now_ms) else { return false };
-        self.remove_at(place);
+        let Some(found) = self.find_live(key, now_ms) else { return false };
+        self.remove_at(self.index.bucket_of(key.hash), found.place);
         true
     }
 
     /// Sets when an item is gone, in Unix time in ms; `None` keeps it. This is a write: the item takes a new version.
     pub fn set_expiry(&mut self, item: Item, expiry_ms: Option<u64>) {
         let mut header = self.view(item.offset).header;
-        self.forget_expiry(&header);
+        self.forget_expiry(header.bucket, header.expiry_ms);
         header.expiry_ms = stored_expiry(expiry_ms);
         header.version = self.next_version();
-        self.note_expiry(&header);
+        self.note_expiry(header.bucket, header.expiry_ms);
         self.write_header(item.offset, &header);
     }
 
@@ -339,27 +346,26 @@ impl Store {
         View::of(self.arena.bytes_from(offset))
     }
 
-    /// The slot of a key, dead or alive.
-    #[inline]
-    fn place(&self, key: &Key<'_>) -> Option<Place> {
-        self.index.find(key.hash, |offset| {
+    /// The live item of a key. A dead one is removed. Inlined into each caller, so that nothing of it is returned in memory.
+    #[inline(always)]
+    fn find_live(&mut self, key: &Key<'_>, now_ms: u64) -> Option<Found> {
+        let mut found = None;
+        let place = self.index.find(key.hash, |offset| {
+            // The value mostly begins on the second line: not to wait for it after the wait for the first.
+            self.arena.prefetch(offset + PREFETCHED_BYTES / 2);
             let view = self.view(offset);
-            // A length that the header has nothing of fails before the key is cut out of the page.
-            view.header.key_len as usize == key.bytes.len()
+            // Lengths first: a key is cut out of the page only where one of this length can be.
+            let same = view.header.key_len as usize == key.bytes.len()
                 && view.header.bucket == key.bucket
-                && view.key() == key.bytes
-        })
-    }
-
-    /// The slot of a key that is alive. A dead one is removed.
-    #[inline]
-    fn live_place(&mut self, key: &Key<'_>, now_ms: u64) -> Option<Place> {
-        let place = self.place(key)?;
-        let header = self.view(place.offset).header;
+                && equal(view.key(), key.bytes);
+            found = same.then_some((offset, view.header));
+            same
+        })?;
+        let (offset, header) = found?;
         if self.fate(&header, now_ms) == Fate::Live {
-            return Some(place);
+            return Some(Found { place, offset, header });
         }
-        self.remove_at(place);
+        self.remove_at(self.index.bucket_of(key.hash), place);
         None
     }
 
@@ -374,36 +380,39 @@ impl Store {
         }
     }
 
-    /// Removes an item, dead or alive, with its slot and chain.
-    fn remove_at(&mut self, place: Place) {
-        let view = self.view(place.offset);
+    /// Removes an item of a bucket of the index, dead or alive, with its slot and chain.
+    #[inline(never)]
+    fn remove_at(&mut self, bucket: usize, place: Place) {
+        let offset = self.index.offset(place);
+        let view = self.view(offset);
         let (header, chain) = (view.header, view.chain());
-        let bucket = &mut self.buckets[bucket_index(header.bucket)];
-        if header.version <= bucket.flushed_version {
+        let counts = &mut self.buckets[bucket_index(header.bucket)];
+        if header.version <= counts.flushed_version {
             self.flushed_left -= 1;
         } else {
-            bucket.count -= 1;
-            self.forget_expiry(&header);
+            counts.count -= 1;
+            self.forget_expiry(header.bucket, header.expiry_ms);
         }
-        self.index.remove(place);
-        self.slab.free(&mut self.arena, place.offset);
+        self.index.remove(bucket, place);
+        self.slab.free(&mut self.arena, offset);
         if let Some(id) = chain {
-            let chain = self.chains.take(id);
-            self.drop_chain(chain);
+            self.drop_chain_of(id);
         }
     }
 
     /// Takes an item that was not flushed out of the counts of those that expire.
-    fn forget_expiry(&mut self, header: &Header) {
-        let expires = u64::from(header.expiry_ms != 0);
-        self.buckets[bucket_index(header.bucket)].count_with_expiry -= expires;
+    #[inline]
+    fn forget_expiry(&mut self, bucket: BucketId, expiry_ms: u64) {
+        let expires = u64::from(expiry_ms != 0);
+        self.buckets[bucket_index(bucket)].count_with_expiry -= expires;
         self.expiring -= expires;
     }
 
     /// Puts an item into the counts of those that expire.
-    fn note_expiry(&mut self, header: &Header) {
-        let expires = u64::from(header.expiry_ms != 0);
-        self.buckets[bucket_index(header.bucket)].count_with_expiry += expires;
+    #[inline]
+    fn note_expiry(&mut self, bucket: BucketId, expiry_ms: u64) {
+        let expires = u64::from(expiry_ms != 0);
+        self.buckets[bucket_index(bucket)].count_with_expiry += expires;
         self.expiring += expires;
     }
 
@@ -413,7 +422,8 @@ impl Store {
     }
 
     fn write_header(&mut self, offset: u64, header: &Header) {
-        self.arena.bytes_mut(offset, HEADER_BYTES).copy_from_slice(&header.to_bytes());
+        let Some(bytes) = self.arena.bytes_mut(offset, HEADER_BYTES).first_chunk_mut() else { no_item() };
+        header.write(bytes);
     }
 }
 

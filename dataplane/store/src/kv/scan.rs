@@ -38,7 +38,7 @@ impl Store {
         self.prefetch_items(bucket);
         let mut walk = self.index.first(bucket);
         while let Some(place) = walk {
-            let view = self.view(place.offset);
+            let view = self.view(self.index.offset(place));
             if self.fate(&view.header, now_ms) == Fate::Live {
                 visit(view.header.bucket, view.key());
             }
@@ -50,7 +50,7 @@ impl Store {
     pub(super) fn prefetch_items(&self, bucket: usize) {
         let mut walk = self.index.first(bucket);
         while let Some(place) = walk {
-            self.arena.prefetch(place.offset);
+            self.arena.prefetch(self.index.offset(place));
             walk = self.index.after(place);
         }
     }

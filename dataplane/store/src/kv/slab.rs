@@ -36,6 +36,8 @@ struct Page {
     previous: u32,
     next: u32,
     class: u32,
+    /// Bytes of an item of the class.
+    size: u32,
 }
 
 /// Size-class allocator of items over an arena's pages.
@@ -50,7 +52,7 @@ pub(super) struct Slab {
 impl Slab {
     /// A slab that takes its pages from an arena of `page_count` pages.
     pub(super) fn new(page_count: usize) -> Self {
-        let page = Page { free: NONE, fresh: 0, used: 0, previous: NONE, next: NONE, class: 0 };
+        let page = Page { free: NONE, fresh: 0, used: 0, previous: NONE, next: NONE, class: 0, size: 0 };
         Self {
             open: [NONE; CLASS_COUNT],
             pages: vec![page; page_count].into_boxed_slice(),
@@ -80,9 +82,9 @@ impl Slab {
         let entry = self.page_mut(page);
         entry.free = within;
         entry.used -= 1;
-        let (used, class) = (entry.used, entry.class);
+        let (used, size) = (entry.used, entry.size);
         self.items -= 1;
-        self.bytes -= class_bytes(class) as u64;
+        self.bytes -= u64::from(size);
         if was_full {
             self.link(page);
         }
@@ -95,7 +97,7 @@ impl Slab {
     /// Bytes of the room at `offset`.
     #[inline]
     pub(super) fn capacity(&self, offset: u64) -> usize {
-        class_bytes(self.page(split(offset).0).class)
+        index(self.page(split(offset).0).size)
     }
 
     /// Bytes of the room that an item of `len` bytes gets.
@@ -116,20 +118,20 @@ impl Slab {
 
     /// Takes an item of a page that has room.
     fn take_item(&mut self, arena: &Arena, page: u32) -> u64 {
-        let size = class_bytes(self.page(page).class);
         let start = u64::from(page) * PAGE_BYTES as u64;
         let entry = self.page_mut(page);
+        let size = entry.size;
         let within = if entry.free == NONE { entry.fresh } else { entry.free };
         let offset = start + u64::from(within);
         if entry.free == NONE {
-            entry.fresh += as_u32(size);
+            entry.fresh += size;
         } else {
             let link = arena.bytes(offset, LINK_BYTES).first_chunk();
             entry.free = link.map_or(NONE, |link| u32::from_le_bytes(*link));
         }
         entry.used += 1;
         self.items += 1;
-        self.bytes += size as u64;
+        self.bytes += u64::from(size);
         if !self.has_room(page) {
             self.unlink(page);
         }
@@ -138,8 +140,10 @@ impl Slab {
 
     /// Begins to use an arena page for a class.
     fn start_page(&mut self, page: u32, class: usize) -> u32 {
+        let class = as_u32(class);
+        let size = as_u32(class_bytes(class));
         *self.page_mut(page) =
-            Page { free: NONE, fresh: 0, used: 0, previous: NONE, next: NONE, class: as_u32(class) };
+            Page { free: NONE, fresh: 0, used: 0, previous: NONE, next: NONE, class, size };
         self.link(page);
         page
     }
@@ -152,7 +156,7 @@ impl Slab {
     #[inline]
     fn has_room(&self, page: u32) -> bool {
         let page = self.page(page);
-        page.free != NONE || index(page.fresh) + class_bytes(page.class) <= PAGE_BYTES
+        page.free != NONE || index(page.fresh + page.size) <= PAGE_BYTES
     }
 
     /// Puts a page first on the list of its class.

@@ -50,6 +50,13 @@ impl Store {
         }
     }
 
+    /// Drops the chain of an item that is gone.
+    #[inline(never)]
+    pub(super) fn drop_chain_of(&mut self, id: u32) {
+        let chain = self.chains.take(id);
+        self.drop_chain(chain);
+    }
+
     /// Drops some blocks of the chains that wait for it.
     fn drop_portion(&mut self) {
         if let Some(chain) = self.dropping.last_mut()
@@ -70,7 +77,7 @@ impl Store {
         }
         let mut walk = self.index.first(bucket);
         while let Some(place) = walk {
-            let header = self.view(place.offset).header;
+            let header = self.view(self.index.offset(place)).header;
             match self.fate(&header, now_ms) {
                 Fate::Live => {
                     walk = self.index.after(place);
@@ -79,8 +86,8 @@ impl Store {
                 Fate::Expired => swept.expired += 1,
                 Fate::Flushed => swept.flushed += 1,
             }
-            self.remove_at(place);
-            walk = self.index.again(place);
+            self.remove_at(bucket, place);
+            walk = self.index.again(bucket, place);
         }
     }
 }

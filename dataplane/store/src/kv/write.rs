@@ -1,25 +1,38 @@
 //! What stores values: put and append. A write that fails leaves what was there as it was.
 
-use super::item::{CHAIN_ID_BYTES, FLAG_CHAIN, HEADER_BYTES, Header, INLINE_BYTES_MAX};
-use super::{
-    Bucket, Chain, Key, NewValue, Place, Slab, Store, StoreError, bucket_index, stored_expiry, to_usize,
-};
+use super::item::{CHAIN_ID_BYTES, FLAG_CHAIN, HEADER_BYTES, Header, INLINE_BYTES_MAX, no_item};
+use super::{Chain, Found, Key, NewValue, Slab, Store, StoreError, bucket_index, stored_expiry, to_usize};
 use adit_wire::kv::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
+use core::num::NonZeroU64;
 
 /// Index buckets that are swept for memory before a write is refused.
 const RELIEF_BUCKETS: usize = 64;
 
-/// What follows the key of an item.
-#[derive(Clone, Copy)]
-struct Body<'a> {
-    bytes: &'a [u8],
+/// An item to be written. The key is not copied: what a caller has just stored in parts would be loaded as a whole.
+struct Draft<'a> {
+    key: &'a Key<'a>,
+    /// What follows the key.
+    body: &'a [u8],
     value_len: u32,
     flags: u16,
+    expiry_ms: u64,
 }
 
-impl<'a> Body<'a> {
-    fn inline(bytes: &'a [u8]) -> Self {
-        Self { bytes, value_len: value_len(bytes.len() as u64), flags: 0 }
+impl<'a> Draft<'a> {
+    /// An item that holds its value.
+    #[inline]
+    fn inline(key: &'a Key<'a>, value: &'a [u8], expiry_ms: u64) -> Self {
+        Self { key, body: value, value_len: stored_len(value.len() as u64), flags: 0, expiry_ms }
+    }
+
+    /// An item whose value lies in a chain; `id` is its number.
+    fn chained(key: &'a Key<'a>, id: &'a [u8; CHAIN_ID_BYTES], value_len: u64, expiry_ms: u64) -> Self {
+        Self { key, body: id, value_len: stored_len(value_len), flags: FLAG_CHAIN, expiry_ms }
+    }
+
+    #[inline]
+    fn item_len(&self) -> usize {
+        HEADER_BYTES + self.key.bytes.len() + self.body.len()
     }
 }
 
@@ -40,7 +53,7 @@ impl Store {
         match value {
             _ if checked.is_err() => self.drop_value(value, checked.map(|()| 0)),
             NewValue::Inline(bytes) if fits_item(key, bytes.len() as u64) => {
-                self.write(key, Body::inline(bytes), expiry_ms, now_ms)
+                self.write_item(&Draft::inline(key, bytes, expiry_ms), now_ms)
             }
             NewValue::Inline(bytes) => {
                 let mut chain = Chain::new();
@@ -50,7 +63,7 @@ impl Store {
             NewValue::Chain(ref chain) if fits_item(key, chain.len_bytes()) => {
                 // What fits an item fits one block.
                 let bytes = chain.pieces().next().unwrap_or_default();
-                let written = self.write(key, Body::inline(bytes), expiry_ms, now_ms);
+                let written = self.write_item(&Draft::inline(key, bytes, expiry_ms), now_ms);
                 self.drop_value(value, written)
             }
             NewValue::Chain(chain) => self.write_chain(key, chain, expiry_ms, now_ms),
@@ -61,7 +74,7 @@ impl Store {
     ///
     /// A chain is copied behind what is there, all of it in this call. Errors as for [`put`](Self::put).
     pub fn append(&mut self, key: &Key<'_>, tail: NewValue<'_>, now_ms: u64) -> Result<u64, StoreError> {
-        if self.live_place(key, now_ms).is_none() {
+        if self.find_live(key, now_ms).is_none() {
             let len = tail.len_bytes();
             return self.put(key, tail, None, now_ms).map(|_| len);
         }
@@ -102,203 +115,175 @@ impl Store {
         expiry_ms: u64,
         now_ms: u64,
     ) -> Result<u64, StoreError> {
-        let value_len = value_len(chain.len_bytes());
+        let value_len = chain.len_bytes();
         let id = self.chains.keep(chain);
-        let body = Body { bytes: &id.to_le_bytes(), value_len, flags: FLAG_CHAIN };
-        let written = self.write(key, body, expiry_ms, now_ms);
+        let written = self.write_item(&Draft::chained(key, &id.to_le_bytes(), value_len, expiry_ms), now_ms);
         if written.is_err() {
-            let chain = self.chains.take(id);
-            self.drop_chain(chain);
+            self.drop_chain_of(id);
         }
         written
     }
 
     /// Writes an item, if need be after a search for memory.
-    fn write(
-        &mut self,
-        key: &Key<'_>,
-        body: Body<'_>,
-        expiry_ms: u64,
-        now_ms: u64,
-    ) -> Result<u64, StoreError> {
-        let written = self.write_once(key, body, expiry_ms, now_ms);
-        if written == Err(StoreError::OutOfMemory) && self.relieve(now_ms) {
-            return self.write_once(key, body, expiry_ms, now_ms);
+    #[inline]
+    fn write_item(&mut self, draft: &Draft<'_>, now_ms: u64) -> Result<u64, StoreError> {
+        let mut written = self.write_once(draft, now_ms);
+        if written.is_none() && self.relieve(now_ms) {
+            written = self.write_once(draft, now_ms);
         }
-        written
+        written.map(NonZeroU64::get).ok_or(StoreError::OutOfMemory)
+    }
+
+    /// Writes an item. Gives its version, `None` if there is no memory: a number in a register, where a `Result` is one
+    /// in memory.
+    fn write_once(&mut self, draft: &Draft<'_>, now_ms: u64) -> Option<NonZeroU64> {
+        match self.find_live(draft.key, now_ms) {
+            Some(found) => self.overwrite(&found, draft),
+            None => self.insert(draft),
+        }
+    }
+
+    #[inline(never)]
+    fn insert(&mut self, draft: &Draft<'_>) -> Option<NonZeroU64> {
+        let offset = self.slab.allocate(&mut self.arena, draft.item_len())?;
+        if self.index.insert(draft.key.hash, offset).is_err() {
+            self.slab.free(&mut self.arena, offset);
+            return None;
+        }
+        self.buckets[bucket_index(draft.key.bucket)].count += 1;
+        self.note_expiry(draft.key.bucket, draft.expiry_ms);
+        self.fill_key(offset, draft);
+        self.fill(offset, draft)
     }
 
     #[inline]
-    fn write_once(
-        &mut self,
-        key: &Key<'_>,
-        body: Body<'_>,
-        expiry_ms: u64,
-        now_ms: u64,
-    ) -> Result<u64, StoreError> {
-        match self.live_place(key, now_ms) {
-            Some(place) => self.overwrite(place, key, body, expiry_ms),
-            None => self.insert(key, body, expiry_ms),
+    fn overwrite(&mut self, old: &Found, draft: &Draft<'_>) -> Option<NonZeroU64> {
+        let same_len = old.header.item_len() == draft.item_len();
+        let offset = if same_len { old.offset } else { self.room(old.offset, draft.item_len())? };
+        let chain = if old.header.is_chain() { self.view(old.offset).chain() } else { None };
+        self.forget_expiry(draft.key.bucket, old.header.expiry_ms);
+        self.note_expiry(draft.key.bucket, draft.expiry_ms);
+        if offset != old.offset {
+            self.move_item(old, offset);
+            self.fill_key(offset, draft);
         }
-    }
-
-    fn insert(&mut self, key: &Key<'_>, body: Body<'_>, expiry_ms: u64) -> Result<u64, StoreError> {
-        let len = HEADER_BYTES + key.bytes.len() + body.bytes.len();
-        let offset = self.slab.allocate(&mut self.arena, len).ok_or(StoreError::OutOfMemory)?;
-        if self.index.insert(key.hash, offset).is_err() {
-            self.slab.free(&mut self.arena, offset);
-            return Err(StoreError::OutOfMemory);
-        }
-        let header = self.fill(offset, key, body, expiry_ms);
-        self.note_expiry(&header);
-        self.bucket(key).count += 1;
-        Ok(header.version)
-    }
-
-    fn overwrite(
-        &mut self,
-        place: Place,
-        key: &Key<'_>,
-        body: Body<'_>,
-        expiry_ms: u64,
-    ) -> Result<u64, StoreError> {
-        let len = HEADER_BYTES + key.bytes.len() + body.bytes.len();
-        let offset = self.room(place, len)?;
-        let old = self.view(place.offset);
-        let (header, chain) = (old.header, old.chain());
-        self.forget_expiry(&header);
-        self.move_item(place, offset);
-        let header = self.fill(offset, key, body, expiry_ms);
-        self.note_expiry(&header);
+        let version = self.fill(offset, draft);
         if let Some(id) = chain {
-            let chain = self.chains.take(id);
-            self.drop_chain(chain);
+            self.drop_chain_of(id);
         }
-        Ok(header.version)
+        version
     }
 
-    /// Writes header, key and body.
-    fn fill(&mut self, offset: u64, key: &Key<'_>, body: Body<'_>, expiry_ms: u64) -> Header {
+    /// Writes the key where there was another one.
+    #[inline]
+    fn fill_key(&mut self, offset: u64, draft: &Draft<'_>) {
+        let key = draft.key.bytes;
+        self.arena.bytes_mut(offset, HEADER_BYTES + key.len())[HEADER_BYTES..].copy_from_slice(key);
+    }
+
+    /// Writes header and body. Gives the version.
+    #[inline]
+    fn fill(&mut self, offset: u64, draft: &Draft<'_>) -> Option<NonZeroU64> {
+        let version = self.next_version();
         let header = Header {
-            version: self.next_version(),
+            version,
             journal_position: 0,
-            expiry_ms,
-            bucket: key.bucket,
-            value_len: body.value_len,
-            key_len: value_len(key.bytes.len() as u64),
-            flags: body.flags,
+            expiry_ms: draft.expiry_ms,
+            bucket: draft.key.bucket,
+            value_len: draft.value_len,
+            key_len: stored_len(draft.key.bytes.len() as u64),
+            flags: draft.flags,
         };
-        let len = HEADER_BYTES + key.bytes.len() + body.bytes.len();
-        let (head, rest) = self.arena.bytes_mut(offset, len).split_at_mut(HEADER_BYTES);
-        let (name, value) = rest.split_at_mut(key.bytes.len());
-        head.copy_from_slice(&header.to_bytes());
-        name.copy_from_slice(key.bytes);
-        value.copy_from_slice(body.bytes);
-        header
+        let bytes = self.arena.bytes_mut(offset, draft.item_len());
+        let Some((head, rest)) = bytes.split_first_chunk_mut() else { no_item() };
+        header.write(head);
+        rest[draft.key.bytes.len()..].copy_from_slice(draft.body);
+        NonZeroU64::new(version)
     }
 
-    /// Room for an item that replaces or continues the one at `place`: the same, if its class is right, or if it is too large
+    /// Room for an item that replaces or continues the one at `old`: the same, if its class is right, or if it is too large
     /// and there is no other.
-    fn room(&mut self, place: Place, len: usize) -> Result<u64, StoreError> {
-        let capacity = self.slab.capacity(place.offset);
+    #[inline(never)]
+    fn room(&mut self, old: u64, len: usize) -> Option<u64> {
+        let capacity = self.slab.capacity(old);
         if capacity == Slab::rounded(len) {
-            return Ok(place.offset);
+            return Some(old);
         }
-        match self.slab.allocate(&mut self.arena, len) {
-            Some(offset) => Ok(offset),
-            None if len <= capacity => Ok(place.offset),
-            None => Err(StoreError::OutOfMemory),
-        }
+        let moved = self.slab.allocate(&mut self.arena, len);
+        moved.or_else(|| (len <= capacity).then_some(old))
     }
 
-    /// Lets the slot at `place` name the room at `offset`, and frees the room it named.
-    fn move_item(&mut self, place: Place, offset: u64) {
-        if offset != place.offset {
-            self.index.replace(place, offset);
-            self.slab.free(&mut self.arena, place.offset);
-        }
+    /// Lets the slot of `old` name the room at `offset`, and frees the room it named.
+    #[inline(never)]
+    fn move_item(&mut self, old: &Found, offset: u64) {
+        self.index.replace(old.place, offset);
+        self.slab.free(&mut self.arena, old.offset);
     }
 
     fn append_once(&mut self, key: &Key<'_>, tail: &NewValue<'_>, now_ms: u64) -> Result<u64, StoreError> {
-        let place =
-            self.live_place(key, now_ms).expect("`append` saw the item; nothing expires at the same time");
-        let old = self.view(place.offset);
-        let (header, chain) = (old.header, old.chain());
-        let len = u64::from(header.value_len) + tail.len_bytes();
+        let old =
+            self.find_live(key, now_ms).expect("`append` saw the item; nothing expires at the same time");
+        let len = u64::from(old.header.value_len) + tail.len_bytes();
         check(key, len)?;
-        match chain {
-            Some(id) => self.append_to_chain(place, header, id, tail)?,
-            None if fits_item(key, len) => self.append_to_item(place, header, tail)?,
-            None => self.append_past_item(place, key, header, tail)?,
+        match self.view(old.offset).chain() {
+            Some(id) => self.append_to_chain(&old, id, tail)?,
+            None if fits_item(key, len) => self.append_to_item(&old, tail)?,
+            None => self.append_past_item(&old, key, tail)?,
         }
         Ok(len)
     }
 
     /// Appends within the block chain of an item.
-    fn append_to_chain(
-        &mut self,
-        place: Place,
-        header: Header,
-        id: u32,
-        tail: &NewValue<'_>,
-    ) -> Result<(), StoreError> {
+    fn append_to_chain(&mut self, old: &Found, id: u32, tail: &NewValue<'_>) -> Result<(), StoreError> {
         let chain = self.chains.chain_mut(id);
         chain.reserve(&mut self.arena, tail.len_bytes())?;
         push(chain, tail);
-        self.write_appended(place.offset, header, tail);
+        self.write_appended(old.offset, old.header, tail);
         Ok(())
     }
 
     /// Appends within an item, which moves if its class becomes too small.
-    fn append_to_item(
-        &mut self,
-        place: Place,
-        header: Header,
-        tail: &NewValue<'_>,
-    ) -> Result<(), StoreError> {
-        let (old_len, tail_len) = (header.item_len(), to_usize(tail.len_bytes()));
-        let offset = self.room(place, old_len + tail_len)?;
-        if offset != place.offset {
-            self.arena.copy(place.offset, offset, old_len);
+    fn append_to_item(&mut self, old: &Found, tail: &NewValue<'_>) -> Result<(), StoreError> {
+        let (old_len, tail_len) = (old.header.item_len(), to_usize(tail.len_bytes()));
+        let offset = self.room(old.offset, old_len + tail_len).ok_or(StoreError::OutOfMemory)?;
+        if offset != old.offset {
+            self.arena.copy(old.offset, offset, old_len);
+            self.move_item(old, offset);
         }
-        self.move_item(place, offset);
         // What fits an item fits one block.
         let bytes = match tail {
             NewValue::Inline(bytes) => bytes,
             NewValue::Chain(chain) => chain.pieces().next().unwrap_or_default(),
         };
         self.arena.bytes_mut(offset, old_len + tail_len)[old_len..].copy_from_slice(bytes);
-        self.write_appended(offset, header, tail);
+        self.write_appended(offset, old.header, tail);
         Ok(())
     }
 
     /// Appends to a value in an item that becomes a chain with it.
     fn append_past_item(
         &mut self,
-        place: Place,
+        old: &Found,
         key: &Key<'_>,
-        header: Header,
         tail: &NewValue<'_>,
     ) -> Result<(), StoreError> {
         let mut chain = Chain::new();
-        let len = u64::from(header.value_len) + tail.len_bytes();
+        let len = u64::from(old.header.value_len) + tail.len_bytes();
         chain.reserve(&mut self.arena, len)?;
-        chain.push(self.view(place.offset).body());
+        chain.push(self.view(old.offset).body());
         push(&mut chain, tail);
         let id = self.chains.keep(chain);
-        let body = Body { bytes: &id.to_le_bytes(), value_len: value_len(len), flags: FLAG_CHAIN };
-        let written = self.overwrite(place, key, body, header.expiry_ms);
-        if written.is_err() {
-            let chain = self.chains.take(id);
-            self.drop_chain(chain);
+        let written = self.overwrite(old, &Draft::chained(key, &id.to_le_bytes(), len, old.header.expiry_ms));
+        if written.is_none() {
+            self.drop_chain_of(id);
         }
-        written.map(|_| ())
+        written.map(|_| ()).ok_or(StoreError::OutOfMemory)
     }
 
     /// Writes the header of an item that the tail was appended to.
     fn write_appended(&mut self, offset: u64, header: Header, tail: &NewValue<'_>) {
         let version = self.next_version();
-        let value_len = header.value_len + value_len(tail.len_bytes());
+        let value_len = header.value_len + stored_len(tail.len_bytes());
         self.write_header(offset, &Header { version, value_len, ..header });
     }
 
@@ -311,13 +296,10 @@ impl Store {
         }
         hope
     }
-
-    fn bucket(&mut self, key: &Key<'_>) -> &mut Bucket {
-        &mut self.buckets[bucket_index(key.bucket)]
-    }
 }
 
 /// Refuses keys and values over the limits.
+#[inline]
 fn check(key: &Key<'_>, len: u64) -> Result<(), StoreError> {
     if key.bytes.len() > KEY_BYTES_MAX {
         return Err(StoreError::KeyTooLong);
@@ -326,12 +308,14 @@ fn check(key: &Key<'_>, len: u64) -> Result<(), StoreError> {
 }
 
 /// Whether a value of this length stands in its item.
+#[inline]
 fn fits_item(key: &Key<'_>, len: u64) -> bool {
     (HEADER_BYTES + key.bytes.len()) as u64 + len <= INLINE_BYTES_MAX as u64
 }
 
 /// A length that was [checked](check), as it stands in a header.
-fn value_len(len: u64) -> u32 {
+#[inline]
+fn stored_len(len: u64) -> u32 {
     const { assert!(VALUE_BYTES_MAX <= u32::MAX as u64 && KEY_BYTES_MAX as u64 <= u32::MAX as u64) };
     u32::try_from(len).expect("lengths were checked against the limits")
 }
