@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use adit_dataplane::map::SHARDS_MAX;
 use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 
@@ -149,7 +150,6 @@ fn parse_address(name: &str, text: &str) -> anyhow::Result<Option<SocketAddr>> {
 
 const OFF: &str = "off";
 const SHARDS_DEFAULT: u16 = 1;
-const SHARDS_MAX: u16 = 256;
 const MEMORY_DEFAULT: Size = Size(1 << 30);
 /// A shard's index, a few pages of values and its buffers.
 const MEMORY_PER_SHARD_MIN: Size = Size(16 << 20);

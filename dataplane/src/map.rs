@@ -8,18 +8,19 @@ pub struct SlotMap {
     /// Counts the maps; a message under an older one is refused.
     pub epoch: u64,
     shard_count: u16,
-    owners: Box<[u16; SLOT_COUNT as usize]>,
+    /// A byte for each slot: the table stays in the first level of the cache.
+    owners: Box<[u8; SLOT_COUNT as usize]>,
 }
 
 impl SlotMap {
     /// The first map of `shard_count` shards: equal, contiguous shares.
     ///
     /// # Panics
-    /// If there is no shard.
+    /// If there is no shard, or there are more than [`SHARDS_MAX`].
     pub fn even(shard_count: u16) -> Self {
-        assert!(shard_count > 0, "a map has a shard");
+        assert!((1..=SHARDS_MAX).contains(&shard_count), "a map has 1 to 256 shards");
         let share = |slot: usize| slot * usize::from(shard_count) / usize::from(SLOT_COUNT);
-        let owners = Box::new(std::array::from_fn(|slot| u16::try_from(share(slot)).unwrap_or(0)));
+        let owners = Box::new(std::array::from_fn(|slot| u8::try_from(share(slot)).unwrap_or(0)));
         Self { epoch: 1, shard_count, owners }
     }
 
@@ -27,7 +28,7 @@ impl SlotMap {
     #[inline]
     pub fn owner(&self, key: &[u8]) -> u16 {
         // One shard owns everything: no checksum is spent.
-        if self.shard_count == 1 { 0 } else { self.owners[usize::from(Slot::of(key).0)] }
+        if self.shard_count == 1 { 0 } else { u16::from(self.owners[usize::from(Slot::of(key).0)]) }
     }
 
     /// Number of shards.
@@ -36,6 +37,9 @@ impl SlotMap {
         self.shard_count
     }
 }
+
+/// Most shards of one map.
+pub const SHARDS_MAX: u16 = 256;
 
 #[cfg(test)]
 mod tests {

@@ -148,12 +148,12 @@ const RING_PLACES_MAX: usize = 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Payload, Reply};
+    use crate::message::Reply;
+    use adit_store::kv::Key;
     use adit_wire::kv::{BucketId, Operation};
 
     fn ask(slot: u32) -> Ask {
-        let (operation, bytes) = (Operation::Get, Payload::new(b"k"));
-        Ask { slot, operation, bucket: BucketId(0), hash: 0, bytes, key_len_bytes: 1, chain: None }
+        Ask::new(slot, Operation::Get, &Key::hashed(BucketId(0), b"k", 0), &[], None)
     }
 
     fn meshes(count: usize) -> Vec<Mesh> {
@@ -169,7 +169,7 @@ mod tests {
         meshes[2].publish();
         assert!(meshes[0].has_incoming() && !meshes[1].has_incoming());
         assert!(meshes[0].next_ask(1).is_none());
-        let slot = meshes[0].next_ask(2).unwrap().slot;
+        let slot = meshes[0].next_ask(2).unwrap().request().0;
         meshes[0].answer(2, Answer { slot, result: Reply::Done });
         meshes[0].publish();
         assert_eq!(meshes[2].next_answer(0).unwrap().slot, 7);

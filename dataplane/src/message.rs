@@ -1,24 +1,76 @@
 //! What shards say to each other: asks, and their answers. Both own their bytes.
 
-use adit_store::kv::Chain;
+use adit_store::kv::{Chain, Key, NewValue};
 use adit_wire::kv::{BucketId, Operation, Status};
 
-/// A request to the shard that owns its key. The answer names the same in-flight slot.
+use crate::engine::Request;
+
+/// A request to the shard that owns its key. The answer names the same in-flight slot. Two cache lines.
 pub struct Ask {
     /// The in-flight slot of the asking shard.
     pub slot: u32,
-    /// What to do.
-    pub operation: Operation,
     /// Where.
     pub bucket: BucketId,
     /// The key's hash; all shards hash alike.
     pub hash: u64,
-    /// The key, then the value if it is not in `chain`.
-    pub bytes: Payload,
-    /// How many of `bytes` are the key.
-    pub key_len_bytes: u32,
-    /// A large value. Its blocks belong to the asking shard's memory and go home when they are dropped.
-    pub chain: Option<Chain>,
+    /// What to do.
+    pub operation: Operation,
+    content: Content,
+}
+
+/// The key and the value of an [`Ask`].
+enum Content {
+    Inline { key_len: u8, len: u8, bytes: [u8; ASK_INLINE_BYTES] },
+    Heap(Box<HeapContent>),
+}
+
+struct HeapContent {
+    bytes: Vec<u8>,
+    key_len: usize,
+    chain: Option<Chain>,
+}
+
+impl Ask {
+    /// Asks for `operation` on `key`, with a value that lies in one piece or, if it is large, in a chain. The blocks
+    /// of a chain belong to the asking shard's memory and go home when they are dropped.
+    #[inline]
+    pub fn new(slot: u32, operation: Operation, key: &Key<'_>, value: &[u8], chain: Option<Chain>) -> Self {
+        let content = Content::new(key.bytes(), value, chain);
+        Self { slot, bucket: key.bucket(), hash: key.hash(), operation, content }
+    }
+
+    /// The request, and the slot to answer to.
+    #[inline]
+    pub fn request(&mut self) -> (u32, Request<'_>) {
+        let (key, value) = match &mut self.content {
+            Content::Inline { key_len, len, bytes } => {
+                let (key, value) = bytes[..usize::from(*len)].split_at(usize::from(*key_len));
+                (key, NewValue::Inline(value))
+            }
+            Content::Heap(content) => {
+                let (key, value) = content.bytes.split_at(content.key_len);
+                (key, content.chain.take().map_or(NewValue::Inline(value), NewValue::Chain))
+            }
+        };
+        let key = Key::hashed(self.bucket, key, self.hash);
+        (self.slot, Request { operation: self.operation, key, value })
+    }
+}
+
+impl Content {
+    #[inline]
+    fn new(key: &[u8], value: &[u8], chain: Option<Chain>) -> Self {
+        let len_bytes = key.len() + value.len();
+        match (u8::try_from(key.len()), u8::try_from(len_bytes)) {
+            (Ok(key_len), Ok(len)) if len_bytes <= ASK_INLINE_BYTES && chain.is_none() => {
+                let mut bytes = [0; ASK_INLINE_BYTES];
+                bytes[..key.len()].copy_from_slice(key);
+                bytes[key.len()..len_bytes].copy_from_slice(value);
+                Self::Inline { key_len, len, bytes }
+            }
+            _ => Self::Heap(Box::new(HeapContent { bytes: [key, value].concat(), key_len: key.len(), chain })),
+        }
+    }
 }
 
 /// The answer to an [`Ask`].
@@ -86,23 +138,17 @@ enum Kind {
 }
 
 impl Payload {
-    /// Owns `first` and, behind it, `second`.
-    #[inline]
-    pub fn joined(first: &[u8], second: &[u8]) -> Self {
-        let len_bytes = first.len() + second.len();
-        let Some(len) = u8::try_from(len_bytes).ok().filter(|_| len_bytes <= PAYLOAD_INLINE_BYTES) else {
-            return Self(Kind::Heap([first, second].concat().into_boxed_slice()));
-        };
-        let mut bytes = [0; PAYLOAD_INLINE_BYTES];
-        bytes[..first.len()].copy_from_slice(first);
-        bytes[first.len()..len_bytes].copy_from_slice(second);
-        Self(Kind::Inline { len, bytes })
-    }
-
     /// Owns `bytes`.
     #[inline]
     pub fn new(bytes: &[u8]) -> Self {
-        Self::joined(bytes, &[])
+        match u8::try_from(bytes.len()) {
+            Ok(len) if bytes.len() <= PAYLOAD_INLINE_BYTES => {
+                let mut inline = [0; PAYLOAD_INLINE_BYTES];
+                inline[..bytes.len()].copy_from_slice(bytes);
+                Self(Kind::Inline { len, bytes: inline })
+            }
+            _ => Self(Kind::Heap(bytes.into())),
+        }
     }
 
     /// The bytes.
@@ -115,7 +161,9 @@ impl Payload {
     }
 }
 
-/// Bytes that fit a message without the heap: a key of 24 B and a value of 64 B, with room to spare.
+/// Bytes of a key and a value that fit an ask without the heap: it fills its two cache lines.
+pub const ASK_INLINE_BYTES: usize = 85;
+/// Bytes of a value that fit an answer without the heap.
 pub const PAYLOAD_INLINE_BYTES: usize = 103;
 
 #[cfg(test)]
@@ -123,17 +171,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_payload_holds_what_was_joined_inline_or_not() {
-        for len in [0, 1, PAYLOAD_INLINE_BYTES - 1, PAYLOAD_INLINE_BYTES, PAYLOAD_INLINE_BYTES + 1, 70_000] {
-            let bytes = vec![7; len];
-            assert_eq!(Payload::new(&bytes).as_slice(), bytes);
-            assert_eq!(Payload::joined(&bytes[..len / 2], &bytes[len / 2..]).as_slice(), bytes);
+    fn a_payload_holds_its_bytes_inline_or_not() {
+        for len in [0, 1, PAYLOAD_INLINE_BYTES, PAYLOAD_INLINE_BYTES + 1, 256, 70_000] {
+            assert_eq!(Payload::new(&vec![7; len]).as_slice(), vec![7; len]);
         }
     }
 
     #[test]
-    fn messages_stay_within_a_few_cache_lines() {
-        assert!(size_of::<Ask>() <= 256, "{}", size_of::<Ask>());
+    fn an_ask_holds_its_key_and_value_inline_or_not() {
+        for (key_len, value_len) in [(0, 0), (1, ASK_INLINE_BYTES - 1), (1, ASK_INLINE_BYTES), (300, 0), (9, 70_000)] {
+            let (key, value) = (vec![1; key_len], vec![2; value_len]);
+            let hashed = Key::hashed(BucketId(3), &key, 7);
+            let mut ask = Ask::new(5, Operation::Append, &hashed, &value, None);
+            let (slot, request) = ask.request();
+            assert_eq!((slot, request.operation, request.key), (5, Operation::Append, hashed));
+            assert!(matches!(request.value, NewValue::Inline(bytes) if bytes == value));
+        }
+    }
+
+    #[test]
+    fn messages_stay_within_two_cache_lines() {
+        assert_eq!(size_of::<Ask>(), 128);
         assert!(size_of::<Answer>() <= 128, "{}", size_of::<Answer>());
     }
 

@@ -1,7 +1,7 @@
 //! The way of a request through its shard: decoded in a batch, fetched, executed, answered or forwarded.
 
 use adit_drivers::streams::ConnectionId;
-use adit_store::kv::{Chain, Key};
+use adit_store::kv::Key;
 use adit_wire::kv::{Operation, Status};
 use adit_wire::resp::{Command, reply};
 
@@ -11,7 +11,7 @@ use crate::engine::{Request, value_of};
 use crate::inflight::{InFlight, Owed};
 use crate::intake::Found;
 use crate::mesh::Mesh;
-use crate::message::{Ask, Payload, Reply};
+use crate::message::{Ask, Reply};
 use crate::plan::{Arguments, Plan, Refusal, Together, plan};
 use crate::refusal;
 use crate::session::{self, After, Context};
@@ -37,8 +37,8 @@ enum Flow {
 }
 
 impl Shard {
-    /// Executes requests that were received, up to the bound of a turn.
-    pub(crate) fn run_requests(&mut self) {
+    /// Executes requests that were received, up to the bound of a turn; says how many were tried.
+    pub(crate) fn run_requests(&mut self) -> usize {
         let mut batch = std::mem::take(&mut self.batch);
         let mut tried = 0;
         while tried < TURN_REQUESTS_MAX && !self.ready.is_empty() {
@@ -52,6 +52,7 @@ impl Shard {
             tried += batch.entries.len().max(1);
         }
         self.batch = batch;
+        tried
     }
 
     fn decode_batch(&mut self, batch: &mut Batch) {
@@ -211,7 +212,7 @@ impl Shard {
         if entry.owner != self.index {
             let Some(slot) = self.inflight.wait(connection.id, &mut connection.owed) else { return Flow::Starved };
             self.engine.counters.add(Counter::Forwarded, 1);
-            return forward(&mut self.mesh, entry.owner, ask(slot, operation, &key, value, chain));
+            return forward(&mut self.mesh, entry.owner, Ask::new(slot, operation, &key, value, chain));
         }
         let request = Request { operation, key, value: value_of(value, chain) };
         let outcome = self.engine.execute(request, self.now.unix_ms);
@@ -306,7 +307,7 @@ impl Shard {
                 };
                 let Some(slot) = slot else { return Flow::Starved };
                 self.engine.counters.add(Counter::Forwarded, 1);
-                forward(&mut self.mesh, owner, ask(slot, operation, &key, &[], None));
+                forward(&mut self.mesh, owner, Ask::new(slot, operation, &key, &[], None));
             } else {
                 let request = Request { operation, key, value: value_of(&[], None) };
                 let reply = self.engine.execute(request, self.now.unix_ms).into_reply();
@@ -350,7 +351,7 @@ impl Shard {
             let owed = &mut connection.owed;
             let slot = expect_in_gather(&mut self.inflight, connection.id, owed, multi, together);
             let Some(slot) = slot else { return Flow::Starved };
-            forward(&mut self.mesh, shard, ask(slot, operation, &key, &[], None));
+            forward(&mut self.mesh, shard, Ask::new(slot, operation, &key, &[], None));
         }
         multi.next += 1;
         Flow::Next
@@ -427,7 +428,7 @@ impl Shard {
             && let Some(slot) = self.inflight.wait(connection.id, &mut connection.owed)
         {
             walk.waiting = true;
-            forward(&mut self.mesh, walk.shard, ask(slot, operation, &key, &[], None));
+            forward(&mut self.mesh, walk.shard, Ask::new(slot, operation, &key, &[], None));
             Flow::Starved
         } else {
             Flow::Starved
@@ -543,25 +544,6 @@ fn begin_walk(
 /// Whether one more reply may be owed to the connection.
 fn has_slot(connection: &Connection, free_count: usize) -> bool {
     free_count > 0 && connection.owed.count() < OWED_REPLIES_MAX
-}
-
-fn ask(
-    slot: u32,
-    operation: Operation,
-    key: &Key<'_>,
-    value: &[u8],
-    chain: Option<Chain>,
-) -> Ask {
-    Ask {
-        slot,
-        operation,
-        bucket: key.bucket(),
-        hash: key.hash(),
-        bytes: Payload::joined(key.bytes(), value),
-        // A key is at most 64 KiB long: longer arguments are refused before.
-        key_len_bytes: u32::try_from(key.bytes().len()).unwrap_or(u32::MAX),
-        chain,
-    }
 }
 
 fn forward(mesh: &mut Mesh, owner: u16, ask: Ask) -> Flow {

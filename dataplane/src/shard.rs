@@ -7,14 +7,14 @@ use adit_drivers::chunk::ChunkPool;
 use adit_drivers::clock::{Clock, Now};
 use adit_drivers::memory::{BLOCK_BYTES, PAGE_BYTES};
 use adit_drivers::streams::{ConnectionId, Event, Sending, Streams, Wait};
-use adit_store::kv::{Key, Store};
+use adit_store::kv::Store;
 use adit_wire::kv::BucketId;
 use adit_wire::resp::reply;
 use crossbeam_channel::{Receiver, TryRecvError};
 
 use crate::batch::Batch;
 use crate::connection::Connection;
-use crate::engine::{Engine, Request, value_of};
+use crate::engine::Engine;
 use crate::inflight::InFlight;
 use crate::mailbox::Command;
 use crate::map::SlotMap;
@@ -124,8 +124,9 @@ impl Shard {
     /// One turn: receive, execute, exchange with other shards, send, tend. Says whether to go on.
     pub fn turn(&mut self) -> bool {
         self.receive();
-        self.run_requests();
-        self.answer_asks();
+        let requests = self.run_requests();
+        let asks = self.answer_asks();
+        self.streams.worked(requests, asks);
         self.take_answers();
         self.mesh.publish();
         self.send();
@@ -171,15 +172,18 @@ impl Shard {
         }
     }
 
+    /// Says that the shard is about to sleep, then looks whether something has come in: who puts something in after
+    /// that look will wake it.
+    fn must_not_sleep(&mut self) -> bool {
+        self.streams.prepare_sleep();
+        self.mesh.has_incoming() || !self.mailbox.is_empty()
+    }
+
     /// Receives a burst of what came in; sleeps first if there is nothing to do.
     fn receive(&mut self) {
         let mut wait = self.wait();
-        if wait != Wait::No {
-            self.streams.prepare_sleep();
-            // Looked at after saying so: who puts something in now will wake us.
-            if self.mesh.has_incoming() || !self.mailbox.is_empty() {
-                wait = Wait::No;
-            }
+        if wait != Wait::No && (self.streams.rest() || self.must_not_sleep()) {
+            wait = Wait::No;
         }
         let mut events = std::mem::take(&mut self.events);
         self.streams.poll(wait, &mut self.pool, &mut events);
@@ -273,18 +277,22 @@ impl Shard {
         }
     }
 
-    /// Executes what other shards ask.
-    fn answer_asks(&mut self) {
+    /// Executes what other shards ask; says how much that was.
+    fn answer_asks(&mut self) -> usize {
+        let mut answered = 0;
         for shard in 0..self.map.shard_count() {
             let mut left = TURN_ASKS_MAX;
-            while left > 0 && shard != self.index && self.answer_some(shard) {
-                left = left.saturating_sub(ASKS_PER_FETCH);
+            while left > 0 {
+                let count = self.answer_some(shard);
+                answered += count;
+                left = if count == ASKS_PER_FETCH { left - count } else { 0 };
             }
         }
+        answered
     }
 
-    /// Executes asks that are fetched from memory together. Says whether there may be more.
-    fn answer_some(&mut self, shard: u16) -> bool {
+    /// Executes asks that are fetched from memory together; says how many.
+    fn answer_some(&mut self, shard: u16) -> usize {
         let mut asks = std::mem::take(&mut self.asks);
         while asks.len() < ASKS_PER_FETCH
             && let Some(ask) = self.mesh.next_ask(shard)
@@ -292,18 +300,17 @@ impl Shard {
             self.engine.store.prefetch_bucket(ask.hash);
             asks.push(ask);
         }
-        let more = asks.len() == ASKS_PER_FETCH;
+        let count = asks.len();
         asks.iter().for_each(|ask| self.engine.store.prefetch_item(ask.hash));
-        self.engine.counters.add(Counter::Asks, asks.len() as u64);
-        for ask in asks.drain(..) {
-            let (key, value) = ask.bytes.as_slice().split_at(ask.key_len_bytes as usize);
-            let key = Key::hashed(ask.bucket, key, ask.hash);
-            let request = Request { operation: ask.operation, key, value: value_of(value, ask.chain) };
+        self.engine.counters.add(Counter::Asks, count as u64);
+        for ask in &mut asks {
+            let (slot, request) = ask.request();
             let result = self.engine.execute(request, self.now.unix_ms).into_reply();
-            self.mesh.answer(shard, Answer { slot: ask.slot, result });
+            self.mesh.answer(shard, Answer { slot, result });
         }
+        asks.clear();
         self.asks = asks;
-        more
+        count
     }
 
     /// Takes the answers of other shards to where they are waited for.

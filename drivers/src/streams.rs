@@ -90,6 +90,24 @@ impl Streams {
         }
     }
 
+    /// Rests for some microseconds if that lets more work gather; says whether it did. For a shard that has nothing
+    /// to do, before it sleeps.
+    pub fn rest(&self) -> bool {
+        match self {
+            Self::Kernel(streams) => streams.rest(),
+            Self::Sim(_) => false,
+        }
+    }
+
+    /// Tells what the turn has executed, `requests` of connections and `asks` of other shards: by this a driver
+    /// decides whether to rest.
+    pub fn worked(&mut self, requests: usize, asks: usize) {
+        match self {
+            Self::Kernel(streams) => streams.worked(requests, asks),
+            Self::Sim(_) => {}
+        }
+    }
+
     /// Says that the next poll will sleep. What others put into the shard's rings after this wakes it; look at the
     /// rings once more before that poll (see [`crate::wake`]).
     pub fn prepare_sleep(&self) {

@@ -44,7 +44,8 @@ impl KernelStreams {
     /// The kernel's, if it refuses an epoll.
     pub fn new(listeners: Vec<Listener>, sleeper: Sleeper) -> std::io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        epoll::add(&epoll, &sleeper, key(SLEEPER, 0), epoll::EventFlags::IN)?;
+        // Edge-triggered: every wake-up is an edge, so its count need not be read.
+        epoll::add(&epoll, &sleeper, key(SLEEPER, 0), epoll::EventFlags::IN | epoll::EventFlags::ET)?;
         for (index, listener) in (0..).zip(&listeners) {
             // EXCLUSIVE: a listener that shards share (AF_UNIX) wakes one of them, not all.
             let flags = epoll::EventFlags::IN | epoll::EventFlags::EXCLUSIVE;
@@ -55,6 +56,14 @@ impl KernelStreams {
         Ok(Self { epoll, listeners, sockets, sleeper, pace: Pace::new(), ready, sent: Vec::new(), spare: spare() })
     }
 
+    pub(crate) fn rest(&self) -> bool {
+        self.pace.rest()
+    }
+
+    pub(crate) fn worked(&mut self, requests: usize, asks: usize) {
+        self.pace.worked(requests, asks);
+    }
+
     pub(crate) fn prepare_sleep(&self) {
         self.sleeper.prepare();
     }
@@ -62,33 +71,28 @@ impl KernelStreams {
     pub(crate) fn poll(&mut self, wait: Wait, pool: &mut ChunkPool, events: &mut Vec<Event>) {
         let wait = if self.sent.is_empty() { wait } else { Wait::No };
         events.extend(self.sent.drain(..).map(Event::Sent));
-        if wait != Wait::No {
-            self.pace.rest();
+        self.ready.clear();
+        self.wait_for_events(wait);
+        self.sleeper.awake();
+        let ready = std::mem::take(&mut self.ready);
+        for event in &ready {
+            self.dispatch(*event, pool, events);
         }
-        let mut ready = std::mem::take(&mut self.ready);
-        ready.clear();
-        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut ready), timeout(wait).as_ref()) {
+        self.pace.polled(ready.len());
+        self.ready = ready;
+    }
+
+    fn wait_for_events(&mut self, wait: Wait) {
+        let ready = rustix::buffer::spare_capacity(&mut self.ready);
+        match epoll::wait(&self.epoll, ready, timeout(wait).as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => panic!("epoll_wait on our own epoll failed: {error}"),
         }
-        self.sleeper.awake();
-        let mut received = Burst::default();
-        for event in &ready {
-            self.dispatch(*event, pool, events, &mut received);
-        }
-        self.ready = ready;
-        self.pace.observe(received.connections, received.bytes);
     }
 
-    fn dispatch(
-        &mut self,
-        event: epoll::Event,
-        pool: &mut ChunkPool,
-        events: &mut Vec<Event>,
-        received: &mut Burst,
-    ) {
+    fn dispatch(&mut self, event: epoll::Event, pool: &mut ChunkPool, events: &mut Vec<Event>) {
         match unkey(event.data.u64()) {
-            (SLEEPER, _) => self.sleeper.clear(),
+            (SLEEPER, _) => {}
             (LISTENER, index) => self.accept(index, events),
             (generation, index) => {
                 let id = ConnectionId { index, generation };
@@ -97,7 +101,7 @@ impl KernelStreams {
                     self.sockets.unblock(&self.epoll, id);
                     events.push(Event::Writable(id));
                 }
-                self.receive(id, flags, pool, events, received);
+                self.receive(id, flags, pool, events);
             }
         }
     }
@@ -108,7 +112,6 @@ impl KernelStreams {
         flags: epoll::EventFlags,
         pool: &mut ChunkPool,
         events: &mut Vec<Event>,
-        received: &mut Burst,
     ) {
         let failed = flags.intersects(epoll::EventFlags::ERR | epoll::EventFlags::HUP);
         let Some(socket) = self.sockets.get_mut(id) else { return };
@@ -130,8 +133,7 @@ impl KernelStreams {
             }
             Ok((_, count)) => {
                 chunk.extend(count);
-                received.connections += 1;
-                received.bytes += count;
+                self.pace.received(count, &mut socket.seen_window);
                 events.push(Event::Received(id, chunk));
             }
             Err(error) => {
@@ -188,13 +190,6 @@ impl KernelStreams {
     pub(crate) fn addresses(&self, id: ConnectionId) -> (String, String) {
         self.sockets.get(id).map(Socket::addresses).unwrap_or_default()
     }
-}
-
-/// What one poll received, for [`Pace`].
-#[derive(Default)]
-struct Burst {
-    connections: usize,
-    bytes: usize,
 }
 
 fn spare() -> Option<OwnedFd> {

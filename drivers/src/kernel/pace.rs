@@ -1,54 +1,90 @@
-//! A short rest before a poll while many connections are busy with small requests.
+//! A short rest before a poll, while many connections keep the shard busy.
 //!
 //! Without pipelining, half of the work of a request is the wake-up: of the server for it and of the client for the
-//! reply. Resting some microseconds lets requests of other connections gather, so that a poll serves many. A lone
-//! client would pay the whole rest for nothing, so it is taken only while many connections are active.
+//! reply; and what a shard asks another costs a wake-up of that one. Resting some microseconds lets requests of
+//! other connections and answers of other shards gather, so that a turn serves many. Few clients would pay the
+//! whole rest for nothing, and so would many that send little; so it rests only while a rest does gather requests of
+//! many connections.
 
 use rustix::thread::{ClockId, clock_nanosleep_relative};
 use rustix::time::{Timespec, clock_gettime};
 
-/// Decides whether to rest, from what the polls of the last window received.
+/// Decides whether to rest, from what the polls of the last window did.
 pub(super) struct Pace {
-    window_start_ns: u64,
+    rest_ns: u64,
+    window: Window,
+    window_count: u32,
+}
+
+/// What happened since the last decision.
+#[derive(Clone, Copy, Debug, Default)]
+struct Window {
+    start_ns: u64,
     polls: u32,
     receives: u32,
+    /// Connections that were received from, each counted once.
+    connections: u32,
     bytes: u64,
-    rest_ns: u64,
+    /// Requests and asks that were executed.
+    work: u64,
+    /// Asks among them.
+    asks: u64,
 }
 
 impl Pace {
     pub(super) fn new() -> Self {
-        Self { window_start_ns: 0, polls: 0, receives: 0, bytes: 0, rest_ns: 0 }
+        Self { rest_ns: 0, window: Window { start_ns: mono_ns(), ..Window::default() }, window_count: 1 }
     }
 
-    /// Rests if the last window says so.
-    pub(super) fn rest(&self) {
+    /// Rests if the last window says so. Says whether it did.
+    pub(super) fn rest(&self) -> bool {
         if self.rest_ns > 0 {
             let rest = Timespec { tv_sec: 0, tv_nsec: i64::try_from(self.rest_ns).unwrap_or(0) };
             // A signal ends the rest early, which is as good.
             let _ = clock_nanosleep_relative(ClockId::Monotonic, &rest);
         }
+        self.rest_ns > 0
     }
 
-    /// Counts a poll that received `bytes` from `receives` connections.
-    pub(super) fn observe(&mut self, receives: usize, bytes: usize) {
-        self.polls += 1;
-        self.receives += u32::try_from(receives).unwrap_or(u32::MAX);
-        self.bytes += bytes as u64;
-        if self.polls >= POLLS_PER_LOOK || (self.rest_ns > 0 && receives < RECEIVES_PER_REST_MIN) {
-            self.look(mono_ns());
+    /// Counts a receive. `seen` is kept by the connection: the last window in which it was counted.
+    pub(super) fn received(&mut self, bytes: usize, seen: &mut u32) {
+        self.window.receives += 1;
+        self.window.bytes += bytes as u64;
+        self.window.connections += u32::from(*seen != self.window_count);
+        *seen = self.window_count;
+    }
+
+    /// Counts what a turn has executed: `requests` of this shard's connections and `asks` of other shards.
+    pub(super) fn worked(&mut self, requests: usize, asks: usize) {
+        self.window.work += (requests + asks) as u64;
+        self.window.asks += asks as u64;
+    }
+
+    /// Counts a poll, and ends the window if it was long enough or a rest gathered nothing.
+    pub(super) fn polled(&mut self, ready: usize) {
+        self.window.polls += 1;
+        if self.window.polls >= POLLS_PER_WINDOW || (self.rest_ns > 0 && ready == 0 && self.window.asks == 0) {
+            let now_ns = mono_ns();
+            self.rest_ns = self.window.rest_ns(now_ns);
+            self.window = Window { start_ns: now_ns, ..Window::default() };
+            self.window_count = self.window_count.wrapping_add(1);
         }
     }
+}
 
-    /// Ends the window and decides for the next.
-    fn look(&mut self, now_ns: u64) {
-        let elapsed_ns = now_ns.saturating_sub(self.window_start_ns).max(1);
-        let receives = u64::from(self.receives);
-        let small = self.bytes <= receives * REQUEST_BYTES_SMALL;
-        // Receives that would gather during a rest, at the rate of this window.
-        let gathered = receives * REST_NS / elapsed_ns;
-        self.rest_ns = if small && gathered >= GATHERED_MIN { REST_NS } else { 0 };
-        *self = Self { window_start_ns: now_ns, polls: 0, receives: 0, bytes: 0, rest_ns: self.rest_ns };
+impl Window {
+    /// The rest of the next window.
+    fn rest_ns(&self, now_ns: u64) -> u64 {
+        let elapsed_ns = now_ns.saturating_sub(self.start_ns);
+        let many = self.connections >= CONNECTIONS_MIN;
+        let small = self.bytes <= u64::from(self.receives) * RECEIVE_BYTES_SMALL;
+        // Work that would gather during a rest, at the rate of this window.
+        let gathers = self.work * REST_NS >= GATHERED_MIN * elapsed_ns;
+        match (many && small && gathers, self.asks > 0) {
+            (false, _) => 0,
+            (true, false) => REST_NS,
+            (true, true) => REST_MESH_NS,
+        }
     }
 }
 
@@ -57,40 +93,58 @@ fn mono_ns() -> u64 {
     u64::try_from(now.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
 }
 
-/// The rest. At 50 us a connection without pipelining still does 10,000 requests per second.
+/// The rest. A connection without pipelining still does some 10,000 requests per second.
 const REST_NS: u64 = 50_000;
-/// Polls between two looks at the clock.
-const POLLS_PER_LOOK: u32 = 16;
-/// A rest that gathers fewer than this was not worth it: look at once.
-const RECEIVES_PER_REST_MIN: usize = 2;
-/// Rest only if this many receives would gather.
-const GATHERED_MIN: u64 = 4;
-/// Mean bytes per receive up to which connections count as not pipelining.
-const REQUEST_BYTES_SMALL: u64 = 512;
+/// The rest of a shard that works for others as well: each of their wake-ups that it saves costs twice.
+const REST_MESH_NS: u64 = 100_000;
+/// Polls of a window.
+const POLLS_PER_WINDOW: u32 = 32;
+/// Connections that must have been active in a window.
+const CONNECTIONS_MIN: u32 = 8;
+/// Requests below which a rest gathers too little.
+const GATHERED_MIN: u64 = 2;
+/// Mean bytes per receive above which connections carry large values: a rest would only slow them.
+const RECEIVE_BYTES_SMALL: u64 = 8 << 10;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn pace_after(receives: u32, bytes_each: u64, elapsed_ns: u64) -> u64 {
-        let mut pace = Pace::new();
-        pace.receives = receives;
-        pace.bytes = u64::from(receives) * bytes_each;
-        pace.look(elapsed_ns);
-        pace.rest_ns
+    /// 3 requests in the time of a rest.
+    const BUSY: Window = Window {
+        start_ns: 0,
+        polls: 32,
+        receives: 60,
+        connections: 20,
+        bytes: 60 * 40,
+        work: 60,
+        asks: 0,
+    };
+    const END_NS: u64 = 20 * REST_NS;
+
+    #[test]
+    fn it_rests_while_many_connections_keep_it_busy() {
+        assert_eq!(BUSY.rest_ns(END_NS), REST_NS);
+        assert_eq!(Window { asks: 9, ..BUSY }.rest_ns(END_NS), REST_MESH_NS);
+        assert_eq!(Window { connections: 7, ..BUSY }.rest_ns(END_NS), 0, "few clients would pay for nothing");
+        assert_eq!(Window { work: 39, ..BUSY }.rest_ns(END_NS), 0, "a rest would gather one request");
+        assert_eq!(Window { bytes: 60 * 16_000, ..BUSY }.rest_ns(END_NS), 0, "large values flow without a rest");
     }
 
     #[test]
-    fn it_rests_only_while_many_small_requests_come() {
-        assert_eq!(pace_after(100, 40, 1_000_000), REST_NS, "100 in a millisecond: 5 gather in a rest");
-        assert_eq!(pace_after(60, 40, 1_000_000), 0, "a lone client: 3 would gather at most");
-        assert_eq!(pace_after(100, 4_000, 1_000_000), 0, "pipelines are gathered already");
-    }
-
-    #[test]
-    fn it_stops_resting_when_requests_stop_coming() {
-        let mut pace = Pace { rest_ns: REST_NS, window_start_ns: mono_ns(), ..Pace::new() };
-        pace.observe(0, 0);
+    fn a_rest_that_gathers_nothing_ends_the_window() {
+        let mut pace = Pace { rest_ns: REST_NS, ..Pace::new() };
+        pace.polled(3);
+        assert_eq!(pace.rest_ns, REST_NS);
+        pace.polled(0);
         assert_eq!(pace.rest_ns, 0);
+    }
+
+    #[test]
+    fn a_connection_counts_once_in_a_window() {
+        let (mut pace, mut seen) = (Pace::new(), 0);
+        pace.received(10, &mut seen);
+        pace.received(10, &mut seen);
+        assert_eq!((pace.window.receives, pace.window.connections), (2, 1));
     }
 }

@@ -20,11 +20,13 @@ pub(super) struct Socket {
     paused: bool,
     ended: bool,
     blocked: bool,
+    /// The last window in which the pace counted it.
+    pub(super) seen_window: u32,
 }
 
 impl Socket {
     pub(super) fn new(fd: OwnedFd, listener: &str) -> Self {
-        Self { fd, listener: listener.to_owned(), paused: false, ended: false, blocked: false }
+        Self { fd, listener: listener.to_owned(), paused: false, ended: false, blocked: false, seen_window: 0 }
     }
 
     /// Whether there is anything to receive for.
