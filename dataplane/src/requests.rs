@@ -1,6 +1,6 @@
 //! The way of a request through its shard: decoded in a batch, fetched, executed, answered or forwarded.
 
-use adit_drivers::streams::ConnectionId;
+use adit_drivers::streams::{ConnectionId, Streams};
 use adit_store::kv::Key;
 use adit_wire::kv::{Operation, Status};
 use adit_wire::resp::{Command, reply};
@@ -116,8 +116,9 @@ impl Shard {
             }
             start = end;
         }
-        if batch.entries.len() == first && connection.intake.is_cut() {
-            self.watch = true;
+        if batch.entries.len() == first {
+            self.watch |= connection.intake.is_cut();
+            resume_if_drained(&mut self.streams, connection);
         }
     }
 
@@ -154,10 +155,7 @@ impl Shard {
         let Some(connection) = self.connections.get_mut(index) else { return };
         if let Some(end) = executed_end {
             connection.intake.consume(end, &mut self.engine.store, &mut self.pool);
-            if connection.paused && !connection.intake.is_full() {
-                connection.paused = false;
-                self.streams.resume(connection.id);
-            }
+            resume_if_drained(&mut self.streams, connection);
         }
         connection.scheduled = match flow {
             Flow::Next => connection.intake.has_input(),
@@ -495,6 +493,15 @@ impl Shard {
             connection.dirty = true;
             self.dirty.push(id.index);
         }
+    }
+}
+
+/// Reads from a connection again whose input was taken.
+#[inline]
+fn resume_if_drained(streams: &mut Streams, connection: &mut Connection) {
+    if connection.paused && !connection.intake.is_full() {
+        connection.paused = false;
+        streams.resume(connection.id);
     }
 }
 

@@ -397,6 +397,7 @@ impl Shard {
             let many = swept.expired as usize >= SWEEP_BUCKETS_MAX / 2;
             self.next_sweep_ns = if many { now_ns } else { now_ns + SWEEP_INTERVAL_NS };
         }
+        self.engine.store.collect();
         if !self.pool.has_room() {
             self.evict_largest();
         }

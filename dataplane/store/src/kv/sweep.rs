@@ -33,6 +33,11 @@ impl Store {
         swept
     }
 
+    /// Takes back blocks whose last handle was dropped, here or by another shard; a bounded number of them.
+    pub fn collect(&mut self) {
+        self.arena.collect();
+    }
+
     /// Whether flushed items or dropped chains are left to be swept.
     pub fn has_sweep_debt(&self) -> bool {
         self.flushed_left > 0 || !self.dropping.is_empty()
