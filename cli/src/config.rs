@@ -111,7 +111,10 @@ impl Options {
             );
         }
         let shards = self.shards.unwrap_or(SHARDS_DEFAULT);
-        ensure!((1..=SHARDS_MAX).contains(&shards), "shards = {shards}: give a number from 1 to {SHARDS_MAX}");
+        ensure!(
+            (1..=SHARDS_MAX).contains(&shards),
+            "shards = {shards}: give a number from 1 to {SHARDS_MAX}"
+        );
         let memory = self.memory.unwrap_or(MEMORY_DEFAULT);
         let least = Size(MEMORY_PER_SHARD_MIN.0 * u64::from(shards));
         ensure!(memory >= least, "memory = {memory}: {shards} shards need at least {least}");
@@ -124,7 +127,8 @@ impl Options {
         for (name, address) in asked {
             parse_address(name.trim_start_matches('-'), address.as_deref().unwrap_or(OFF))?;
         }
-        let unavailable = asked.into_iter().filter(|(_, address)| address.is_some()).map(|(name, _)| name).collect();
+        let unavailable =
+            asked.into_iter().filter(|(_, address)| address.is_some()).map(|(name, _)| name).collect();
         Ok(Config {
             shards,
             memory,
@@ -143,9 +147,9 @@ fn parse_address(name: &str, text: &str) -> anyhow::Result<Option<SocketAddr>> {
         return Ok(None);
     }
     let text = text.replacen("localhost:", "127.0.0.1:", 1);
-    text.parse()
-        .map(Some)
-        .with_context(|| format!("{name} = {text:?}: give an address and a port, such as 127.0.0.1:7379, or \"off\""))
+    text.parse().map(Some).with_context(|| {
+        format!("{name} = {text:?}: give an address and a port, such as 127.0.0.1:7379, or \"off\"")
+    })
 }
 
 const OFF: &str = "off";

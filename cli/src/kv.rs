@@ -216,7 +216,8 @@ impl Client {
         encode_request(&mut bytes, request);
         self.stream.write_all(&bytes).context("the server closed the connection")?;
         loop {
-            let decoded = decode_reply(&self.received).map_err(|error| anyhow!("no RESP came back: {error:?}"))?;
+            let decoded =
+                decode_reply(&self.received).map_err(|error| anyhow!("no RESP came back: {error:?}"))?;
             if let Some((reply, len)) = decoded {
                 self.received.drain(..len);
                 return match reply {

@@ -98,8 +98,11 @@ impl Appliance {
         let hash_secret = random_secret();
         let (started, starts) = bounded(count);
         let (mut threads, mut mailboxes, mut seeds) = (Vec::new(), Vec::new(), Vec::new());
-        let (wakers, sleepers): (Vec<Waker>, Vec<Sleeper>) =
-            (0..count).map(|_| adit_drivers::wake::pair()).collect::<Result<_, _>>().map(Vec::into_iter).map(Iterator::unzip)?;
+        let (wakers, sleepers): (Vec<Waker>, Vec<Sleeper>) = (0..count)
+            .map(|_| adit_drivers::wake::pair())
+            .collect::<Result<_, _>>()
+            .map(Vec::into_iter)
+            .map(Iterator::unzip)?;
         let (writers, pages): (Vec<StatsWriter>, Vec<StatsReader>) =
             (0..count).map(|_| adit_drivers::counters::page()).unzip();
         let ends = listeners.into_iter().zip(sleepers).zip(Mesh::connect(&wakers)).zip(writers);
@@ -180,7 +183,8 @@ impl Seed {
         let enough = "the machine may not have that much; give less with --memory";
         let arena = Arena::new(self.pools.items_bytes, self.prefault).context(enough)?;
         let page_kind = arena.page_kind().to_string();
-        let lines = adit_drivers::memory::Lines::new(self.pools.index_bytes, self.prefault).context(enough)?;
+        let lines =
+            adit_drivers::memory::Lines::new(self.pools.index_bytes, self.prefault).context(enough)?;
         let streams = KernelStreams::new(self.listeners, self.sleeper).context("cannot poll sockets")?;
         let shard = Shard::new(Parts {
             index: self.index,

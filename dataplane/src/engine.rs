@@ -1,7 +1,9 @@
 //! The one switch: what each operation does to the store of this shard.
 
 use adit_store::kv::{Chain, Item, Key, NewValue, Store, StoreError, Value};
-use adit_wire::kv::{BUCKET_COUNT, BucketId, Condition, ExpireCondition, Expiry, ExpiryForm, Operation, PutAnswer, Status};
+use adit_wire::kv::{
+    BUCKET_COUNT, BucketId, Condition, ExpireCondition, Expiry, ExpiryForm, Operation, PutAnswer, Status,
+};
 use adit_wire::resp::number::{Digits, parse_i64};
 
 use crate::message::{Keys, Payload, Reply};
@@ -57,9 +59,11 @@ impl Engine {
         let Request { operation, key, value } = request;
         match operation {
             Operation::Get => self.get(&key, now_ms),
-            Operation::Put { condition: Condition::Always, expiry: Expiry::Never, answer: PutAnswer::Done } => {
-                done_or_failed(self.store.put(&key, value, None, now_ms)).into()
-            }
+            Operation::Put {
+                condition: Condition::Always,
+                expiry: Expiry::Never,
+                answer: PutAnswer::Done,
+            } => done_or_failed(self.store.put(&key, value, None, now_ms)).into(),
             Operation::Put { condition, expiry, answer } => {
                 self.put(&key, value, condition, expiry, answer, now_ms).into()
             }
@@ -71,7 +75,13 @@ impl Engine {
         }
     }
 
-    fn execute_rare(&mut self, operation: Operation, key: &Key<'_>, value: NewValue<'_>, now_ms: u64) -> Reply {
+    fn execute_rare(
+        &mut self,
+        operation: Operation,
+        key: &Key<'_>,
+        value: NewValue<'_>,
+        now_ms: u64,
+    ) -> Reply {
         match operation {
             Operation::Add(delta) => self.add(key, delta, now_ms),
             Operation::Append => match self.store.append(key, value, now_ms) {
@@ -89,7 +99,9 @@ impl Engine {
                 Reply::Integer(i64::from(self.expire(key, at_ms, condition, now_ms)))
             }
             Operation::Persist => Reply::Integer(i64::from(self.persist(key, now_ms))),
-            Operation::Count => Reply::Integer(i64::try_from(self.store.count(key.bucket())).unwrap_or(i64::MAX)),
+            Operation::Count => {
+                Reply::Integer(i64::try_from(self.store.count(key.bucket())).unwrap_or(i64::MAX))
+            }
             Operation::Flush => {
                 self.store.flush(key.bucket());
                 Reply::Done
@@ -262,7 +274,7 @@ impl Engine {
         i64::try_from(number).unwrap_or(i64::MAX)
     }
 
-    fn scan(&mut self, bucket: BucketId, cursor: u64, buckets_max: u32, now_ms: u64) -> Reply {
+    fn scan(&self, bucket: BucketId, cursor: u64, buckets_max: u32, now_ms: u64) -> Reply {
         let mut keys = Box::new(Keys::default());
         let visit = &mut |owner: BucketId, key: &[u8]| {
             if owner == bucket {

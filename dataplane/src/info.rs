@@ -85,7 +85,9 @@ fn shards(context: &Context<'_>) -> Lines {
 
 fn keyspace(context: &Context<'_>) -> Lines {
     let bucket = |bucket: usize| {
-        let sum = |of: fn(usize) -> usize| -> u64 { context.pages.iter().map(|page| page.read()[of(bucket)]).sum() };
+        let sum = |of: fn(usize) -> usize| -> u64 {
+            context.pages.iter().map(|page| page.read()[of(bucket)]).sum()
+        };
         let (keys, expires) = (sum(crate::stats::bucket_keys), sum(crate::stats::bucket_expiring));
         (keys > 0).then(|| (format!("db{bucket}"), format!("keys={keys},expires={expires},avg_ttl=0")))
     };
@@ -93,7 +95,10 @@ fn keyspace(context: &Context<'_>) -> Lines {
 }
 
 fn counters(context: &Context<'_>, names: &[(&str, Counter)]) -> Lines {
-    names.iter().map(|(name, counter)| ((*name).to_owned(), total(context.pages, *counter).to_string())).collect()
+    names
+        .iter()
+        .map(|(name, counter)| ((*name).to_owned(), total(context.pages, *counter).to_string()))
+        .collect()
 }
 
 fn lines<const N: usize>(pairs: [(&str, String); N]) -> Lines {

@@ -51,17 +51,16 @@ impl Mesh {
 
     /// Asks another shard; it sees the ask after [`Mesh::publish`].
     ///
-    /// # Errors
-    /// Gives the ask back if the link is full.
+    /// # Panics
+    /// If there is no room: ask for it first.
     #[inline]
-    pub fn ask(&mut self, shard: u16, ask: Ask) -> Result<(), Ask> {
+    pub fn ask(&mut self, shard: u16, ask: Ask) {
         let Some(link) = &mut self.links[usize::from(shard)] else { unreachable!("a shard asks itself") };
-        if !link.has_room(self.capacity) {
-            return Err(ask);
-        }
-        link.asks_out.push(ask)?;
+        assert!(
+            link.has_room(self.capacity) && link.asks_out.push(ask).is_ok(),
+            "an ask without room for it"
+        );
         link.open_count += 1;
-        Ok(())
     }
 
     /// The next ask of `shard`.
@@ -164,7 +163,7 @@ mod tests {
     #[test]
     fn asks_and_answers_reach_the_shard_they_name() {
         let mut meshes = meshes(3);
-        meshes[2].ask(0, ask(7)).ok().unwrap();
+        meshes[2].ask(0, ask(7));
         assert!(!meshes[0].has_incoming());
         meshes[2].publish();
         assert!(meshes[0].has_incoming() && !meshes[1].has_incoming());
@@ -179,13 +178,14 @@ mod tests {
     fn an_ask_without_a_place_for_its_answer_is_not_admitted() {
         let mut meshes = meshes(2);
         let mut admitted = 0;
-        while meshes[0].ask(1, ask(admitted)).is_ok() {
+        while meshes[0].has_room(1) {
+            meshes[0].ask(1, ask(admitted));
             admitted += 1;
         }
         meshes[0].publish();
         while meshes[1].next_ask(0).is_some() {}
         meshes[1].publish();
-        assert!(meshes[0].ask(1, ask(0)).is_err(), "the ring of asks is empty, but no answer has come");
+        assert!(!meshes[0].has_room(1), "the ring of asks is empty, but no answer has come");
         (0..admitted).for_each(|slot| meshes[1].answer(0, Answer { slot, result: Reply::Nil }));
         meshes[1].publish();
         assert!(meshes[0].next_answer(1).is_some());

@@ -68,7 +68,9 @@ impl Content {
                 bytes[key.len()..len_bytes].copy_from_slice(value);
                 Self::Inline { key_len, len, bytes }
             }
-            _ => Self::Heap(Box::new(HeapContent { bytes: [key, value].concat(), key_len: key.len(), chain })),
+            _ => {
+                Self::Heap(Box::new(HeapContent { bytes: [key, value].concat(), key_len: key.len(), chain }))
+            }
         }
     }
 }
@@ -179,7 +181,9 @@ mod tests {
 
     #[test]
     fn an_ask_holds_its_key_and_value_inline_or_not() {
-        for (key_len, value_len) in [(0, 0), (1, ASK_INLINE_BYTES - 1), (1, ASK_INLINE_BYTES), (300, 0), (9, 70_000)] {
+        for (key_len, value_len) in
+            [(0, 0), (1, ASK_INLINE_BYTES - 1), (1, ASK_INLINE_BYTES), (300, 0), (9, 70_000)]
+        {
             let (key, value) = (vec![1; key_len], vec![2; value_len]);
             let hashed = Key::hashed(BucketId(3), &key, 7);
             let mut ask = Ask::new(5, Operation::Append, &hashed, &value, None);

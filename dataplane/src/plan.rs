@@ -75,7 +75,9 @@ type Planned = Result<Plan, Refusal>;
 /// Plans a request that has arrived at `now_ms` (milliseconds since 1970).
 #[inline]
 pub fn plan(arguments: &impl Arguments, now_ms: u64) -> Plan {
-    let Some(command) = Command::find(arguments.get(0)) else { return Plan::Refused(Refusal::UnknownCommand) };
+    let Some(command) = Command::find(arguments.get(0)) else {
+        return Plan::Refused(Refusal::UnknownCommand);
+    };
     if !command.accepts(arguments.count()) {
         return Plan::Refused(Refusal::WrongArity(command));
     }
@@ -97,7 +99,10 @@ fn plan_rare(command: Command, arguments: &impl Arguments, now_ms: u64) -> Plann
         Command::Setex | Command::Psetex => {
             let unit = if command == Command::Setex { Unit::Seconds } else { Unit::Ms };
             let at_ms = future(command, arguments.get(2), unit, Base::Now, now_ms)?;
-            Plan::Key(Operation::Put { condition: Condition::Always, expiry: at_ms, answer: PutAnswer::Done }, 3)
+            Plan::Key(
+                Operation::Put { condition: Condition::Always, expiry: at_ms, answer: PutAnswer::Done },
+                3,
+            )
         }
         Command::Get => Plan::Key(Operation::Get, 0),
         Command::Setnx => Plan::Key(put(Condition::IfAbsent, PutAnswer::Applied), 2),
@@ -187,7 +192,8 @@ fn plan_expire(command: Command, arguments: &impl Arguments, now_ms: u64) -> Pla
         Command::Expireat => (Unit::Seconds, Base::Unix),
         _ => (Unit::Ms, Base::Unix),
     };
-    let at_ms = absolute(number(arguments.get(2))?, unit, base, now_ms).ok_or(Refusal::InvalidExpire(command))?;
+    let at_ms =
+        absolute(number(arguments.get(2))?, unit, base, now_ms).ok_or(Refusal::InvalidExpire(command))?;
     let (mut none, mut some, mut later, mut earlier) = (false, false, false, false);
     for index in 3..arguments.count() {
         match upper(arguments.get(index)).as_slice() {
@@ -244,7 +250,8 @@ fn expiry_option(option: &[u8]) -> Option<(Unit, Base)> {
 /// An expiry given with a value: the number must be positive.
 fn future(command: Command, text: &[u8], unit: Unit, base: Base, now_ms: u64) -> Result<Expiry, Refusal> {
     let number = number(text)?;
-    let at_ms = Some(number).filter(|&number| number > 0).and_then(|number| absolute(number, unit, base, now_ms));
+    let at_ms =
+        Some(number).filter(|&number| number > 0).and_then(|number| absolute(number, unit, base, now_ms));
     let at_ms = at_ms.and_then(|at_ms| u64::try_from(at_ms).ok()).ok_or(Refusal::InvalidExpire(command))?;
     Ok(Expiry::At(at_ms))
 }
@@ -342,11 +349,18 @@ mod tests {
             assert_eq!(planned(line), Plan::Refused(Refusal::Syntax), "{line}");
         }
         assert_eq!(planned("SET k v EX x"), Plan::Refused(Refusal::NotAnInteger));
-        for line in ["SET k v EX 0", "SET k v PX -1", "SET k v EX 9223372036854775807", "SET k v PX 9223372036854775807"]
-        {
+        for line in [
+            "SET k v EX 0",
+            "SET k v PX -1",
+            "SET k v EX 9223372036854775807",
+            "SET k v PX 9223372036854775807",
+        ] {
             assert_eq!(planned(line), Plan::Refused(Refusal::InvalidExpire(Command::Set)), "{line}");
         }
-        assert_eq!(planned("SET k v PXAT 9223372036854775807"), put(Always, Expiry::At(i64::MAX.unsigned_abs()), Done));
+        assert_eq!(
+            planned("SET k v PXAT 9223372036854775807"),
+            put(Always, Expiry::At(i64::MAX.unsigned_abs()), Done)
+        );
     }
 
     #[test]

@@ -16,7 +16,10 @@ pub fn encode(sink: &mut impl Sink, refusal: Refusal, arguments: &impl Arguments
             return error(sink, &format!("ERR invalid expire time in '{}' command", command.spec().name));
         }
         Refusal::ExpireOption(index) => {
-            return error(sink, &format!("ERR Unsupported option {}", shown(arguments.get(usize::from(index)))));
+            return error(
+                sink,
+                &format!("ERR Unsupported option {}", shown(arguments.get(usize::from(index)))),
+            );
         }
         Refusal::Syntax => "ERR syntax error",
         Refusal::NotAnInteger => "ERR value is not an integer or out of range",

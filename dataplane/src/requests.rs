@@ -10,7 +10,6 @@ use crate::connection::{Connection, Multi, Writer};
 use crate::engine::{Request, value_of};
 use crate::inflight::{InFlight, Owed};
 use crate::intake::Found;
-use crate::mesh::Mesh;
 use crate::message::{Ask, Reply};
 use crate::plan::{Arguments, Plan, Refusal, Together, plan};
 use crate::refusal;
@@ -86,7 +85,8 @@ impl Shard {
             }
             let (end, planned) = match found {
                 Found::Request { end } => {
-                    let arguments = Slices { bytes: connection.intake.bytes(), spans: &batch.spans[first_span..] };
+                    let arguments =
+                        Slices { bytes: connection.intake.bytes(), spans: &batch.spans[first_span..] };
                     (end, admit(&arguments, connection, self.now.unix_ms))
                 }
                 Found::Broken(error) => (start, Plan::Broken(error)),
@@ -208,9 +208,12 @@ impl Shard {
         let value = if value == 0 { &[] } else { spans[value].of(bytes) };
         let key = Key::hashed(connection.session.bucket, spans[1].of(bytes), entry.hash);
         if entry.owner != self.index {
-            let Some(slot) = self.inflight.wait(connection.id, &mut connection.owed) else { return Flow::Starved };
+            let Some(slot) = self.inflight.wait(connection.id, &mut connection.owed) else {
+                return Flow::Starved;
+            };
             self.engine.counters.add(Counter::Forwarded, 1);
-            return forward(&mut self.mesh, entry.owner, Ask::new(slot, operation, &key, value, chain));
+            self.mesh.ask(entry.owner, Ask::new(slot, operation, &key, value, chain));
+            return Flow::Next;
         }
         let request = Request { operation, key, value: value_of(value, chain) };
         let outcome = self.engine.execute(request, self.now.unix_ms);
@@ -237,7 +240,13 @@ impl Shard {
     }
 
     /// MGET, DEL and the like: some keys, then the next turn's.
-    fn execute_keys(&mut self, entry: &Entry, batch: &Batch, operation: Operation, together: Together) -> Flow {
+    fn execute_keys(
+        &mut self,
+        entry: &Entry,
+        batch: &Batch,
+        operation: Operation,
+        together: Together,
+    ) -> Flow {
         let count = entry.span_count as usize;
         let mut multi = match self.begin_multi(entry.connection, 1) {
             Ok(multi) => multi,
@@ -305,7 +314,7 @@ impl Shard {
                 };
                 let Some(slot) = slot else { return Flow::Starved };
                 self.engine.counters.add(Counter::Forwarded, 1);
-                forward(&mut self.mesh, owner, Ask::new(slot, operation, &key, &[], None));
+                self.mesh.ask(owner, Ask::new(slot, operation, &key, &[], None));
             } else {
                 let request = Request { operation, key, value: value_of(&[], None) };
                 let reply = self.engine.execute(request, self.now.unix_ms).into_reply();
@@ -333,7 +342,13 @@ impl Shard {
         self.end_multi(entry.connection, multi, together, flow)
     }
 
-    fn execute_on_shard(&mut self, index: u32, operation: Operation, together: Together, multi: &mut Multi) -> Flow {
+    fn execute_on_shard(
+        &mut self,
+        index: u32,
+        operation: Operation,
+        together: Together,
+        multi: &mut Multi,
+    ) -> Flow {
         let Some(connection) = self.connections.get_mut(index) else { return Flow::Next };
         let shard = u16::try_from(multi.next).unwrap_or(u16::MAX);
         let key = Key::hashed(connection.session.bucket, &[], 0);
@@ -349,7 +364,7 @@ impl Shard {
             let owed = &mut connection.owed;
             let slot = expect_in_gather(&mut self.inflight, connection.id, owed, multi, together);
             let Some(slot) = slot else { return Flow::Starved };
-            forward(&mut self.mesh, shard, Ask::new(slot, operation, &key, &[], None));
+            self.mesh.ask(shard, Ask::new(slot, operation, &key, &[], None));
         }
         multi.next += 1;
         Flow::Next
@@ -426,7 +441,7 @@ impl Shard {
             && let Some(slot) = self.inflight.wait(connection.id, &mut connection.owed)
         {
             walk.waiting = true;
-            forward(&mut self.mesh, walk.shard, Ask::new(slot, operation, &key, &[], None));
+            self.mesh.ask(walk.shard, Ask::new(slot, operation, &key, &[], None));
             Flow::Starved
         } else {
             Flow::Starved
@@ -480,7 +495,8 @@ impl Shard {
 
     /// Gives a connection the replies that are due.
     pub(crate) fn deliver_owed(&mut self, id: ConnectionId) {
-        let Some(connection) = self.connections.get_mut(id.index).filter(|connection| connection.id == id) else {
+        let Some(connection) = self.connections.get_mut(id.index).filter(|connection| connection.id == id)
+        else {
             return;
         };
         while let Some(reply) = self.inflight.next_reply(&mut connection.owed) {
@@ -551,12 +567,6 @@ fn begin_walk(
 /// Whether one more reply may be owed to the connection.
 fn has_slot(connection: &Connection, free_count: usize) -> bool {
     free_count > 0 && connection.owed.count() < OWED_REPLIES_MAX
-}
-
-fn forward(mesh: &mut Mesh, owner: u16, ask: Ask) -> Flow {
-    let asked = mesh.ask(owner, ask);
-    assert!(asked.is_ok(), "the mesh had room");
-    Flow::Next
 }
 
 /// The slot that gathers a request's answers, opened at its first ask, expecting one more.

@@ -251,9 +251,15 @@ fn config(arguments: &impl Arguments, writer: &mut Writer<'_>, settings: &Settin
             }
         }
         (b"SET", 4..) => {
-            reply::error(writer, "ERR CONFIG SET is not available; set it in the file of adit serve --config");
+            reply::error(
+                writer,
+                "ERR CONFIG SET is not available; set it in the file of adit serve --config",
+            );
         }
-        _ => reply::error(writer, "ERR unknown subcommand or wrong number of arguments for 'config'; there is GET"),
+        _ => reply::error(
+            writer,
+            "ERR unknown subcommand or wrong number of arguments for 'config'; there is GET",
+        ),
     }
 }
 

@@ -204,7 +204,8 @@ impl Shard {
                 self.turn_bytes += chunk.filled().len() as u64;
                 self.engine.counters.add(Counter::ReceivedBytes, chunk.filled().len() as u64);
                 let now_ns = self.now.mono_ns;
-                let Some(connection) = self.connections.of(id).filter(|connection| !connection.closing) else {
+                let Some(connection) = self.connections.of(id).filter(|connection| !connection.closing)
+                else {
                     return self.pool.give(chunk);
                 };
                 connection.moved_ns = now_ns;
@@ -394,7 +395,7 @@ impl Shard {
             let swept = self.engine.store.sweep(self.now.unix_ms, SWEEP_BUCKETS_MAX);
             self.engine.counters.add(Counter::Expired, swept.expired);
             // Where much has expired, more has: look on at once.
-            let many = swept.expired as usize >= SWEEP_BUCKETS_MAX / 2;
+            let many = swept.expired >= SWEEP_BUCKETS_MAX as u64 / 2;
             self.next_sweep_ns = if many { now_ns } else { now_ns + SWEEP_INTERVAL_NS };
         }
         self.engine.store.collect();
@@ -460,7 +461,8 @@ impl Shard {
             Err(TryRecvError::Disconnected) => true,
             Ok(Command::Shutdown) => {
                 self.send();
-                let open: Vec<ConnectionId> = self.connections.iter().map(|connection| connection.id).collect();
+                let open: Vec<ConnectionId> =
+                    self.connections.iter().map(|connection| connection.id).collect();
                 open.into_iter().for_each(|id| self.close(id));
                 self.show_counters();
                 false

@@ -85,15 +85,17 @@ impl Walk {
 
     /// The operation of the next step, for the shard that is next.
     pub fn step(&self) -> (Operation, BucketId) {
-        let buckets_max = self.buckets_left.map_or(WALK_BUCKETS_PER_STEP, |left| left.min(WALK_BUCKETS_PER_STEP));
+        let buckets_max =
+            self.buckets_left.map_or(WALK_BUCKETS_PER_STEP, |left| left.min(WALK_BUCKETS_PER_STEP));
         (Operation::Scan { cursor: self.cursor, buckets_max }, self.bucket)
     }
 
     /// Takes what a step found.
     pub fn take(&mut self, keys: &Keys) {
         self.waiting = false;
-        let wanted =
-            |key: &&[u8]| !self.nothing && self.pattern.as_ref().is_none_or(|pattern| glob::matches(pattern, key));
+        let wanted = |key: &&[u8]| {
+            !self.nothing && self.pattern.as_ref().is_none_or(|pattern| glob::matches(pattern, key))
+        };
         let mut found = std::mem::take(&mut self.found);
         keys.iter().filter(wanted).for_each(|key| found.push(key));
         self.found = found;

@@ -172,7 +172,9 @@ impl Outbox {
                 None => {}
             }
         }
-        let Some(mut tail) = self.tail.take() else { return assert!(sent_bytes == 0, "sent more than there was") };
+        let Some(mut tail) = self.tail.take() else {
+            return assert!(sent_bytes == 0, "sent more than there was");
+        };
         tail.consume(sent_bytes);
         if tail.filled().is_empty() { pool.give(tail) } else { self.tail = Some(tail) }
     }

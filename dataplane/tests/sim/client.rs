@@ -100,7 +100,7 @@ impl Client {
             38 => 65_536 - 60 + self.random.index(120),
             _ => self.random.index(300_000),
         };
-        let start = self.random.next();
+        let start = self.random.bits();
         (0..len as u64).map(|index| start.wrapping_add(index * 7).to_le_bytes()[0]).collect()
     }
 
@@ -155,7 +155,13 @@ impl Client {
         self.unacknowledged.remove(0);
         match (self.expected.pop_front().expect("a reply without a request"), reply) {
             (Expected::Exactly(expected), reply) => {
-                assert!(reply == expected, "{}: {} instead of {}", self.name, short(&reply), short(&expected));
+                assert!(
+                    reply == expected,
+                    "{}: {} instead of {}",
+                    self.name,
+                    short(&reply),
+                    short(&expected)
+                );
             }
             (Expected::Counter(counter), ReplyValue::Integer(value)) => {
                 assert!(value > self.seen[counter], "{}: a counter went back", self.name);
@@ -213,7 +219,11 @@ impl Client {
         let mut possible = std::mem::take(&mut self.unacknowledged);
         possible.push(self.model.clone());
         possible.iter_mut().for_each(|model| model.expire(now_ms));
-        assert!(possible.contains(&found), "{}: the keys are as after none of the unanswered requests", self.name);
+        assert!(
+            possible.contains(&found),
+            "{}: the keys are as after none of the unanswered requests",
+            self.name
+        );
         self.model = found;
     }
 
@@ -249,7 +259,11 @@ impl Client {
     /// What it waits for, for people.
     pub(crate) fn describe(&self) -> String {
         let (replies, unread) = (self.expected.len(), self.connection.unread_bytes());
-        format!("{}: {replies} replies due, {unread} bytes not taken, {} read", self.name, self.received.len())
+        format!(
+            "{}: {replies} replies due, {unread} bytes not taken, {} read",
+            self.name,
+            self.received.len()
+        )
     }
 
     pub(crate) fn finish(&self) {

@@ -59,7 +59,9 @@ impl Model {
                 ReplyValue::Simple(if self.0.contains_key(*key) { &b"string"[..] } else { b"none" }.to_vec())
             }
             [b"GETDEL", key] => bulk(self.0.remove(*key).map(|entry| entry.value)),
-            [b"MGET", keys @ ..] => ReplyValue::Array(Some(keys.iter().map(|key| bulk(self.get(key))).collect())),
+            [b"MGET", keys @ ..] => {
+                ReplyValue::Array(Some(keys.iter().map(|key| bulk(self.get(key))).collect()))
+            }
             [b"EXISTS", keys @ ..] => number(keys.iter().filter(|key| self.0.contains_key(**key)).count()),
             [b"DEL", keys @ ..] => number(keys.iter().filter(|key| self.0.remove(**key).is_some()).count()),
             [b"APPEND", key, tail] => {
@@ -69,9 +71,9 @@ impl Model {
                 number(entry.value.len())
             }
             [b"INCRBY", key, delta] => self.add(key, delta),
-            [b"PERSIST", key] => {
-                number(usize::from(self.0.get_mut(*key).is_some_and(|entry| entry.expires_ms.take().is_some())))
-            }
+            [b"PERSIST", key] => number(usize::from(
+                self.0.get_mut(*key).is_some_and(|entry| entry.expires_ms.take().is_some()),
+            )),
             [b"PTTL", key] => ReplyValue::Integer(match self.0.get(*key).map(|entry| entry.expires_ms) {
                 None => -2,
                 Some(None) => -1,
@@ -124,7 +126,8 @@ impl Model {
     }
 
     fn add(&mut self, key: &[u8], delta: &[u8]) -> ReplyValue {
-        let entry = self.0.get(key).cloned().unwrap_or(Entry { value: b"0".to_vec(), expires_ms: None });
+        let entry =
+            self.0.get(key).cloned().unwrap_or_else(|| Entry { value: b"0".to_vec(), expires_ms: None });
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok()?.parse::<i64>().ok();
         // Values of the scripts are numbers without a sign or a leading zero, or no numbers at all.
         let Some(number) = text(&entry.value) else {

@@ -36,13 +36,13 @@ impl World {
     pub(crate) fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let now = Rc::new(Cell::new(Now { mono_ns: 1, unix_ms: 1_700_000_000_000 }));
-        let network = SimNetwork::new(random.next());
+        let network = SimNetwork::new(random.bits());
         let shard_count = 1 + random.index(3);
         let wakers: Vec<Waker> =
             (0..shard_count).map(|_| adit_drivers::wake::pair().expect("descriptors").0).collect();
         let (writers, pages): (Vec<StatsWriter>, Vec<StatsReader>) =
             (0..shard_count).map(|_| adit_drivers::counters::page()).unzip();
-        let hash_secret = random.next();
+        let hash_secret = random.bits();
         let build = |(index, (mesh, stats)): (usize, (Mesh, StatsWriter))| {
             let arena = Arena::new(ARENA_BYTES, false).expect("memory");
             let lines = Lines::new(INDEX_BYTES, false).expect("memory");
@@ -60,9 +60,10 @@ impl World {
                 settings: settings(),
             })
         };
-        let shards: Vec<Shard> = Mesh::connect(&wakers).into_iter().zip(writers).enumerate().map(build).collect();
+        let shards: Vec<Shard> =
+            Mesh::connect(&wakers).into_iter().zip(writers).enumerate().map(build).collect();
         let clients = (0..1 + random.index(5))
-            .map(|index| Client::new(index, &network, Random::new(random.next()), shard_count))
+            .map(|index| Client::new(index, &network, Random::new(random.bits()), shard_count))
             .collect();
         let stalls = vec![0; shard_count];
         Self { random, now, network, shards, stalls, clients, trace: Vec::new() }
@@ -128,7 +129,8 @@ impl World {
 
     /// Some clients break off; the others get all their replies.
     fn come_to_rest(&mut self) {
-        let reset: Vec<usize> = (0..self.clients.len()).filter(|&index| self.clients[index].reset()).collect();
+        let reset: Vec<usize> =
+            (0..self.clients.len()).filter(|&index| self.clients[index].reset()).collect();
         self.turn_until("replies", |world| {
             let mut quiet = true;
             for (index, client) in world.clients.iter_mut().enumerate() {
@@ -194,7 +196,10 @@ impl World {
                 self.clients.iter().map(|client| of(client)[counter]).sum()
             };
             let (certain, uncertain) = (sum(|client| client.counted), sum(|client| client.uncertain));
-            assert!((certain..=certain + uncertain).contains(&value), "counter {counter}: {value}, {certain} counted");
+            assert!(
+                (certain..=certain + uncertain).contains(&value),
+                "counter {counter}: {value}, {certain} counted"
+            );
         }
         let owned: usize = self.clients.iter_mut().map(|client| client.key_count(now_ms)).sum();
         assert_eq!(self.ask(&[b"DBSIZE"]), ReplyValue::Integer(i64::try_from(owned + counted).unwrap()));
@@ -204,7 +209,9 @@ impl World {
         }
         assert_eq!(self.ask(&[b"FLUSHALL"]), ReplyValue::Simple(b"OK".to_vec()));
         self.clients.iter().for_each(Client::finish);
-        self.turn_until("closing", |world| world.clients.iter().all(Client::is_closed) && world.shards_are_idle());
+        self.turn_until("closing", |world| {
+            world.clients.iter().all(Client::is_closed) && world.shards_are_idle()
+        });
         // What was sent last is reported by the next poll, and blocks go home in the turn after.
         (0..100).for_each(|_| self.step());
         self.shards.iter_mut().for_each(judge_end);

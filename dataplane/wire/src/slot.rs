@@ -92,7 +92,8 @@ mod tests {
 
     #[test]
     fn eight_bytes_a_step_is_the_same_as_one() {
-        let bytes: Vec<u8> = (0..=255).cycle().map(|byte: u8| byte.wrapping_mul(167) ^ 0x5A).take(100).collect();
+        let bytes: Vec<u8> =
+            (0..=255).cycle().map(|byte: u8| byte.wrapping_mul(167) ^ 0x5A).take(100).collect();
         for len in 0..bytes.len() {
             let plain = bytes[..len].iter().fold(0, |crc, byte| step(crc, *byte, &TABLES[0]));
             assert_eq!(crc16(&bytes[..len]), plain, "{len} bytes");

@@ -7,7 +7,7 @@ mod listener;
 mod pace;
 mod socket;
 
-pub use listener::{Listener, ListenError};
+pub use listener::{ListenError, Listener};
 
 use std::os::fd::OwnedFd;
 
@@ -53,7 +53,16 @@ impl KernelStreams {
         }
         let ready = Vec::with_capacity(EVENTS_PER_POLL_MAX);
         let sockets = SocketTable::default();
-        Ok(Self { epoll, listeners, sockets, sleeper, pace: Pace::new(), ready, sent: Vec::new(), spare: spare() })
+        Ok(Self {
+            epoll,
+            listeners,
+            sockets,
+            sleeper,
+            pace: Pace::new(),
+            ready,
+            sent: Vec::new(),
+            spare: spare(),
+        })
     }
 
     pub(crate) fn rest(&self) -> bool {
@@ -211,7 +220,8 @@ fn key(kind: u32, index: u32) -> epoll::EventData {
 
 /// The generation of a connection, or one of the two kinds below; and an index.
 fn unkey(data: u64) -> (u32, u32) {
-    let [generation, index] = [data >> 32, data & u64::from(u32::MAX)].map(|half| u32::try_from(half).unwrap_or(0));
+    let [generation, index] =
+        [data >> 32, data & u64::from(u32::MAX)].map(|half| u32::try_from(half).unwrap_or(0));
     (generation, index)
 }
 

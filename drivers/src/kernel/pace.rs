@@ -63,7 +63,8 @@ impl Pace {
     /// Counts a poll, and ends the window if it was long enough or a rest gathered nothing.
     pub(super) fn polled(&mut self, ready: usize) {
         self.window.polls += 1;
-        if self.window.polls >= POLLS_PER_WINDOW || (self.rest_ns > 0 && ready == 0 && self.window.asks == 0) {
+        if self.window.polls >= POLLS_PER_WINDOW || (self.rest_ns > 0 && ready == 0 && self.window.asks == 0)
+        {
             let now_ns = mono_ns();
             self.rest_ns = self.window.rest_ns(now_ns);
             self.window = Window { start_ns: now_ns, ..Window::default() };
@@ -111,15 +112,8 @@ mod tests {
     use super::*;
 
     /// 3 requests in the time of a rest.
-    const BUSY: Window = Window {
-        start_ns: 0,
-        polls: 32,
-        receives: 60,
-        connections: 20,
-        bytes: 60 * 40,
-        work: 60,
-        asks: 0,
-    };
+    const BUSY: Window =
+        Window { start_ns: 0, polls: 32, receives: 60, connections: 20, bytes: 60 * 40, work: 60, asks: 0 };
     const END_NS: u64 = 20 * REST_NS;
 
     #[test]
@@ -128,7 +122,11 @@ mod tests {
         assert_eq!(Window { asks: 9, ..BUSY }.rest_ns(END_NS), REST_MESH_NS);
         assert_eq!(Window { connections: 7, ..BUSY }.rest_ns(END_NS), 0, "few clients would pay for nothing");
         assert_eq!(Window { work: 39, ..BUSY }.rest_ns(END_NS), 0, "a rest would gather one request");
-        assert_eq!(Window { bytes: 60 * 16_000, ..BUSY }.rest_ns(END_NS), 0, "large values flow without a rest");
+        assert_eq!(
+            Window { bytes: 60 * 16_000, ..BUSY }.rest_ns(END_NS),
+            0,
+            "large values flow without a rest"
+        );
     }
 
     #[test]

@@ -26,7 +26,14 @@ pub(super) struct Socket {
 
 impl Socket {
     pub(super) fn new(fd: OwnedFd, listener: &str) -> Self {
-        Self { fd, listener: listener.to_owned(), paused: false, ended: false, blocked: false, seen_window: 0 }
+        Self {
+            fd,
+            listener: listener.to_owned(),
+            paused: false,
+            ended: false,
+            blocked: false,
+            seen_window: 0,
+        }
     }
 
     /// Whether there is anything to receive for.
@@ -82,7 +89,9 @@ impl Socket {
 
     pub(super) fn addresses(&self) -> (String, String) {
         let tcp = |address: Option<rustix::net::SocketAddrAny>| {
-            address.and_then(|address| std::net::SocketAddr::try_from(address).ok()).map(|tcp| tcp.to_string())
+            address
+                .and_then(|address| std::net::SocketAddr::try_from(address).ok())
+                .map(|tcp| tcp.to_string())
         };
         let unix = || format!("{}:0", self.listener);
         let peer = tcp(getpeername(&self.fd).ok().flatten()).unwrap_or_else(unix);

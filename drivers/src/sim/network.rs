@@ -146,7 +146,8 @@ impl SimStreams {
 
     pub(crate) fn send(&mut self, id: ConnectionId, outbox: &mut Outbox, pool: &mut ChunkPool) -> Sending {
         let state = &mut *self.network.borrow_mut();
-        let Some(pipe) = state.pipes.get_mut(id.index as usize).filter(|pipe| !pipe.reset && !pipe.closed) else {
+        let Some(pipe) = state.pipes.get_mut(id.index as usize).filter(|pipe| !pipe.reset && !pipe.closed)
+        else {
             return Sending::Lost;
         };
         let mut left = SEND_BYTES_MAX;

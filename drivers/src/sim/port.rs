@@ -124,7 +124,8 @@ mod tests {
 
     #[test]
     fn packets_arrive_in_order_and_buffers_come_home() {
-        let ([mut left, mut right], mempool) = ports(SimWire { queue_packets_max: 8, ..SimWire::default() }, 4);
+        let ([mut left, mut right], mempool) =
+            ports(SimWire { queue_packets_max: 8, ..SimWire::default() }, 4);
         transmit(&mut left, &mempool, 1);
         transmit(&mut left, &mempool, 2);
         assert_eq!(mempool.free_count(), 4, "the wire took the bytes");
@@ -138,7 +139,8 @@ mod tests {
 
     #[test]
     fn a_full_wire_and_an_empty_mempool_bound_a_burst() {
-        let ([mut left, mut right], mempool) = ports(SimWire { queue_packets_max: 2, ..SimWire::default() }, 3);
+        let ([mut left, mut right], mempool) =
+            ports(SimWire { queue_packets_max: 2, ..SimWire::default() }, 3);
         let mut burst: Vec<_> = (0..3).map(|_| mempool.take().unwrap()).collect();
         left.tx_burst(&mut burst);
         assert_eq!(burst.len(), 1, "what the wire does not take stays");

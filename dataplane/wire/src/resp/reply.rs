@@ -140,7 +140,9 @@ fn status_text(status: Status) -> &'static str {
         Status::ValueTooLong => "ERR string exceeds maximum allowed size (proto-max-bulk-len)",
         Status::NotAnInteger => "ERR value is not an integer or out of range",
         Status::Overflow => "ERR increment or decrement would overflow",
-        Status::OutOfMemory => "OOM memory of the shard is full; delete keys or start adit with a larger --memory",
+        Status::OutOfMemory => {
+            "OOM memory of the shard is full; delete keys or start adit with a larger --memory"
+        }
     }
 }
 
@@ -158,7 +160,9 @@ pub fn protocol_error(sink: &mut impl Sink, protocol_error: ProtocolError) {
         ProtocolError::TooBigBulkCount => "too big bulk count string",
         ProtocolError::TooBigInline => "too big inline request",
         ProtocolError::UnbalancedQuotes => "unbalanced quotes in request",
-        ProtocolError::TooBigRequest => "too big request: its arguments take more than 16 MiB, send fewer at a time",
+        ProtocolError::TooBigRequest => {
+            "too big request: its arguments take more than 16 MiB, send fewer at a time"
+        }
         ProtocolError::TwoLargeArguments => "more than one argument above 64 KiB in a request",
     };
     error(sink, &format!("ERR Protocol error: {text}"));
