@@ -12,6 +12,7 @@ use crate::engine::Outcome;
 use crate::inflight::Owed;
 use crate::intake::Intake;
 use crate::message::Reply;
+use crate::multi::Multi;
 use crate::walk::Walk;
 
 /// One connection of a shard.
@@ -64,19 +65,6 @@ pub struct Session {
     pub library: (Vec<u8>, Vec<u8>),
     /// When it connected.
     pub opened_ns: u64,
-}
-
-/// How far a request of many keys, or of all shards, has come.
-#[derive(Clone, Copy, Debug)]
-pub struct Multi {
-    /// What comes before the first reply was sent.
-    pub begun: bool,
-    /// The argument or the shard that is next.
-    pub next: usize,
-    /// The sum of what this shard found itself.
-    pub sum: i64,
-    /// The slot that gathers the answers of other shards, once one was asked.
-    pub slot: Option<u32>,
 }
 
 impl Connection {

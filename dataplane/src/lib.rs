@@ -3,6 +3,7 @@
 
 pub mod batch;
 pub mod connection;
+mod connections;
 pub mod engine;
 pub mod inflight;
 pub mod info;
@@ -11,6 +12,7 @@ pub mod mailbox;
 pub mod map;
 pub mod mesh;
 pub mod message;
+pub mod multi;
 pub mod plan;
 pub mod refusal;
 pub mod requests;

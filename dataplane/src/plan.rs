@@ -149,25 +149,30 @@ fn plan_rare(command: Command, arguments: &impl Arguments, now_ms: u64) -> Plann
 
 /// `SET key value [NX | XX] [GET] [EX s | PX ms | EXAT s | PXAT ms | KEEPTTL]`
 fn plan_set(arguments: &impl Arguments, now_ms: u64) -> Planned {
-    let (mut condition, mut expiry, mut answer) = (None, None, PutAnswer::Done);
+    let (mut condition, mut form, mut time, mut answer) = (None, None, 0, PutAnswer::Done);
     let mut index = 3;
     while index < arguments.count() {
         match upper(arguments.get(index)).as_slice() {
-            b"NX" => set_once(&mut condition, Condition::IfAbsent)?,
-            b"XX" => set_once(&mut condition, Condition::IfPresent)?,
+            b"NX" => choose(&mut condition, Condition::IfAbsent)?,
+            b"XX" => choose(&mut condition, Condition::IfPresent)?,
             b"GET" => answer = PutAnswer::Previous,
-            b"KEEPTTL" => set_once(&mut expiry, Expiry::Keep)?,
+            b"KEEPTTL" => choose(&mut form, None)?,
             option => {
-                let (unit, base) = expiry_option(option).ok_or(Refusal::Syntax)?;
+                let unit = expiry_option(option).filter(|_| index + 1 < arguments.count());
+                choose(&mut form, Some(unit.ok_or(Refusal::Syntax)?))?;
                 index += 1;
-                let text = argument_of_option(arguments, index)?;
-                set_once(&mut expiry, future(Command::Set, text, unit, base, now_ms)?)?;
+                time = index;
             }
         }
         index += 1;
     }
     let condition = condition.unwrap_or(Condition::Always);
-    Ok(Plan::Key(Operation::Put { condition, expiry: expiry.unwrap_or(Expiry::Never), answer }, 2))
+    let expiry = match form {
+        None => Expiry::Never,
+        Some(None) => Expiry::Keep,
+        Some(Some((unit, base))) => future(Command::Set, arguments.get(time), unit, base, now_ms)?,
+    };
+    Ok(Plan::Key(Operation::Put { condition, expiry, answer }, 2))
 }
 
 /// `GETEX key [EX s | PX ms | EXAT s | PXAT ms | PERSIST]`
@@ -192,8 +197,13 @@ fn plan_expire(command: Command, arguments: &impl Arguments, now_ms: u64) -> Pla
         Command::Expireat => (Unit::Seconds, Base::Unix),
         _ => (Unit::Ms, Base::Unix),
     };
+    let condition = expire_condition(arguments)?;
     let at_ms =
         absolute(number(arguments.get(2))?, unit, base, now_ms).ok_or(Refusal::InvalidExpire(command))?;
+    Ok(Plan::Key(Operation::Expire { at_ms: u64::try_from(at_ms).unwrap_or(0), condition }, 0))
+}
+
+fn expire_condition(arguments: &impl Arguments) -> Result<ExpireCondition, Refusal> {
     let (mut none, mut some, mut later, mut earlier) = (false, false, false, false);
     for index in 3..arguments.count() {
         match upper(arguments.get(index)).as_slice() {
@@ -204,7 +214,7 @@ fn plan_expire(command: Command, arguments: &impl Arguments, now_ms: u64) -> Pla
             _ => return Err(Refusal::ExpireOption(u8::try_from(index).unwrap_or(u8::MAX))),
         }
     }
-    let condition = match (none, some, later, earlier) {
+    Ok(match (none, some, later, earlier) {
         (true, true, ..) | (true, _, true, _) | (true, _, _, true) => return Err(Refusal::ExpireNxConflict),
         (_, _, true, true) => return Err(Refusal::ExpireGtLtConflict),
         (true, ..) => ExpireCondition::IfNone,
@@ -213,8 +223,7 @@ fn plan_expire(command: Command, arguments: &impl Arguments, now_ms: u64) -> Pla
         (_, _, _, true) => ExpireCondition::IfEarlier,
         (_, true, ..) => ExpireCondition::IfSome,
         (false, false, false, false) => ExpireCondition::Always,
-    };
-    Ok(Plan::Key(Operation::Expire { at_ms: u64::try_from(at_ms).unwrap_or(0), condition }, 0))
+    })
 }
 
 /// `FLUSHALL [ASYNC | SYNC]`: a flush never waits for the memory to be free, so both are the same.
@@ -225,11 +234,13 @@ fn plan_flush(operation: Operation, arguments: &impl Arguments) -> Planned {
     }
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Unit {
     Seconds,
     Ms,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Base {
     /// The time counts from now.
     Now,
@@ -272,12 +283,15 @@ fn number(text: &[u8]) -> Result<i64, Refusal> {
     parse_i64(text).ok_or(Refusal::NotAnInteger)
 }
 
-fn set_once<T>(place: &mut Option<T>, value: T) -> Result<(), Refusal> {
-    if place.replace(value).is_some() { Err(Refusal::Syntax) } else { Ok(()) }
-}
-
-fn argument_of_option(arguments: &impl Arguments, index: usize) -> Result<&[u8], Refusal> {
-    if index < arguments.count() { Ok(arguments.get(index)) } else { Err(Refusal::Syntax) }
+/// Notes a choice; the same may be made again, another may not.
+fn choose<T: PartialEq>(place: &mut Option<T>, choice: T) -> Result<(), Refusal> {
+    match place {
+        Some(other) if *other != choice => Err(Refusal::Syntax),
+        _ => {
+            *place = Some(choice);
+            Ok(())
+        }
+    }
 }
 
 /// An option's name in upper case; no option is longer than the part kept.
@@ -348,7 +362,9 @@ mod tests {
         ] {
             assert_eq!(planned(line), Plan::Refused(Refusal::Syntax), "{line}");
         }
+        assert_eq!(planned("SET k v XX EX 1 XX EX 10"), put(IfPresent, Expiry::At(11_000), Done));
         assert_eq!(planned("SET k v EX x"), Plan::Refused(Refusal::NotAnInteger));
+        assert_eq!(planned("SET k v EX x bogus"), Plan::Refused(Refusal::Syntax), "options before numbers");
         for line in [
             "SET k v EX 0",
             "SET k v PX -1",
@@ -378,6 +394,11 @@ mod tests {
         assert_eq!(planned("PEXPIRE k 5 GT"), expire(1_005, ExpireCondition::IfLater));
         assert_eq!(planned("EXPIREAT k 5 XX LT"), expire(5_000, ExpireCondition::IfSomeAndEarlier));
         assert_eq!(planned("EXPIRE k 5 NX GT"), Plan::Refused(Refusal::ExpireNxConflict));
+        assert_eq!(
+            planned("EXPIRE k x GT LT"),
+            Plan::Refused(Refusal::ExpireGtLtConflict),
+            "options before numbers"
+        );
         assert_eq!(planned("EXPIRE k 5 GT LT"), Plan::Refused(Refusal::ExpireGtLtConflict));
         assert_eq!(planned("EXPIRE k 5 AB"), Plan::Refused(Refusal::ExpireOption(3)));
         let invalid = Plan::Refused(Refusal::InvalidExpire(Command::Expire));

@@ -139,7 +139,10 @@ fn hello(arguments: &impl Arguments, session: &mut Session, writer: &mut Writer<
                 name = Some(arguments.get(index + 1));
                 index += 2;
             }
-            _ => return reply::error(writer, "ERR Syntax error in HELLO"),
+            _ => {
+                let option = String::from_utf8_lossy(arguments.get(index));
+                return reply::error(writer, &format!("ERR Syntax error in HELLO option '{option}'"));
+            }
         }
     }
     if !session.authenticated {

@@ -14,6 +14,7 @@ use crossbeam_channel::{Receiver, TryRecvError};
 
 use crate::batch::Batch;
 use crate::connection::Connection;
+use crate::connections::Connections;
 use crate::engine::Engine;
 use crate::inflight::InFlight;
 use crate::mailbox::Command;
@@ -468,47 +469,5 @@ impl Shard {
                 false
             }
         }
-    }
-}
-
-/// The connections of a shard, in the places of their driver's table.
-#[derive(Default)]
-pub(crate) struct Connections {
-    places: Vec<Option<Box<Connection>>>,
-    count: usize,
-}
-
-impl Connections {
-    #[inline]
-    pub(crate) fn get_mut(&mut self, index: u32) -> Option<&mut Connection> {
-        self.places.get_mut(index as usize)?.as_deref_mut()
-    }
-
-    fn of(&mut self, id: ConnectionId) -> Option<&mut Connection> {
-        self.get_mut(id.index).filter(|connection| connection.id == id)
-    }
-
-    fn insert(&mut self, id: ConnectionId, connection: Connection) {
-        let index = id.index as usize;
-        if self.places.len() <= index {
-            self.places.resize_with(index + 1, || None);
-        }
-        let before = self.places[index].replace(Box::new(connection));
-        assert!(before.is_none(), "the driver gave a place to two connections");
-        self.count += 1;
-    }
-
-    fn remove(&mut self, id: ConnectionId) -> Option<Box<Connection>> {
-        self.of(id)?;
-        self.count -= 1;
-        self.places[id.index as usize].take()
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &Connection> {
-        self.places.iter().filter_map(|place| place.as_deref())
-    }
-
-    fn count(&self) -> usize {
-        self.count
     }
 }

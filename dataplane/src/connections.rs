@@ -1,0 +1,53 @@
+//! The table of a shard's connections.
+
+use adit_drivers::streams::ConnectionId;
+
+use crate::connection::Connection;
+
+/// The connections of a shard, in the places of their driver's table.
+#[derive(Default)]
+pub(crate) struct Connections {
+    places: Vec<Option<Box<Connection>>>,
+    count: usize,
+}
+
+impl Connections {
+    /// The connection in a place.
+    #[inline]
+    pub(crate) fn get_mut(&mut self, index: u32) -> Option<&mut Connection> {
+        self.places.get_mut(index as usize)?.as_deref_mut()
+    }
+
+    /// The connection of an id, if it is still there.
+    pub(crate) fn of(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        self.get_mut(id.index).filter(|connection| connection.id == id)
+    }
+
+    /// Puts a new connection into its place.
+    pub(crate) fn insert(&mut self, id: ConnectionId, connection: Connection) {
+        let index = id.index as usize;
+        if self.places.len() <= index {
+            self.places.resize_with(index + 1, || None);
+        }
+        let before = self.places[index].replace(Box::new(connection));
+        assert!(before.is_none(), "the driver gave a place to two connections");
+        self.count += 1;
+    }
+
+    /// Takes a connection out.
+    pub(crate) fn remove(&mut self, id: ConnectionId) -> Option<Box<Connection>> {
+        self.of(id)?;
+        self.count -= 1;
+        self.places[id.index as usize].take()
+    }
+
+    /// All connections.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Connection> {
+        self.places.iter().filter_map(|place| place.as_deref())
+    }
+
+    /// Number of connections.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+}
