@@ -321,9 +321,17 @@ fn a_write_without_memory_keeps_the_old_value() {
         assert_eq!(read(&mut store, ZERO, b"key"), Some((b"old".to_vec(), false)));
     }
     assert_eq!(store.usage().chains, 0);
-    // A shorter value always fits.
-    put(&mut store, ZERO, b"key", b"").unwrap();
-    assert_eq!(read(&mut store, ZERO, b"key"), Some((Vec::new(), false)));
+}
+
+#[test]
+fn a_shorter_value_fits_though_no_room_of_its_class_is_left() {
+    let mut store = store(1);
+    let value = [1; 60_000];
+    let filled =
+        (0..100u32).take_while(|number| put(&mut store, ZERO, &number.to_le_bytes(), &value).is_ok());
+    assert!((10..100).contains(&filled.count()), "memory ran out");
+    put(&mut store, ZERO, &7u32.to_le_bytes(), b"short").unwrap();
+    assert_eq!(read(&mut store, ZERO, &7u32.to_le_bytes()), Some((b"short".to_vec(), false)));
 }
 
 #[test]

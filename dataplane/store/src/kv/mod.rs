@@ -450,3 +450,26 @@ fn to_usize(value: u64) -> usize {
     let index = value as usize;
     index
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_hashes_do_not_make_equal_keys() {
+        let arena = Arena::new(1 << 20, false).unwrap();
+        let mut store = Store::new(arena, Lines::new(INDEX_BYTES_MIN, false).unwrap(), 1);
+        // One hash, as if the secret were known: another bucket, another byte, another length.
+        let keys: [(u32, &[u8]); 4] = [(0, b"key"), (1, b"key"), (0, b"kez"), (0, b"ke")];
+        let keys = keys.map(|(bucket, bytes)| Key { bytes, hash: 7, bucket: BucketId(bucket) });
+        for (stored, key) in keys.iter().enumerate() {
+            assert!(keys[stored..].iter().all(|key| store.find(key, 0).is_none()));
+            store.put(key, NewValue::Inline(&[u8::try_from(stored).unwrap()]), None, 0).unwrap();
+        }
+        for (stored, key) in keys.iter().enumerate() {
+            let item = store.find(key, 0).unwrap();
+            let Value::Inline(value) = store.value(item) else { panic!("one byte is no chain") };
+            assert_eq!(value, [u8::try_from(stored).unwrap()]);
+        }
+    }
+}
