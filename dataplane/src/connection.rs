@@ -47,6 +47,46 @@ pub struct Connection {
     pub closing: bool,
     /// When bytes last moved.
     pub moved_ns: u64,
+    /// Bytes that it takes on the heap, as last counted by [`Heap`].
+    pub heap_bytes: usize,
+}
+
+/// What the connections of a shard take on the heap: unfinished requests and the keys that walks have found.
+pub struct Heap {
+    used_bytes: usize,
+    limit_bytes: usize,
+}
+
+impl Heap {
+    /// At most `limit_bytes` may be used.
+    pub fn new(limit_bytes: u64) -> Self {
+        Self { used_bytes: 0, limit_bytes: usize::try_from(limit_bytes).unwrap_or(usize::MAX) }
+    }
+
+    /// Bytes that `connection` may use, those that it uses included.
+    #[inline]
+    pub fn room_for(&self, connection: &Connection) -> usize {
+        (self.limit_bytes + connection.heap_bytes).saturating_sub(self.used_bytes)
+    }
+
+    /// Counts what a connection uses now.
+    #[inline]
+    pub fn count(&mut self, connection: &mut Connection) {
+        let now_bytes =
+            connection.intake.heap_bytes() + connection.walk.as_ref().map_or(0, |walk| walk.heap_bytes());
+        self.used_bytes = self.used_bytes - connection.heap_bytes + now_bytes;
+        connection.heap_bytes = now_bytes;
+    }
+
+    /// Forgets what a connection used that is closed.
+    pub fn forget(&mut self, connection: &Connection) {
+        self.used_bytes -= connection.heap_bytes;
+    }
+
+    /// Bytes in use.
+    pub fn used_bytes(&self) -> usize {
+        self.used_bytes
+    }
 }
 
 /// What a client said about itself.
@@ -95,6 +135,7 @@ impl Connection {
             ended: false,
             closing: false,
             moved_ns: now_ns,
+            heap_bytes: 0,
         }
     }
 

@@ -10,7 +10,7 @@ use adit_store::kv::{Chain, Store, StoreError};
 use adit_wire::resp::inline;
 use adit_wire::resp::request::{Progress, ProtocolError, Span, Step};
 
-use crate::settings::{INPUT_CHUNKS_MAX, REQUEST_BYTES_MAX};
+use crate::settings::INPUT_CHUNKS_MAX;
 
 /// The input of one connection.
 #[derive(Default)]
@@ -85,9 +85,12 @@ impl Intake {
         }
     }
 
-    /// Bytes that an assembly keeps on the heap.
-    pub fn assembled_bytes(&self) -> usize {
-        self.assembly.as_ref().map_or(0, |assembly| assembly.bytes.capacity())
+    /// Bytes that an unfinished request takes on the heap.
+    #[inline]
+    pub fn heap_bytes(&self) -> usize {
+        let of =
+            |assembly: &Assembly| assembly.bytes.capacity() + assembly.spans.capacity() * size_of::<Span>();
+        self.assembly.as_deref().map_or(0, of)
     }
 
     /// Decodes the request that begins `start` bytes into the first chunk, if it lies there whole. Once one was
@@ -113,13 +116,19 @@ impl Intake {
         }
     }
 
-    /// Puts the next request together from what was received. An assembled request is whole: it ends at 0, as
-    /// nothing else lies in its bytes.
-    pub fn assemble(&mut self, spans: &mut Vec<Span>, store: &mut Store, pool: &mut ChunkPool) -> Found {
+    /// Puts the next request together from what was received; it may take `bytes_max` on the heap. An assembled
+    /// request is whole: it ends at 0, as nothing else lies in its bytes.
+    pub fn assemble(
+        &mut self,
+        bytes_max: usize,
+        spans: &mut Vec<Span>,
+        store: &mut Store,
+        pool: &mut ChunkPool,
+    ) -> Found {
         while !self.assembly.as_ref().is_some_and(|assembly| assembly.whole) {
             let Some(chunk) = self.chunks.front_mut() else { return Found::Nothing };
             let assembly = self.assembly.get_or_insert_default();
-            let taken = assembly.take(chunk.filled(), store);
+            let taken = assembly.take(chunk.filled(), bytes_max, store);
             let ended = taken.map(|count| {
                 chunk.consume(count);
                 chunk.filled().is_empty()
@@ -176,7 +185,7 @@ impl Intake {
 
 impl Assembly {
     /// Takes bytes off the stream, at least one, and says how many. What lies behind the request is not taken.
-    fn take(&mut self, stream: &[u8], store: &mut Store) -> Result<usize, ProtocolError> {
+    fn take(&mut self, stream: &[u8], bytes_max: usize, store: &mut Store) -> Result<usize, ProtocolError> {
         if let Some(large) = &mut self.large
             && large.left_bytes > 0
         {
@@ -186,10 +195,10 @@ impl Assembly {
             }
             return Ok(count);
         }
-        if self.bytes.len() + stream.len() > REQUEST_BYTES_MAX {
+        let before = self.bytes.len();
+        if before + stream.len() > bytes_max {
             return Err(ProtocolError::TooBigRequest);
         }
-        let before = self.bytes.len();
         self.bytes.extend_from_slice(stream);
         match self.progress.decode(&self.bytes, &mut self.spans)? {
             Step::More => Ok(stream.len()),

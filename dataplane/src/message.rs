@@ -126,8 +126,15 @@ impl Keys {
 
     /// The keys.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, &end)| &self.bytes[start as usize..end as usize])
+        self.iter_from(0)
+    }
+
+    /// The keys from the one at `index` on.
+    pub fn iter_from(&self, index: usize) -> impl Iterator<Item = &[u8]> {
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+        let ends = &self.ends[index..];
+        let starts = std::iter::once(start).chain(ends.iter().copied());
+        starts.zip(ends).map(|(start, &end)| &self.bytes[start as usize..end as usize])
     }
 }
 
@@ -204,5 +211,7 @@ mod tests {
         let mut keys = Keys::default();
         [&b"one"[..], b"", b"three"].iter().for_each(|key| keys.push(key));
         assert_eq!(keys.iter().collect::<Vec<_>>(), [&b"one"[..], b"", b"three"]);
+        assert_eq!(keys.iter_from(2).collect::<Vec<_>>(), [b"three"]);
+        assert_eq!(keys.iter_from(3).count(), 0);
     }
 }

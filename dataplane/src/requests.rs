@@ -1,5 +1,6 @@
 //! The way of a request through its shard: decoded in a batch, fetched, executed, answered or forwarded.
 
+use adit_drivers::chunk::ChunkPool;
 use adit_drivers::streams::{ConnectionId, Streams};
 use adit_store::kv::Key;
 use adit_wire::kv::{Operation, Status};
@@ -13,7 +14,10 @@ use crate::message::{Ask, Reply};
 use crate::plan::{Arguments, Plan, Refusal, plan};
 use crate::refusal;
 use crate::session::{self, After, Context};
-use crate::settings::{BATCH_REQUESTS_MAX, OUTPUT_BYTES_SOFT, OWED_REPLIES_MAX, TURN_REQUESTS_MAX};
+use crate::settings::{
+    BATCH_REQUESTS_MAX, KEYS_BYTES_MAX, OUTPUT_BYTES_SOFT, OWED_REPLIES_MAX, REQUEST_BYTES_MAX,
+    TURN_REQUESTS_MAX,
+};
 use crate::shard::Shard;
 use crate::stats::Counter;
 use crate::walk::{Walk, WalkError};
@@ -77,7 +81,10 @@ impl Shard {
             let first_span = batch.spans.len();
             let mut found = connection.intake.decode(start, &mut batch.spans);
             if found == Found::Nothing && batch.entries.len() == first {
-                found = connection.intake.assemble(&mut batch.spans, &mut self.engine.store, &mut self.pool);
+                let bytes_max = self.heap.room_for(connection).min(REQUEST_BYTES_MAX);
+                let (store, pool) = (&mut self.engine.store, &mut self.pool);
+                found = connection.intake.assemble(bytes_max, &mut batch.spans, store, pool);
+                self.heap.count(connection);
             }
             let (end, planned) = match found {
                 Found::Request { end } => {
@@ -149,9 +156,11 @@ impl Shard {
     /// Drops the input that was executed and decides when the connection's next request is tried.
     fn after_requests(&mut self, index: u32, executed_end: Option<usize>, flow: Flow) {
         let Some(connection) = self.connections.get_mut(index) else { return };
+        self.heap.count(connection);
         if let Some(end) = executed_end {
             connection.intake.consume(end, &mut self.engine.store, &mut self.pool);
             resume_if_drained(&mut self.streams, connection);
+            self.heap.count(connection);
         }
         connection.scheduled = match flow {
             Flow::Next => connection.intake.has_input(),
@@ -255,13 +264,9 @@ impl Shard {
             }
         };
         if let Some(result) = walk.result {
-            let mut writer = connection.writer(&mut self.pool);
-            match result {
-                Ok(()) => walk.encode(&mut writer),
-                Err(error) => reply::error(&mut writer, error.0),
-            }
-            return Flow::Next;
+            return finish_walk(walk, result, connection, &mut self.pool);
         }
+        walk.bytes_max = self.heap.room_for(connection).min(KEYS_BYTES_MAX);
         let (operation, bucket) = walk.step();
         let key = Key::hashed(bucket, &[], 0);
         let flow = if walk.shard == self.index {
@@ -395,6 +400,26 @@ fn begin_walk(
         Plan::Alone(Command::Keys) => Ok(Walk::keys(arguments, bucket, shard_count)),
         _ => Walk::scan(arguments, bucket, shard_count),
     }
+}
+
+/// Encodes what a walk came to, as far as the outbox may grow.
+fn finish_walk(
+    mut walk: Box<Walk>,
+    result: Result<(), WalkError>,
+    connection: &mut Connection,
+    pool: &mut ChunkPool,
+) -> Flow {
+    if let Err(error) = result {
+        reply::error(&mut connection.writer(pool), error.0);
+        return Flow::Next;
+    }
+    while connection.outbox.left_bytes() < OUTPUT_BYTES_SOFT {
+        if !walk.encode_next(&mut connection.writer(pool)) {
+            return Flow::Next;
+        }
+    }
+    connection.walk = Some(walk);
+    Flow::Full
 }
 
 /// Whether one more reply may be owed to the connection.

@@ -13,7 +13,7 @@ use adit_wire::resp::reply;
 use crossbeam_channel::{Receiver, TryRecvError};
 
 use crate::batch::Batch;
-use crate::connection::Connection;
+use crate::connection::{Connection, Heap};
 use crate::connections::Connections;
 use crate::engine::Engine;
 use crate::inflight::InFlight;
@@ -58,6 +58,7 @@ pub struct Shard {
     pub(crate) index: u16,
     pub(crate) streams: Streams,
     pub(crate) pool: ChunkPool,
+    pub(crate) heap: Heap,
     clock: Clock,
     /// The time of this turn.
     pub(crate) now: Now,
@@ -95,7 +96,9 @@ impl Shard {
         Self {
             index: parts.index,
             streams: parts.streams,
-            pool: ChunkPool::new(parts.buffer_bytes),
+            // Half of the buffers are chunks, the other half is for what does not fit in one.
+            pool: ChunkPool::new(parts.buffer_bytes / 2),
+            heap: Heap::new(parts.buffer_bytes / 2),
             now: parts.clock.now(),
             clock: parts.clock,
             engine: Engine { store: parts.store, counters: Counters::default() },
@@ -140,9 +143,10 @@ impl Shard {
         !self.has_work() && self.starved.is_empty() && self.inflight.is_idle() && !self.mesh.has_incoming()
     }
 
-    /// Bytes that are lent out or owed now: chunks in use, and in-flight slots taken. For leak checks.
-    pub fn held(&self) -> (u64, bool) {
-        (self.pool.lent_bytes(), self.inflight.is_idle())
+    /// What is held now, for leak checks: bytes of chunks, bytes on the heap, and whether all in-flight slots are
+    /// free.
+    pub fn held(&self) -> (u64, usize, bool) {
+        (self.pool.lent_bytes(), self.heap.used_bytes(), self.inflight.is_idle())
     }
 
     /// The store, for tests that look into it.
@@ -262,6 +266,7 @@ impl Shard {
     fn close(&mut self, id: ConnectionId) {
         let Some(mut connection) = self.connections.remove(id) else { return };
         self.streams.close(id);
+        self.heap.forget(&connection);
         connection.intake.clear(&mut self.engine.store, &mut self.pool);
         connection.outbox.clear(&mut self.pool, drop);
         self.inflight.abandon(&mut connection.owed);

@@ -7,7 +7,7 @@ use adit_wire::resp::reply::{self, Sink};
 
 use crate::message::Keys;
 use crate::plan::{Arguments, upper};
-use crate::settings::{KEYS_BYTES_MAX, WALK_BUCKETS_PER_STEP};
+use crate::settings::WALK_BUCKETS_PER_STEP;
 
 /// A walk and what it found.
 pub struct Walk {
@@ -22,6 +22,10 @@ pub struct Walk {
     /// Keys of a type that no key has.
     nothing: bool,
     found: Keys,
+    /// Keys of them that are encoded.
+    encoded_count: usize,
+    /// Bytes that they may take.
+    pub bytes_max: usize,
     /// An answer is awaited.
     pub waiting: bool,
     /// What came of it, when it is over.
@@ -78,6 +82,8 @@ impl Walk {
             pattern: None,
             nothing: false,
             found: Keys::default(),
+            encoded_count: 0,
+            bytes_max: usize::MAX,
             waiting: false,
             result: None,
         }
@@ -99,8 +105,10 @@ impl Walk {
         let mut found = std::mem::take(&mut self.found);
         keys.iter().filter(wanted).for_each(|key| found.push(key));
         self.found = found;
-        if self.found.bytes.len() > KEYS_BYTES_MAX {
-            self.result = Some(Err(WalkError("ERR the keys take more than 64 MiB; use SCAN")));
+        if self.heap_bytes() > self.bytes_max {
+            self.found = Keys::default();
+            self.result =
+                Some(Err(WalkError("ERR the keys take more than the buffers of this shard; use SCAN")));
             return;
         }
         self.buckets_left = self.buckets_left.map(|left| left.saturating_sub(WALK_BUCKETS_PER_STEP));
@@ -113,8 +121,24 @@ impl Walk {
         }
     }
 
-    /// Encodes what was found: for `SCAN` the next cursor and the keys, for `KEYS` the keys.
-    pub fn encode(&self, sink: &mut impl Sink) {
+    /// Bytes that the keys found take on the heap.
+    pub fn heap_bytes(&self) -> usize {
+        self.found.bytes.capacity() + self.found.ends.capacity() * size_of::<u32>()
+    }
+
+    /// Encodes the next part of what was found, its beginning or some keys. Says whether there is more.
+    pub fn encode_next(&mut self, sink: &mut impl Sink) -> bool {
+        if self.encoded_count == 0 {
+            self.encode_beginning(sink);
+        }
+        let keys = self.found.iter_from(self.encoded_count).take(KEYS_PER_PART);
+        let count = keys.map(|key| reply::bulk(sink, key)).count();
+        self.encoded_count += count;
+        count == KEYS_PER_PART
+    }
+
+    /// For `SCAN` the next cursor and the number of keys, for `KEYS` the number.
+    fn encode_beginning(&self, sink: &mut impl Sink) {
         if self.buckets_left.is_some() {
             let ended = self.shard == self.shard_count;
             let position = self.cursor * u64::from(self.shard_count) + u64::from(self.shard);
@@ -122,7 +146,6 @@ impl Walk {
             reply::bulk(sink, Digits::of_u64(if ended { 0 } else { position }).as_bytes());
         }
         reply::array(sink, self.found.ends.len());
-        self.found.iter().for_each(|key| reply::bulk(sink, key));
     }
 }
 
@@ -134,5 +157,7 @@ const SYNTAX: WalkError = WalkError("ERR syntax error");
 const NOT_AN_INTEGER: WalkError = WalkError("ERR value is not an integer or out of range");
 /// Keys that `SCAN` looks at without a `COUNT`, as in Redis.
 const COUNT_DEFAULT: u64 = 10;
+/// Keys that are encoded before the outbox is looked at again.
+const KEYS_PER_PART: usize = 64;
 /// Keys that a bucket of the index holds on average, about.
 const KEYS_PER_BUCKET: u64 = 4;

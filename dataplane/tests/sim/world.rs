@@ -235,8 +235,7 @@ impl World {
 }
 
 fn judge_end(shard: &mut Shard) {
-    let (chunk_bytes, slots_free) = shard.held();
-    assert_eq!((chunk_bytes, slots_free), (0, true), "chunks or slots are still held");
+    assert_eq!(shard.held(), (0, 0, true), "chunks, heap or slots are still held");
     let usage = shard.store().usage();
     assert_eq!((usage.items, usage.chains, usage.arena.blocks_in_use), (0, 0, 0), "{usage:?}");
     let left: u64 = (0..BUCKET_COUNT).map(|bucket| shard.store().count(BucketId(bucket))).sum();

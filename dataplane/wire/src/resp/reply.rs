@@ -161,7 +161,7 @@ pub fn protocol_error(sink: &mut impl Sink, protocol_error: ProtocolError) {
         ProtocolError::TooBigInline => "too big inline request",
         ProtocolError::UnbalancedQuotes => "unbalanced quotes in request",
         ProtocolError::TooBigRequest => {
-            "too big request: its arguments take more than 16 MiB, send fewer at a time"
+            "too big request: its arguments take more than 16 MiB, or than the buffers have left; send fewer at a time"
         }
         ProtocolError::TwoLargeArguments => "more than one argument above 64 KiB in a request",
     };
