@@ -156,7 +156,7 @@ const OFF: &str = "off";
 const SHARDS_DEFAULT: u16 = 1;
 const MEMORY_DEFAULT: Size = Size(1 << 30);
 /// A shard's index, a few pages of values and its buffers.
-const MEMORY_PER_SHARD_MIN: Size = Size(16 << 20);
+const MEMORY_PER_SHARD_MIN: Size = Size(32 << 20);
 const RESP_DEFAULT: &str = "127.0.0.1:7379";
 const CONNECTIONS_DEFAULT: u64 = 10_000;
 
@@ -193,7 +193,7 @@ mod tests {
         for (toml, told) in [
             ("shards = 0", "from 1 to 256"),
             ("shards = 300", "from 1 to 256"),
-            ("memory = \"1MiB\"", "at least 16 MiB"),
+            ("memory = \"1MiB\"", "at least 32 MiB"),
             ("memory = \"lots\"", "512MiB"),
             ("resp = \"nowhere\"", "127.0.0.1:7379"),
             ("resp = \"off\"", "nobody could connect"),

@@ -214,7 +214,7 @@ struct Pools {
 
 impl Pools {
     fn of(share_bytes: u64) -> Self {
-        let buffer_bytes = (share_bytes / 16).clamp(BUFFER_BYTES_MIN, BUFFER_BYTES_MAX);
+        let buffer_bytes = (share_bytes / 8).clamp(BUFFER_BYTES_MIN, BUFFER_BYTES_MAX);
         let left_bytes = share_bytes - buffer_bytes - MESH_BYTES;
         // An item of 128 B takes some 14 B of the index.
         let index_bytes = left_bytes / 8 / INDEX_UNIT_BYTES * INDEX_UNIT_BYTES;
@@ -291,7 +291,7 @@ fn random_secret() -> u64 {
 const MAILBOX_COMMANDS_MAX: usize = 16;
 /// Descriptors that are not connections: standard streams, libraries.
 const DESCRIPTORS_RESERVED: u64 = 32;
-const BUFFER_BYTES_MIN: u64 = 4 << 20;
+const BUFFER_BYTES_MIN: u64 = 8 << 20;
 const BUFFER_BYTES_MAX: u64 = 256 << 20;
 /// Rings to other shards and in-flight slots.
 const MESH_BYTES: u64 = 2 << 20;
@@ -304,7 +304,7 @@ mod tests {
 
     #[test]
     fn the_pools_of_a_shard_are_its_memory() {
-        for share_bytes in [16 << 20, 100 << 20, 1 << 30, 1 << 40_u64] {
+        for share_bytes in [32 << 20, 100 << 20, 1 << 30, 1 << 40_u64] {
             let pools = Pools::of(share_bytes);
             let sum = pools.index_bytes + pools.items_bytes + pools.buffer_bytes + pools.mesh_bytes;
             assert_eq!(sum, share_bytes);

@@ -10,7 +10,7 @@ use adit_store::kv::{Chain, Store, StoreError};
 use adit_wire::resp::inline;
 use adit_wire::resp::request::{Progress, ProtocolError, Span, Step};
 
-use crate::settings::INPUT_CHUNKS_MAX;
+use crate::settings::{INPUT_CHUNKS_MAX, REQUEST_BYTES_MAX};
 
 /// The input of one connection.
 #[derive(Default)]
@@ -184,6 +184,10 @@ impl Intake {
 }
 
 impl Assembly {
+    fn heap_bytes(&self) -> usize {
+        self.bytes.capacity() + self.spans.capacity() * size_of::<Span>()
+    }
+
     /// Takes bytes off the stream, at least one, and says how many. What lies behind the request is not taken.
     fn take(&mut self, stream: &[u8], bytes_max: usize, store: &mut Store) -> Result<usize, ProtocolError> {
         if let Some(large) = &mut self.large
@@ -196,7 +200,7 @@ impl Assembly {
             return Ok(count);
         }
         let before = self.bytes.len();
-        if before + stream.len() > bytes_max {
+        if before + stream.len() > REQUEST_BYTES_MAX || self.heap_bytes() + stream.len() > bytes_max {
             return Err(ProtocolError::TooBigRequest);
         }
         self.bytes.extend_from_slice(stream);

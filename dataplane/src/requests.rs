@@ -15,8 +15,7 @@ use crate::plan::{Arguments, Plan, Refusal, plan};
 use crate::refusal;
 use crate::session::{self, After, Context};
 use crate::settings::{
-    BATCH_REQUESTS_MAX, KEYS_BYTES_MAX, OUTPUT_BYTES_SOFT, OWED_REPLIES_MAX, REQUEST_BYTES_MAX,
-    TURN_REQUESTS_MAX,
+    BATCH_REQUESTS_MAX, KEYS_BYTES_MAX, OUTPUT_BYTES_SOFT, OWED_REPLIES_MAX, TURN_REQUESTS_MAX,
 };
 use crate::shard::Shard;
 use crate::stats::Counter;
@@ -81,7 +80,7 @@ impl Shard {
             let first_span = batch.spans.len();
             let mut found = connection.intake.decode(start, &mut batch.spans);
             if found == Found::Nothing && batch.entries.len() == first {
-                let bytes_max = self.heap.room_for(connection).min(REQUEST_BYTES_MAX);
+                let bytes_max = self.heap.room_for(connection);
                 let (store, pool) = (&mut self.engine.store, &mut self.pool);
                 found = connection.intake.assemble(bytes_max, &mut batch.spans, store, pool);
                 self.heap.count(connection);
