@@ -88,9 +88,7 @@ impl Intake {
     /// Bytes that an unfinished request takes on the heap.
     #[inline]
     pub fn heap_bytes(&self) -> usize {
-        let of =
-            |assembly: &Assembly| assembly.bytes.capacity() + assembly.spans.capacity() * size_of::<Span>();
-        self.assembly.as_deref().map_or(0, of)
+        self.assembly.as_deref().map_or(0, Assembly::heap_bytes)
     }
 
     /// Decodes the request that begins `start` bytes into the first chunk, if it lies there whole. Once one was
