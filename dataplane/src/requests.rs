@@ -63,8 +63,8 @@ impl Shard {
     /// Decodes requests of one connection into the batch and asks memory for the index buckets of their keys.
     fn decode_connection(&mut self, index: u32, batch: &mut Batch) {
         let Some(connection) = self.connections.get_mut(index) else { return };
-        connection.scheduled = false;
-        if connection.closing {
+        // Whoever had this place before may have left its entry in the list: only what is scheduled is decoded.
+        if !std::mem::take(&mut connection.scheduled) || connection.closing {
             return;
         }
         if connection.outbox.left_bytes() >= OUTPUT_BYTES_SOFT {

@@ -8,6 +8,7 @@
 
 mod client;
 mod model;
+mod visitor;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -18,6 +18,7 @@ use adit_wire::kv::{BUCKET_COUNT, BucketId};
 use adit_wire::resp::client::{ReplyValue, decode_reply, encode_request};
 
 use crate::client::{COUNTERS, Client};
+use crate::visitor::Visitor;
 
 /// A whole simulated appliance with its clients.
 pub(crate) struct World {
@@ -28,6 +29,9 @@ pub(crate) struct World {
     /// A stalled shard takes no turn for so many steps.
     stalls: Vec<u64>,
     clients: Vec<Client>,
+    visitors: Vec<Visitor>,
+    /// What visitors that are gone have counted, for certain and perhaps.
+    counted: [(i64, i64); COUNTERS],
     /// What was done, to compare two runs.
     pub(crate) trace: Vec<u64>,
 }
@@ -66,7 +70,17 @@ impl World {
             .map(|index| Client::new(index, &network, Random::new(random.bits()), shard_count))
             .collect();
         let stalls = vec![0; shard_count];
-        Self { random, now, network, shards, stalls, clients, trace: Vec::new() }
+        Self {
+            random,
+            now,
+            network,
+            shards,
+            stalls,
+            clients,
+            visitors: Vec::new(),
+            counted: [(0, 0); COUNTERS],
+            trace: Vec::new(),
+        }
     }
 
     /// Runs some rounds and judges the end; gives the number of requests.
@@ -84,12 +98,31 @@ impl World {
     fn work(&mut self) {
         for _ in 0..100 + self.random.below(200) {
             self.step();
+            if self.random.one_in(5) {
+                let visitor = Visitor::new(&self.network, &mut self.random, self.shards.len());
+                self.visitors.push(visitor);
+            }
+            self.receive_visitors();
             let index = self.random.index(self.clients.len());
             let now_ms = self.now.get().unix_ms;
             let client = &mut self.clients[index];
             match self.random.below(4) {
                 0 => client.write(now_ms),
                 _ => client.read(),
+            }
+        }
+    }
+
+    /// Lets visitors read or leave.
+    fn receive_visitors(&mut self) {
+        for mut visitor in std::mem::take(&mut self.visitors) {
+            if !visitor.step() {
+                self.visitors.push(visitor);
+                continue;
+            }
+            for (counter, counted) in self.counted.iter_mut().enumerate() {
+                let (certain, perhaps) = visitor.counts(counter);
+                *counted = (counted.0 + certain, counted.1 + perhaps);
             }
         }
     }
@@ -132,7 +165,8 @@ impl World {
         let reset: Vec<usize> =
             (0..self.clients.len()).filter(|&index| self.clients[index].reset()).collect();
         self.turn_until("replies", |world| {
-            let mut quiet = true;
+            world.receive_visitors();
+            let mut quiet = world.visitors.is_empty();
             for (index, client) in world.clients.iter_mut().enumerate() {
                 if !reset.contains(&index) {
                     client.read();
@@ -195,7 +229,10 @@ impl World {
             let sum = |of: fn(&Client) -> [i64; COUNTERS]| -> i64 {
                 self.clients.iter().map(|client| of(client)[counter]).sum()
             };
-            let (certain, uncertain) = (sum(|client| client.counted), sum(|client| client.uncertain));
+            let (certain, uncertain) = (
+                sum(|client| client.counted) + self.counted[counter].0,
+                sum(|client| client.uncertain) + self.counted[counter].1,
+            );
             assert!(
                 (certain..=certain + uncertain).contains(&value),
                 "counter {counter}: {value}, {certain} counted"

@@ -18,6 +18,14 @@ pub struct SimStreams {
     network: Rc<RefCell<State>>,
     listener: u32,
     sent: Vec<Pinned>,
+    /// The pipe in each place. A place is used again under the next generation, as file descriptors are.
+    places: Vec<Place>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Place {
+    generation: u32,
+    pipe: Option<usize>,
 }
 
 /// The client end of one connection.
@@ -32,9 +40,11 @@ struct State {
     pipes: Vec<Pipe>,
 }
 
-/// One connection. Its index is never used again, so every generation is 0.
+/// One connection.
 struct Pipe {
     listener: u32,
+    /// The server's name for it, once it was accepted.
+    id: Option<ConnectionId>,
     to_server: VecDeque<u8>,
     to_client: VecDeque<u8>,
     /// Bytes that `to_client` holds at most: what a slow reader leaves in the kernel's buffers.
@@ -59,7 +69,12 @@ impl SimNetwork {
     pub fn listen(&self) -> SimStreams {
         let mut state = self.0.borrow_mut();
         state.listeners += 1;
-        SimStreams { network: Rc::clone(&self.0), listener: state.listeners - 1, sent: Vec::new() }
+        SimStreams {
+            network: Rc::clone(&self.0),
+            listener: state.listeners - 1,
+            sent: Vec::new(),
+            places: Vec::new(),
+        }
     }
 
     /// Connects to a listener. `window_bytes` bounds what the server can send before the client reads.
@@ -74,6 +89,7 @@ impl Pipe {
     fn new(listener: u32, window_bytes: usize) -> Self {
         Self {
             listener,
+            id: None,
             to_server: VecDeque::new(),
             to_client: VecDeque::new(),
             window_bytes,
@@ -139,17 +155,16 @@ impl SimStreams {
         for index in (0..count).map(|offset| (first + offset) % count) {
             let pipe = &mut state.pipes[index];
             if pipe.listener == self.listener && events.len() < EVENTS_PER_POLL_MAX {
-                events.extend(pipe.event(id(index), &mut state.random, pool));
+                let id = *pipe.id.get_or_insert_with(|| accept(&mut self.places, index));
+                events.extend(pipe.event(id, &mut state.random, pool));
             }
         }
     }
 
     pub(crate) fn send(&mut self, id: ConnectionId, outbox: &mut Outbox, pool: &mut ChunkPool) -> Sending {
         let state = &mut *self.network.borrow_mut();
-        let Some(pipe) = state.pipes.get_mut(id.index as usize).filter(|pipe| !pipe.reset && !pipe.closed)
-        else {
-            return Sending::Lost;
-        };
+        let pipe = pipe_of(&self.places, id).map(|index| &mut state.pipes[index]);
+        let Some(pipe) = pipe.filter(|pipe| !pipe.reset) else { return Sending::Lost };
         let mut left = SEND_BYTES_MAX;
         while !outbox.is_empty() {
             let room = pipe.window_bytes.saturating_sub(pipe.to_client.len());
@@ -170,15 +185,24 @@ impl SimStreams {
     }
 
     pub(crate) fn pause(&self, id: ConnectionId) {
-        self.network.borrow_mut().pipes[id.index as usize].paused = true;
+        self.change(id, |pipe| pipe.paused = true);
     }
 
     pub(crate) fn resume(&self, id: ConnectionId) {
-        self.network.borrow_mut().pipes[id.index as usize].paused = false;
+        self.change(id, |pipe| pipe.paused = false);
     }
 
-    pub(crate) fn close(&self, id: ConnectionId) {
-        self.network.borrow_mut().pipes[id.index as usize].closed = true;
+    pub(crate) fn close(&mut self, id: ConnectionId) {
+        self.change(id, |pipe| pipe.closed = true);
+        if pipe_of(&self.places, id).is_some() {
+            self.places[id.index as usize].pipe = None;
+        }
+    }
+
+    fn change(&self, id: ConnectionId, change: impl FnOnce(&mut Pipe)) {
+        if let Some(index) = pipe_of(&self.places, id) {
+            change(&mut self.network.borrow_mut().pipes[index]);
+        }
     }
 
     pub(crate) fn addresses(&self, id: ConnectionId) -> (String, String) {
@@ -221,6 +245,17 @@ impl SimClient {
     }
 }
 
-fn id(index: usize) -> ConnectionId {
-    ConnectionId { index: u32::try_from(index).unwrap_or(u32::MAX), generation: 0 }
+/// Gives a pipe the first free place.
+fn accept(places: &mut Vec<Place>, pipe: usize) -> ConnectionId {
+    let index = places.iter().position(|place| place.pipe.is_none()).unwrap_or_else(|| {
+        places.push(Place::default());
+        places.len() - 1
+    });
+    let place = &mut places[index];
+    *place = Place { generation: place.generation + 1, pipe: Some(pipe) };
+    ConnectionId { index: u32::try_from(index).unwrap_or(u32::MAX), generation: place.generation }
+}
+
+fn pipe_of(places: &[Place], id: ConnectionId) -> Option<usize> {
+    places.get(id.index as usize).filter(|place| place.generation == id.generation)?.pipe
 }
