@@ -53,6 +53,15 @@ impl Raw {
         self.try_write(bytes).expect("the server takes bytes");
     }
 
+    /// Gives up writing after this, if the server takes nothing.
+    pub fn set_write_timeout(&self, timeout: Option<std::time::Duration>) {
+        let set = match &self.stream {
+            Stream::Tcp(stream) => stream.set_write_timeout(timeout),
+            Stream::Unix(stream) => stream.set_write_timeout(timeout),
+        };
+        set.expect("an option of our socket");
+    }
+
     /// Sends a request.
     pub fn send(&mut self, arguments: &[impl AsRef<[u8]>]) {
         self.write(&request(arguments));

@@ -37,6 +37,13 @@ impl Watch {
             assert_eq!(self.old.ask(&["GET", &key]), expected, "an old client {when}");
             assert_eq!(self.old.ask(&["DEL", &key]), ":1\r\n", "an old client {when}");
         }
+        // Requests that fit in no buffer of the server and are put together: in place, and in blocks.
+        for len in [20_000, 200_000] {
+            let value = vec![b'w'; len];
+            assert_eq!(new.ask(&[b"SET", &b"watch"[..], &value]), "+OK\r\n", "a long request {when}");
+            assert_eq!(new.call(&["GET", "watch"]).len(), len + format!("${len}\r\n\r\n").len(), "{when}");
+            assert_eq!(self.old.ask(&["DEL", "watch"]), ":1\r\n", "an old client {when}");
+        }
     }
 
     /// A new client can read. For moments at which the store is rightly full.
