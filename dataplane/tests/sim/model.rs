@@ -128,8 +128,11 @@ impl Model {
     fn add(&mut self, key: &[u8], delta: &[u8]) -> ReplyValue {
         let entry =
             self.0.get(key).cloned().unwrap_or_else(|| Entry { value: b"0".to_vec(), expires_ms: None });
-        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok()?.parse::<i64>().ok();
-        // Values of the scripts are numbers without a sign or a leading zero, or no numbers at all.
+        // Strictly: what is not written as the number would be (`07`, `+7`) is none.
+        let text = |bytes: &[u8]| {
+            let text = String::from_utf8(bytes.to_vec()).ok()?;
+            text.parse::<i64>().ok().filter(|number| number.to_string() == text)
+        };
         let Some(number) = text(&entry.value) else {
             return error("ERR value is not an integer or out of range");
         };

@@ -249,8 +249,9 @@ impl World {
         self.turn_until("closing", |world| {
             world.clients.iter().all(Client::is_closed) && world.shards_are_idle()
         });
-        // What was sent last is reported by the next poll, and blocks go home in the turn after.
-        (0..100).for_each(|_| self.step());
+        // What was sent last is reported by the next poll, and its blocks go home to their shard a turn later.
+        let home = |shard: &Shard| shard.store().usage().arena.blocks_in_use == 0;
+        self.turn_until("blocks that come home", |world| world.shards.iter().all(home));
         self.shards.iter_mut().for_each(judge_end);
     }
 
