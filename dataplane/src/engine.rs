@@ -1,5 +1,6 @@
 //! The one switch: what each operation does to the store of this shard.
 
+use adit_drivers::memory::BLOCK_BYTES;
 use adit_store::kv::{Chain, Item, Key, NewValue, Store, StoreError, Value};
 use adit_wire::kv::{
     BUCKET_COUNT, BucketId, Condition, ExpireCondition, Expiry, ExpiryForm, Operation, PutAnswer, Status,
@@ -7,6 +8,7 @@ use adit_wire::kv::{
 use adit_wire::resp::number::{Digits, parse_i64};
 
 use crate::message::{Keys, Payload, Reply};
+use crate::settings::WALK_STEP_BYTES;
 use crate::stats::{Counter, Counters};
 
 /// One operation with its key and value.
@@ -50,9 +52,21 @@ pub struct Engine {
     pub store: Store,
     /// What happened so far.
     pub counters: Counters,
+    /// The longest value that was ever written and that is answered on the heap: what an answer may take.
+    pub largest_value_bytes: u64,
 }
 
 impl Engine {
+    /// An engine over a store.
+    pub fn new(store: Store) -> Self {
+        Self { store, counters: Counters::default(), largest_value_bytes: 0 }
+    }
+
+    #[inline]
+    fn note_value(&mut self, len_bytes: u64) {
+        self.largest_value_bytes = self.largest_value_bytes.max(len_bytes.min(BLOCK_BYTES as u64));
+    }
+
     /// Does one operation at `now_ms` (milliseconds since 1970).
     #[inline]
     pub fn execute(&mut self, request: Request<'_>, now_ms: u64) -> Outcome<'_> {
@@ -85,7 +99,10 @@ impl Engine {
         match operation {
             Operation::Add(delta) => self.add(key, delta, now_ms),
             Operation::Append => match self.store.append(key, value, now_ms) {
-                Ok(len) => Reply::Integer(i64::try_from(len).unwrap_or(i64::MAX)),
+                Ok(len) => {
+                    self.note_value(len);
+                    Reply::Integer(i64::try_from(len).unwrap_or(i64::MAX))
+                }
                 Err(error) => Reply::Failed(status(error)),
             },
             Operation::Delete => Reply::Integer(i64::from(self.store.remove(key, now_ms))),
@@ -110,7 +127,9 @@ impl Engine {
                 (0..BUCKET_COUNT).for_each(|bucket| self.store.flush(BucketId(bucket)));
                 Reply::Done
             }
-            Operation::Scan { cursor, buckets_max } => self.scan(key.bucket(), cursor, buckets_max, now_ms),
+            Operation::Scan { cursor, buckets_max, keys_max } => {
+                self.scan(key.bucket(), cursor, buckets_max, keys_max, now_ms)
+            }
             Operation::Get
             | Operation::Put { .. }
             | Operation::Exists
@@ -202,6 +221,7 @@ impl Engine {
             self.store.remove(key, now_ms);
             return Ok(());
         }
+        self.note_value(value.len_bytes());
         self.store.put(key, value, expiry_ms, now_ms).map(drop)
     }
 
@@ -274,14 +294,23 @@ impl Engine {
         i64::try_from(number).unwrap_or(i64::MAX)
     }
 
-    fn scan(&self, bucket: BucketId, cursor: u64, buckets_max: u32, now_ms: u64) -> Reply {
-        let mut keys = Box::new(Keys::default());
-        let visit = &mut |owner: BucketId, key: &[u8]| {
-            if owner == bucket {
-                keys.push(key);
+    fn scan(&self, bucket: BucketId, cursor: u64, buckets_max: u32, keys_max: u32, now_ms: u64) -> Reply {
+        let (mut keys, mut next) = (Box::new(Keys::default()), cursor);
+        while keys.visited < buckets_max
+            && keys.ends.len() < keys_max as usize
+            && keys.bytes.len() < WALK_STEP_BYTES
+        {
+            let visit = &mut |owner: BucketId, key: &[u8]| {
+                if owner == bucket {
+                    keys.push(key);
+                }
+            };
+            next = self.store.scan(next, 1, now_ms, visit);
+            keys.visited += 1;
+            if next == 0 {
+                break;
             }
-        };
-        let next = self.store.scan(cursor, buckets_max as usize, now_ms, visit);
+        }
         keys.cursor = next;
         Reply::Keys(keys)
     }

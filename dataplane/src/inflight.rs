@@ -31,6 +31,8 @@ struct Slot {
     connection: ConnectionId,
     /// The slot of the next reply on the same connection, or the next free one.
     next: u32,
+    /// Bytes that the reply takes on the heap, or may take when it comes.
+    bytes: u32,
     state: State,
 }
 
@@ -40,6 +42,7 @@ pub struct Owed {
     first: u32,
     last: u32,
     count: u32,
+    bytes: u64,
 }
 
 impl Owed {
@@ -54,6 +57,12 @@ impl Owed {
     pub fn count(&self) -> u32 {
         self.count
     }
+
+    /// Bytes that they take on the heap, or may take.
+    #[inline]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
 }
 
 /// The in-flight slots of a shard.
@@ -61,20 +70,23 @@ pub struct InFlight {
     slots: Vec<Slot>,
     first_free: u32,
     free_count: usize,
+    bytes: u64,
+    bytes_max: u64,
 }
 
 impl InFlight {
-    /// A table of `slot_count` slots.
-    pub fn new(slot_count: u32) -> Self {
+    /// A table of `slot_count` slots, whose replies may take some `bytes_max` on the heap.
+    pub fn new(slot_count: u32, bytes_max: u64) -> Self {
         let nobody = ConnectionId { index: u32::MAX, generation: 0 };
-        let free = |index: u32| Slot { connection: nobody, next: index + 1, state: State::Free };
-        Self { slots: (0..slot_count).map(free).collect(), first_free: 0, free_count: slot_count as usize }
+        let free = |index: u32| Slot { connection: nobody, next: index + 1, bytes: 0, state: State::Free };
+        let slots: Vec<Slot> = (0..slot_count).map(free).collect();
+        Self { free_count: slots.len(), slots, first_free: 0, bytes: 0, bytes_max }
     }
 
-    /// Slots that are free.
+    /// Whether a slot is free and the replies that wait leave room for another.
     #[inline]
-    pub fn free_count(&self) -> usize {
-        self.free_count
+    pub fn has_room(&self) -> bool {
+        self.free_count > 0 && self.bytes < self.bytes_max
     }
 
     /// Whether every slot is free.
@@ -82,10 +94,11 @@ impl InFlight {
         self.free_count == self.slots.len()
     }
 
-    /// Takes a slot for a reply that another shard will give; it is the connection's newest.
+    /// Takes a slot for a reply that another shard will give; it is the connection's newest. The reply may take
+    /// `bytes` on the heap.
     #[inline]
-    pub fn wait(&mut self, connection: ConnectionId, owed: &mut Owed) -> Option<u32> {
-        self.open(connection, owed, State::Waiting)
+    pub fn wait(&mut self, connection: ConnectionId, owed: &mut Owed, bytes: u32) -> Option<u32> {
+        self.open(connection, owed, bytes, State::Waiting)
     }
 
     /// Takes a slot for a reply that is known but not first in turn. Gives the reply back if no slot is free.
@@ -97,7 +110,7 @@ impl InFlight {
         if self.free_count == 0 {
             return Err(reply);
         }
-        self.open(connection, owed, State::Done(reply));
+        self.open(connection, owed, reply.heap_bytes(), State::Done(reply));
         Ok(())
     }
 
@@ -105,7 +118,7 @@ impl InFlight {
     /// [`InFlight::close_gather`].
     pub fn gather(&mut self, connection: ConnectionId, owed: &mut Owed, counts: bool) -> Option<u32> {
         let gather = Gather { left: 1, sum: 0, failed: None, counts };
-        self.open(connection, owed, State::Gathering(gather))
+        self.open(connection, owed, 0, State::Gathering(gather))
     }
 
     /// Expects one more answer in a gathering slot.
@@ -158,6 +171,7 @@ impl InFlight {
         let State::Done(reply) = std::mem::replace(&mut slot.state, State::Free) else { return None };
         owed.first = slot.next;
         owed.count -= 1;
+        owed.bytes -= u64::from(slot.bytes);
         self.free(index);
         Some(reply)
     }
@@ -178,7 +192,7 @@ impl InFlight {
     }
 
     #[inline]
-    fn open(&mut self, connection: ConnectionId, owed: &mut Owed, state: State) -> Option<u32> {
+    fn open(&mut self, connection: ConnectionId, owed: &mut Owed, bytes: u32, state: State) -> Option<u32> {
         if self.free_count == 0 {
             return None;
         }
@@ -186,7 +200,9 @@ impl InFlight {
         let slot = &mut self.slots[index as usize];
         self.first_free = slot.next;
         self.free_count -= 1;
-        *slot = Slot { connection, next: u32::MAX, state };
+        *slot = Slot { connection, next: u32::MAX, bytes, state };
+        self.bytes += u64::from(bytes);
+        owed.bytes += u64::from(bytes);
         if owed.count == 0 {
             owed.first = index;
         } else {
@@ -201,6 +217,7 @@ impl InFlight {
         let slot = &mut self.slots[index as usize];
         slot.state = State::Free;
         slot.next = self.first_free;
+        self.bytes -= u64::from(slot.bytes);
         self.first_free = index;
         self.free_count += 1;
     }
@@ -239,10 +256,10 @@ mod tests {
 
     #[test]
     fn replies_leave_in_the_order_of_their_requests() {
-        let (mut table, mut owed) = (InFlight::new(4), Owed::default());
-        let first = table.wait(ID, &mut owed).unwrap();
+        let (mut table, mut owed) = (InFlight::new(4, 1), Owed::default());
+        let first = table.wait(ID, &mut owed, 0).unwrap();
         table.keep(ID, &mut owed, Reply::Integer(2)).ok().unwrap();
-        let third = table.wait(ID, &mut owed).unwrap();
+        let third = table.wait(ID, &mut owed, 0).unwrap();
         table.complete(third, Reply::Integer(3));
         assert!(table.next_reply(&mut owed).is_none(), "the first is not known");
         assert_eq!(table.complete(first, Reply::Integer(1)), ID);
@@ -253,16 +270,28 @@ mod tests {
 
     #[test]
     fn a_full_table_admits_nothing() {
-        let (mut table, mut owed) = (InFlight::new(1), Owed::default());
-        table.wait(ID, &mut owed).unwrap();
-        assert!(table.wait(ID, &mut owed).is_none());
+        let (mut table, mut owed) = (InFlight::new(1, 1), Owed::default());
+        table.wait(ID, &mut owed, 0).unwrap();
+        assert!(table.wait(ID, &mut owed, 0).is_none());
         assert!(table.keep(ID, &mut owed, Reply::Done).is_err());
         assert_eq!(owed.count(), 1);
     }
 
     #[test]
+    fn replies_that_may_be_large_leave_no_room_for_more() {
+        let (mut table, mut owed) = (InFlight::new(4, 100), Owed::default());
+        let slot = table.wait(ID, &mut owed, 100).unwrap();
+        assert!(!table.has_room());
+        assert_eq!(owed.bytes(), 100);
+        table.complete(slot, Reply::Nil);
+        table.next_reply(&mut owed).unwrap();
+        assert!(table.has_room());
+        assert_eq!(owed.bytes(), 0);
+    }
+
+    #[test]
     fn a_gather_adds_up_and_remembers_a_failure() {
-        let (mut table, mut owed) = (InFlight::new(2), Owed::default());
+        let (mut table, mut owed) = (InFlight::new(2, 1), Owed::default());
         let slot = table.gather(ID, &mut owed, true).unwrap();
         table.expect_answer(slot);
         table.expect_answer(slot);
@@ -280,11 +309,11 @@ mod tests {
 
     #[test]
     fn the_slots_of_a_lost_connection_come_back_with_their_answers() {
-        let (mut table, mut owed) = (InFlight::new(2), Owed::default());
-        let slot = table.wait(ID, &mut owed).unwrap();
+        let (mut table, mut owed) = (InFlight::new(2, 1), Owed::default());
+        let slot = table.wait(ID, &mut owed, 0).unwrap();
         table.keep(ID, &mut owed, Reply::Done).ok().unwrap();
         table.abandon(&mut owed);
-        assert_eq!(table.free_count(), 1, "the answer to the first is still to come");
+        assert_eq!(table.free_count, 1, "the answer to the first is still to come");
         table.complete(slot, Reply::Nil);
         assert!(table.is_idle());
     }

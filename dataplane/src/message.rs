@@ -105,11 +105,24 @@ pub enum Reply {
     Failed(Status),
 }
 
+impl Reply {
+    /// Bytes that it takes on the heap, blocks not counted: they are the store's.
+    #[inline]
+    pub fn heap_bytes(&self) -> u32 {
+        match self {
+            Self::Bytes(Payload(Kind::Heap(bytes))) => u32::try_from(bytes.len()).unwrap_or(u32::MAX),
+            _ => 0,
+        }
+    }
+}
+
 /// What one step of a scan found.
 #[derive(Default)]
 pub struct Keys {
     /// Where the next step begins; 0 if this was the last.
     pub cursor: u64,
+    /// Index buckets that were visited.
+    pub visited: u32,
     /// The keys, one behind the other.
     pub bytes: Vec<u8>,
     /// Where each key ends in `bytes`.

@@ -9,7 +9,7 @@ use crate::engine::{Request, value_of};
 use crate::inflight::{InFlight, Owed};
 use crate::message::{Ask, Reply};
 use crate::plan::Together;
-use crate::requests::{Flow, has_slot};
+use crate::requests::{Flow, answer_bytes, must_wait};
 use crate::settings::{MULTI_KEYS_PER_FETCH, MULTI_KEYS_PER_TURN, OUTPUT_BYTES_SOFT};
 use crate::shard::Shard;
 use crate::stats::Counter;
@@ -89,15 +89,17 @@ impl Shard {
             } else {
                 remote && multi.slot.is_none()
             };
-            if takes_slot && !has_slot(connection, self.inflight.free_count())
-                || remote && !self.mesh.has_room(owner)
-            {
+            if takes_slot && let Some(flow) = must_wait(connection, &self.inflight) {
+                return flow;
+            }
+            if remote && !self.mesh.has_room(owner) {
                 return Flow::Starved;
             }
             let key = Key::hashed(bucket, spans[multi.next].of(connection.intake.bytes()), hash);
             if remote {
                 let slot = if together == Together::Array {
-                    self.inflight.wait(connection.id, &mut connection.owed)
+                    let bytes = answer_bytes(operation, &self.pages, owner);
+                    self.inflight.wait(connection.id, &mut connection.owed, bytes)
                 } else {
                     expect_in_gather(&mut self.inflight, connection.id, &mut connection.owed, multi, together)
                 };
@@ -164,20 +166,24 @@ impl Shard {
         let Some(connection) = self.connections.get_mut(index) else { return Err(Flow::Next) };
         match connection.multi.take() {
             Some(multi) => Ok(multi),
-            None if has_slot(connection, self.inflight.free_count()) => {
-                Ok(Multi { begun: false, next: first, sum: 0, slot: None })
-            }
-            None => Err(Flow::Starved),
+            None => match must_wait(connection, &self.inflight) {
+                Some(flow) => Err(flow),
+                None => Ok(Multi { begun: false, next: first, sum: 0, slot: None }),
+            },
         }
     }
 
     /// Keeps how far the request has come, or gives its reply.
     fn end_multi(&mut self, index: u32, multi: Multi, together: Together, flow: Flow) -> Flow {
         let Some(connection) = self.connections.get_mut(index) else { return Flow::Next };
-        let lacks_slot = !connection.owed.is_empty() && !has_slot(connection, self.inflight.free_count());
-        if flow != Flow::Next || (lacks_slot && multi.slot.is_none() && together != Together::Array) {
+        let takes_slot = multi.slot.is_none() && together != Together::Array && !connection.owed.is_empty();
+        let flow = match flow {
+            Flow::Next if takes_slot => must_wait(connection, &self.inflight).unwrap_or(Flow::Next),
+            flow => flow,
+        };
+        if flow != Flow::Next {
             connection.multi = Some(multi);
-            return if flow == Flow::Next { Flow::Starved } else { flow };
+            return flow;
         }
         match (together, multi.slot) {
             (Together::Array, _) => Flow::Next,

@@ -3,14 +3,15 @@
 use adit_drivers::chunk::ChunkPool;
 use adit_drivers::streams::{ConnectionId, Streams};
 use adit_store::kv::Key;
-use adit_wire::kv::{Operation, Status};
+use adit_wire::kv::{Operation, PutAnswer, Status};
 use adit_wire::resp::{Command, reply};
 
 use crate::batch::{Batch, Entry, Slices};
 use crate::connection::{Connection, Writer};
 use crate::engine::{Request, value_of};
+use crate::inflight::InFlight;
 use crate::intake::Found;
-use crate::message::{Ask, Reply};
+use crate::message::{Ask, PAYLOAD_INLINE_BYTES, Reply};
 use crate::plan::{Arguments, Plan, Refusal, plan};
 use crate::refusal;
 use crate::session::{self, After, Context};
@@ -18,7 +19,7 @@ use crate::settings::{
     BATCH_REQUESTS_MAX, KEYS_BYTES_MAX, OUTPUT_BYTES_SOFT, OWED_REPLIES_MAX, TURN_REQUESTS_MAX,
 };
 use crate::shard::Shard;
-use crate::stats::Counter;
+use crate::stats::{Counter, StatsReader};
 use crate::walk::{Walk, WalkError};
 
 /// What becomes of a connection's next request after one was tried.
@@ -62,7 +63,7 @@ impl Shard {
 
     /// Decodes requests of one connection into the batch and asks memory for the index buckets of their keys.
     fn decode_connection(&mut self, index: u32, batch: &mut Batch) {
-        let Some(connection) = self.connections.get_mut(index) else { return };
+        let Some(mut connection) = self.connections.get_mut(index) else { return };
         // Whoever had this place before may have left its entry in the list: only what is scheduled is decoded.
         if !std::mem::take(&mut connection.scheduled) || connection.closing {
             return;
@@ -80,6 +81,9 @@ impl Shard {
             let first_span = batch.spans.len();
             let mut found = connection.intake.decode(start, &mut batch.spans);
             if found == Found::Nothing && batch.entries.len() == first {
+                self.make_room(index);
+                let Some(again) = self.connections.get_mut(index) else { return };
+                connection = again;
                 let bytes_max = self.heap.room_for(connection);
                 let (store, pool) = (&mut self.engine.store, &mut self.pool);
                 found = connection.intake.assemble(bytes_max, &mut batch.spans, store, pool);
@@ -196,8 +200,10 @@ impl Shard {
     fn execute_key(&mut self, entry: &Entry, batch: &Batch, operation: Operation, value: usize) -> Flow {
         let Some(connection) = self.connections.get_mut(entry.connection) else { return Flow::Next };
         let in_turn = connection.owed.is_empty();
-        if (!in_turn || entry.owner != self.index) && !has_slot(connection, self.inflight.free_count()) {
-            return Flow::Starved;
+        if (!in_turn || entry.owner != self.index)
+            && let Some(flow) = must_wait(connection, &self.inflight)
+        {
+            return flow;
         }
         if entry.owner != self.index && !self.mesh.has_room(entry.owner) {
             return Flow::Starved;
@@ -212,9 +218,9 @@ impl Shard {
         let value = if value == 0 { &[] } else { spans[value].of(bytes) };
         let key = Key::hashed(connection.session.bucket, spans[1].of(bytes), entry.hash);
         if entry.owner != self.index {
-            let Some(slot) = self.inflight.wait(connection.id, &mut connection.owed) else {
-                return Flow::Starved;
-            };
+            let bytes = answer_bytes(operation, &self.pages, entry.owner);
+            let slot = self.inflight.wait(connection.id, &mut connection.owed, bytes);
+            let Some(slot) = slot else { return Flow::Starved };
             self.engine.counters.add(Counter::Forwarded, 1);
             self.mesh.ask(entry.owner, Ask::new(slot, operation, &key, value, chain));
             return Flow::Next;
@@ -275,7 +281,7 @@ impl Shard {
             }
             Flow::Again
         } else if self.mesh.has_room(walk.shard)
-            && let Some(slot) = self.inflight.wait(connection.id, &mut connection.owed)
+            && let Some(slot) = self.inflight.wait(connection.id, &mut connection.owed, WALK_ANSWER_BYTES)
         {
             walk.waiting = true;
             self.mesh.ask(walk.shard, Ask::new(slot, operation, &key, &[], None));
@@ -421,7 +427,37 @@ fn finish_walk(
     Flow::Full
 }
 
-/// Whether one more reply may be owed to the connection.
-pub(crate) fn has_slot(connection: &Connection, free_count: usize) -> bool {
-    free_count > 0 && connection.owed.count() < OWED_REPLIES_MAX
+/// Why one more reply cannot be owed to the connection now, if it cannot.
+#[inline]
+pub(crate) fn must_wait(connection: &Connection, inflight: &InFlight) -> Option<Flow> {
+    let owed = &connection.owed;
+    if !inflight.has_room() || owed.count() >= OWED_REPLIES_MAX {
+        return Some(Flow::Starved);
+    }
+    // Replies that come will be added to what waits to be sent already.
+    let full = connection.outbox.left_bytes() + owed.bytes() >= OUTPUT_BYTES_SOFT;
+    full.then_some(if owed.is_empty() { Flow::Full } else { Flow::Starved })
 }
+
+/// Bytes that the answer of another shard may take on the heap: as much as its longest value.
+#[inline]
+pub(crate) fn answer_bytes(operation: Operation, pages: &[StatsReader], owner: u16) -> u32 {
+    match operation {
+        Operation::Get
+        | Operation::GetDelete
+        | Operation::GetExpire(_)
+        | Operation::Put { answer: PutAnswer::Previous, .. } => {
+            let largest = pages[usize::from(owner)].read_one(Counter::LargestValueBytes as usize);
+            // Short ones travel inside the message.
+            if largest <= PAYLOAD_INLINE_BYTES as u64 {
+                0
+            } else {
+                u32::try_from(largest).unwrap_or(u32::MAX)
+            }
+        }
+        _ => 0,
+    }
+}
+
+/// Bytes that the answer to a step of a walk may take on the heap: a step's keys and those of the last bucket.
+const WALK_ANSWER_BYTES: u32 = 2 * (64 << 10);

@@ -31,7 +31,9 @@ pub const TURN_SENT_BYTES_MAX: usize = 4 << 20;
 /// Keys of one multi-key command that one turn looks up.
 pub const MULTI_KEYS_PER_TURN: usize = 256;
 /// Index buckets that one step of a walk through the keys visits.
-pub const WALK_BUCKETS_PER_STEP: u32 = 64;
+pub const WALK_BUCKETS_PER_STEP: u32 = 256;
+/// Bytes of keys above which a step visits no further bucket.
+pub const WALK_STEP_BYTES: usize = 64 << 10;
 /// Bytes of replies that may wait on a connection before its next request is executed.
 pub const OUTPUT_BYTES_SOFT: u64 = 256 << 10;
 /// Replies that may be owed to one connection.

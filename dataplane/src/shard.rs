@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use adit_drivers::chunk::ChunkPool;
+use adit_drivers::chunk::{CHUNK_BYTES, ChunkPool};
 use adit_drivers::clock::{Clock, Now};
 use adit_drivers::memory::{BLOCK_BYTES, PAGE_BYTES};
 use adit_drivers::streams::{ConnectionId, Event, Sending, Streams, Wait};
@@ -96,15 +96,16 @@ impl Shard {
         Self {
             index: parts.index,
             streams: parts.streams,
-            // Half of the buffers are chunks, the other half is for what does not fit in one.
+            // Half of the buffers are chunks, a quarter is for requests that do not fit in one, a quarter for replies
+            // that wait for their turn.
             pool: ChunkPool::new(parts.buffer_bytes / 2),
-            heap: Heap::new(parts.buffer_bytes / 2),
+            heap: Heap::new(parts.buffer_bytes / 4),
+            inflight: InFlight::new(INFLIGHT_SLOTS, parts.buffer_bytes / 4),
             now: parts.clock.now(),
             clock: parts.clock,
-            engine: Engine { store: parts.store, counters: Counters::default() },
+            engine: Engine::new(parts.store),
             map: parts.map,
             mesh: parts.mesh,
-            inflight: InFlight::new(INFLIGHT_SLOTS),
             connections: Connections::default(),
             ready: VecDeque::new(),
             again: Vec::new(),
@@ -440,8 +441,21 @@ impl Shard {
         }
     }
 
+    /// Makes room on the heap for a connection's request: whoever began one and has moved least lately has to go.
+    pub(crate) fn make_room(&mut self, index: u32) {
+        while let Some(connection) = self.connections.get_mut(index)
+            && self.heap.room_for(connection) < 2 * connection.heap_bytes + CHUNK_BYTES
+        {
+            let others =
+                self.connections.iter().filter(|other| other.id.index != index && other.heap_bytes > 0);
+            let Some(id) = others.min_by_key(|other| other.moved_ns).map(|other| other.id) else { return };
+            self.engine.counters.add(Counter::Evicted, 1);
+            self.close(id);
+        }
+    }
+
     fn show_counters(&mut self) {
-        let Engine { store, counters } = &mut self.engine;
+        let Engine { store, counters, largest_value_bytes } = &mut self.engine;
         let usage = store.usage();
         let mut keys = 0;
         for bucket in 0..BUCKETS {
@@ -455,6 +469,7 @@ impl Shard {
         counters.set(Counter::StoreBytes, usage.index_used_bytes + usage.item_bytes + block_bytes);
         counters.set(Counter::StoreBytesMax, usage.index_bytes + usage.arena.pages * PAGE_BYTES as u64);
         counters.set(Counter::ChunkBytes, self.pool.lent_bytes());
+        counters.set(Counter::LargestValueBytes, *largest_value_bytes);
         counters.set(Counter::TurnBytesMax, counters.get(Counter::TurnBytesMax).max(self.turn_bytes));
         counters.publish(&mut self.stats);
     }

@@ -53,6 +53,8 @@ counters! {
     StoreBytesMax,
     /// Bytes of chunks lent out now.
     ChunkBytes,
+    /// Bytes of the longest value ever that is answered on the heap.
+    LargestValueBytes,
     /// Most bytes that one turn received and sent.
     TurnBytesMax,
 }

@@ -16,8 +16,8 @@ pub struct Walk {
     pub shard: u16,
     shard_count: u16,
     cursor: u64,
-    /// Index buckets still to visit; `None` is all.
-    buckets_left: Option<u32>,
+    /// For `SCAN`: keys still to look at, and index buckets still to visit; `None` is all.
+    left: Option<(u32, u32)>,
     pattern: Option<Box<[u8]>>,
     /// Keys of a type that no key has.
     nothing: bool,
@@ -67,8 +67,8 @@ impl Walk {
                 _ => return Err(SYNTAX),
             }
         }
-        let buckets = count.div_ceil(KEYS_PER_BUCKET);
-        walk.buckets_left = Some(u32::try_from(buckets).unwrap_or(u32::MAX));
+        let keys = u32::try_from(count).unwrap_or(u32::MAX);
+        walk.left = Some((keys, keys.saturating_mul(BUCKETS_PER_KEY_MAX).max(BUCKETS_MIN)));
         Ok(walk)
     }
 
@@ -78,7 +78,7 @@ impl Walk {
             shard: 0,
             shard_count,
             cursor: 0,
-            buckets_left: None,
+            left: None,
             pattern: None,
             nothing: false,
             found: Keys::default(),
@@ -91,9 +91,9 @@ impl Walk {
 
     /// The operation of the next step, for the shard that is next.
     pub fn step(&self) -> (Operation, BucketId) {
-        let buckets_max =
-            self.buckets_left.map_or(WALK_BUCKETS_PER_STEP, |left| left.min(WALK_BUCKETS_PER_STEP));
-        (Operation::Scan { cursor: self.cursor, buckets_max }, self.bucket)
+        let (keys_max, buckets_left) = self.left.unwrap_or((u32::MAX, u32::MAX));
+        let buckets_max = buckets_left.min(WALK_BUCKETS_PER_STEP);
+        (Operation::Scan { cursor: self.cursor, buckets_max, keys_max }, self.bucket)
     }
 
     /// Takes what a step found.
@@ -111,12 +111,16 @@ impl Walk {
                 Some(Err(WalkError("ERR the keys take more than the buffers of this shard; use SCAN")));
             return;
         }
-        self.buckets_left = self.buckets_left.map(|left| left.saturating_sub(WALK_BUCKETS_PER_STEP));
+        let looked_at = u32::try_from(keys.ends.len()).unwrap_or(u32::MAX);
+        self.left = self.left.map(|(keys_left, buckets_left)| {
+            (keys_left.saturating_sub(looked_at), buckets_left.saturating_sub(keys.visited))
+        });
         self.cursor = keys.cursor;
         if self.cursor == 0 {
             self.shard += 1;
         }
-        if self.shard == self.shard_count || self.buckets_left == Some(0) {
+        let enough = self.left.is_some_and(|(keys_left, buckets_left)| keys_left == 0 || buckets_left == 0);
+        if self.shard == self.shard_count || enough {
             self.result = Some(Ok(()));
         }
     }
@@ -139,7 +143,7 @@ impl Walk {
 
     /// For `SCAN` the next cursor and the number of keys, for `KEYS` the number.
     fn encode_beginning(&self, sink: &mut impl Sink) {
-        if self.buckets_left.is_some() {
+        if self.left.is_some() {
             let ended = self.shard == self.shard_count;
             let position = self.cursor * u64::from(self.shard_count) + u64::from(self.shard);
             reply::array(sink, 2);
@@ -159,5 +163,7 @@ const NOT_AN_INTEGER: WalkError = WalkError("ERR value is not an integer or out 
 const COUNT_DEFAULT: u64 = 10;
 /// Keys that are encoded before the outbox is looked at again.
 const KEYS_PER_PART: usize = 64;
-/// Keys that a bucket of the index holds on average, about.
-const KEYS_PER_BUCKET: u64 = 4;
+/// Index buckets that `SCAN` visits for each key it wants, if they are empty; Redis visits ten of its smaller ones.
+const BUCKETS_PER_KEY_MAX: u32 = 10;
+/// Index buckets that `SCAN` visits at least before it answers with fewer keys than wanted.
+const BUCKETS_MIN: u32 = 1024;

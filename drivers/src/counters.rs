@@ -30,6 +30,15 @@ impl<const N: usize> Writer<N> {
 }
 
 impl<const N: usize> Reader<N> {
+    /// One value as last published.
+    ///
+    /// # Panics
+    /// If there is no such counter.
+    #[inline]
+    pub fn read_one(&self, index: usize) -> u64 {
+        self.0[index].load(Ordering::Relaxed)
+    }
+
     /// The values as last published.
     pub fn read(&self) -> [u64; N] {
         std::array::from_fn(|index| self.0[index].load(Ordering::Relaxed))
@@ -46,5 +55,6 @@ mod tests {
         assert_eq!(reader.read(), [0, 0]);
         writer.publish(&[1, 2]);
         assert_eq!(reader.clone().read(), [1, 2]);
+        assert_eq!(reader.read_one(1), 2);
     }
 }

@@ -121,12 +121,14 @@ pub enum Operation {
     Flush,
     /// Removes all keys of all buckets on this shard.
     FlushAll,
-    /// Answers keys of the bucket and the next cursor; `buckets_max` index buckets are visited.
+    /// Answers keys of the bucket and the next cursor; ends at the first of the two bounds.
     Scan {
         /// Where to begin, 0 at first.
         cursor: u64,
         /// Index buckets to visit.
         buckets_max: u32,
+        /// Keys above which no further bucket is visited.
+        keys_max: u32,
     },
 }
 
