@@ -256,6 +256,46 @@ fn connections_come_and_go() {
     });
 }
 
+/// While connections come and go in the middle of their pipelines, whoever gets a reply had its request done once.
+#[test]
+fn counters_are_exact_amid_churn() {
+    each(|server, watch| {
+        let (port, unix) = (server.port, server.unix.clone());
+        std::thread::scope(|scope| {
+            for thread in 0..3 {
+                let unix = unix.clone();
+                scope.spawn(move || {
+                    let mut random = Random::from_environment(31 + thread);
+                    for round in 0..1_500 {
+                        let mut dies = if round % 2 == 0 { Raw::tcp(port) } else { Raw::unix(&unix) };
+                        let count = 1 + random.below(60);
+                        let gets = (0..count).flat_map(|n| request(&["GET".to_owned(), format!("n:{n}")]));
+                        let mut bytes: Vec<u8> = gets.collect();
+                        bytes.truncate(bytes.len() - random.below(10));
+                        dies.write(&bytes);
+                    }
+                });
+            }
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    for _ in 0..600 {
+                        let mut counts = Raw::tcp(port);
+                        let add = |n: usize| request(&["INCR".to_owned(), format!("n:{n}")]);
+                        counts.write(&(0..20).flat_map(add).collect::<Vec<_>>());
+                        (0..20).for_each(|_| assert!(counts.reply().starts_with(b":")));
+                    }
+                });
+            }
+        });
+        let mut connection = server.connect();
+        for n in 0..20 {
+            let value = connection.ask(&["GETDEL".to_owned(), format!("n:{n}")]);
+            assert_eq!(value, "$4\r\n1200\r\n", "n:{n}");
+        }
+        watch.is_served(server, "after churn");
+    });
+}
+
 #[test]
 fn connections_above_the_limit_are_refused_with_an_error() {
     for shards in [1, 2] {
