@@ -72,7 +72,7 @@ impl Shard {
             connection.waits_for_output = true;
             return;
         }
-        if !self.pool.has_room() {
+        if !self.pool.may_reply() {
             connection.scheduled = true;
             return self.again.push(index);
         }

@@ -406,9 +406,7 @@ impl Shard {
             self.next_sweep_ns = if many { now_ns } else { now_ns + SWEEP_INTERVAL_NS };
         }
         self.engine.store.collect();
-        if !self.pool.has_room() {
-            self.evict_largest();
-        }
+        self.relieve_buffers();
         if self.watch && now_ns >= self.next_stall_check_ns {
             self.next_stall_check_ns = now_ns + STALL_CHECK_NS;
             self.close_stalled();
@@ -431,11 +429,19 @@ impl Shard {
         }
     }
 
-    /// The buffers are full: whoever holds most of them without reading has to go, so that others are served.
-    fn evict_largest(&mut self) {
+    /// If the buffers are full, somebody who does not read has to go, so that others are served: who holds most
+    /// replies, or who holds received requests and has moved least lately.
+    fn relieve_buffers(&mut self) {
         let blocked = self.connections.iter().filter(|connection| connection.blocked);
-        if let Some(largest) = blocked.max_by_key(|connection| connection.outbox.left_bytes()) {
-            let id = largest.id;
+        let goes = match (self.pool.may_reply(), self.pool.may_receive()) {
+            (true, true) => return,
+            (false, _) => blocked.max_by_key(|connection| connection.outbox.left_bytes()).map(|goes| goes.id),
+            (true, false) => {
+                let holders = blocked.filter(|connection| connection.intake.has_input());
+                holders.min_by_key(|connection| connection.moved_ns).map(|goes| goes.id)
+            }
+        };
+        if let Some(id) = goes {
             self.engine.counters.add(Counter::Evicted, 1);
             self.close(id);
         }

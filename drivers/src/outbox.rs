@@ -84,7 +84,7 @@ impl Outbox {
     #[cold]
     fn write_across(&mut self, pool: &mut ChunkPool, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            let tail = self.tail.get_or_insert_with(|| pool.take());
+            let tail = self.tail.get_or_insert_with(|| pool.take_output());
             let count = bytes.len().min(tail.spare_bytes());
             tail.spare_mut()[..count].copy_from_slice(&bytes[..count]);
             tail.extend(count);
@@ -104,7 +104,7 @@ impl Outbox {
         if self.tail.as_ref().is_none_or(|tail| tail.spare_bytes() < len) {
             self.close_tail();
         }
-        let tail = self.tail.get_or_insert_with(|| pool.take());
+        let tail = self.tail.get_or_insert_with(|| pool.take_output());
         &mut tail.spare_mut()[..len]
     }
 

@@ -130,10 +130,10 @@ impl KernelStreams {
             }
             return;
         }
-        if !(failed || flags.contains(epoll::EventFlags::IN)) || !pool.has_room() {
+        if !(failed || flags.contains(epoll::EventFlags::IN)) || !pool.may_receive() {
             return;
         }
-        let mut chunk = pool.take();
+        let mut chunk = pool.take_input();
         match recv(&socket.fd, chunk.spare_mut(), RecvFlags::empty()) {
             Ok((_, 0)) => {
                 pool.give(chunk);

@@ -131,10 +131,10 @@ impl Pipe {
             self.ended = self.finished;
             return self.ended.then_some(Event::Ended(id));
         }
-        if !pool.has_room() {
+        if !pool.may_receive() {
             return None;
         }
-        let mut chunk = pool.take();
+        let mut chunk = pool.take_input();
         let most = self.to_server.len().min(chunk.spare_bytes());
         // Half of the reads get all there is, the others stop anywhere.
         let count = if random.one_in(2) { most } else { 1 + random.index(most) };
