@@ -58,7 +58,7 @@ enum KvCommand {
     },
     /// Print the keys that match a pattern, in no order
     Scan {
-        /// The pattern: * is anything, ? one character, [abc] one of these
+        /// The pattern: * is anything, ? one character, `[abc]` one of these
         #[arg(default_value = "*")]
         pattern: String,
         /// Print no more than this many

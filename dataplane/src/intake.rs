@@ -1,7 +1,7 @@
 //! What a connection has received and not executed: lent chunks, and the request that does not fit in one.
 //!
 //! Requests that lie whole in a chunk are decoded where they are. One that is cut by the end of its chunk, or typed
-//! inline, is put together in an [`Assembly`]; its large argument goes straight into a chain of blocks.
+//! inline, is put together in an assembly; its large argument goes straight into a chain of blocks.
 
 use std::collections::VecDeque;
 
