@@ -201,6 +201,10 @@ impl Assembly {
         if before + stream.len() > REQUEST_BYTES_MAX || self.heap_bytes() + stream.len() > bytes_max {
             return Err(ProtocolError::TooBigRequest);
         }
+        // Grown by a quarter, not doubled: the heap of a shard is small.
+        if self.bytes.capacity() - before < stream.len() {
+            self.bytes.reserve_exact(stream.len().max(before / 4));
+        }
         self.bytes.extend_from_slice(stream);
         match self.progress.decode(&self.bytes, &mut self.spans)? {
             Step::More => Ok(stream.len()),
