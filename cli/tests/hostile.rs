@@ -258,7 +258,15 @@ fn connections_come_and_go() {
             }
         }
         assert!(server.info("total_connections_received") >= 10_000);
+        all_closed_by_themselves(server);
     });
+}
+
+/// Connections whose clients are gone are closed, and not only because they stalled.
+fn all_closed_by_themselves(server: &Server) {
+    // The one that watches, and the one that asks.
+    wait_until("all connections are closed", || server.info("connected_clients") == 2);
+    assert_eq!(server.info("evicted_clients"), 0, "closed by the stall check, a minute late");
 }
 
 /// While connections come and go in the middle of their pipelines, whoever gets a reply had its request done once.
@@ -297,6 +305,8 @@ fn counters_are_exact_amid_churn() {
             let value = connection.ask(&["GETDEL".to_owned(), format!("n:{n}")]);
             assert_eq!(value, "$4\r\n1200\r\n", "n:{n}");
         }
+        drop(connection);
+        all_closed_by_themselves(server);
         watch.is_served(server, "after churn");
     });
 }
