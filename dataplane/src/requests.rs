@@ -125,6 +125,10 @@ impl Shard {
         if batch.entries.len() == first {
             self.watch |= connection.intake.is_cut();
             resume_if_drained(&mut self.streams, connection);
+            if connection.ended {
+                // Nothing more will come: whether the connection is done is looked at when it is sent to.
+                self.mark_dirty(index);
+            }
         }
     }
 

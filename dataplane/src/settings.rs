@@ -18,7 +18,7 @@ pub struct Settings {
 }
 
 /// Requests decoded, prefetched and executed together.
-pub const BATCH_REQUESTS_MAX: usize = 32;
+pub const BATCH_REQUESTS_MAX: usize = 64;
 /// Requests that one turn executes for its connections; what is left waits for the next turn.
 pub const TURN_REQUESTS_MAX: usize = 1024;
 /// Asks that one turn executes for each other shard.
@@ -48,6 +48,8 @@ pub const REQUEST_BYTES_MAX: usize = 16 << 20;
 pub const KEYS_BYTES_MAX: usize = 64 << 20;
 /// A connection that takes no bytes, or sends no more of a request it began, is closed after this.
 pub const STALL_NS_MAX: u64 = 60_000_000_000;
+/// A connection that has not moved for this long may be closed for one that needs its room.
+pub const IDLE_NS_MIN: u64 = 1_000_000_000;
 /// How often stalled connections are looked for.
 pub const STALL_CHECK_NS: u64 = 1_000_000_000;
 /// How often keys that have expired are looked for, while any key can expire.

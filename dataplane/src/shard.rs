@@ -22,8 +22,8 @@ use crate::map::SlotMap;
 use crate::mesh::Mesh;
 use crate::message::{Answer, Ask};
 use crate::settings::{
-    ASKS_PER_FETCH, HELD_BYTES_MAX, INFLIGHT_SLOTS, OUTPUT_BYTES_SOFT, STALL_CHECK_NS, STALL_NS_MAX,
-    SWEEP_BUCKETS_MAX, SWEEP_INTERVAL_NS, Settings, TURN_ASKS_MAX, TURN_SENT_BYTES_MAX,
+    ASKS_PER_FETCH, HELD_BYTES_MAX, IDLE_NS_MIN, INFLIGHT_SLOTS, OUTPUT_BYTES_SOFT, STALL_CHECK_NS,
+    STALL_NS_MAX, SWEEP_BUCKETS_MAX, SWEEP_INTERVAL_NS, Settings, TURN_ASKS_MAX, TURN_SENT_BYTES_MAX,
 };
 use crate::stats::{BUCKETS, Counter, Counters, StatsReader, StatsWriter, total};
 
@@ -447,14 +447,22 @@ impl Shard {
         }
     }
 
-    /// Makes room on the heap for a connection's request: whoever began one and has moved least lately has to go.
+    /// Makes room on the heap for a connection's request. Who has to go began a request, does not finish it, and has
+    /// not moved for a while or holds more than this one; if there is nobody, the request will be refused.
     pub(crate) fn make_room(&mut self, index: u32) {
         while let Some(connection) = self.connections.get_mut(index)
-            && self.heap.room_for(connection) < 2 * connection.heap_bytes + CHUNK_BYTES
+            && self.heap.room_for(connection)
+                < connection.heap_bytes + connection.heap_bytes / 4 + CHUNK_BYTES
         {
-            let others =
-                self.connections.iter().filter(|other| other.id.index != index && other.heap_bytes > 0);
-            let Some(id) = others.min_by_key(|other| other.moved_ns).map(|other| other.id) else { return };
+            let (held_bytes, now_ns) = (connection.heap_bytes, self.now.mono_ns);
+            let idle = |other: &Connection| now_ns.saturating_sub(other.moved_ns) > IDLE_NS_MIN;
+            let may_go = |other: &&Connection| {
+                other.id.index != index
+                    && other.intake.is_cut()
+                    && (idle(other) || other.heap_bytes > held_bytes)
+            };
+            let goes = self.connections.iter().filter(may_go).min_by_key(|other| other.moved_ns);
+            let Some(id) = goes.map(|other| other.id) else { return };
             self.engine.counters.add(Counter::Evicted, 1);
             self.close(id);
         }

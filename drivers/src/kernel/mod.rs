@@ -81,7 +81,11 @@ impl KernelStreams {
         let wait = if self.sent.is_empty() { wait } else { Wait::No };
         events.extend(self.sent.drain(..).map(Event::Sent));
         self.ready.clear();
-        self.wait_for_events(wait);
+        if wait == Wait::No {
+            wait_for_events(&self.epoll, &mut self.ready, wait);
+        } else {
+            self.pace.sleep(|| wait_for_events(&self.epoll, &mut self.ready, wait));
+        }
         self.sleeper.awake();
         let ready = std::mem::take(&mut self.ready);
         for event in &ready {
@@ -89,14 +93,6 @@ impl KernelStreams {
         }
         self.pace.polled(ready.len());
         self.ready = ready;
-    }
-
-    fn wait_for_events(&mut self, wait: Wait) {
-        let ready = rustix::buffer::spare_capacity(&mut self.ready);
-        match epoll::wait(&self.epoll, ready, timeout(wait).as_ref()) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => panic!("epoll_wait on our own epoll failed: {error}"),
-        }
     }
 
     fn dispatch(&mut self, event: epoll::Event, pool: &mut ChunkPool, events: &mut Vec<Event>) {
@@ -198,6 +194,13 @@ impl KernelStreams {
 
     pub(crate) fn addresses(&self, id: ConnectionId) -> (String, String) {
         self.sockets.get(id).map(Socket::addresses).unwrap_or_default()
+    }
+}
+
+fn wait_for_events(epoll: &OwnedFd, ready: &mut Vec<epoll::Event>, wait: Wait) {
+    match epoll::wait(epoll, rustix::buffer::spare_capacity(ready), timeout(wait).as_ref()) {
+        Ok(_) | Err(Errno::INTR) => {}
+        Err(error) => panic!("epoll_wait on our own epoll failed: {error}"),
     }
 }
 

@@ -2,9 +2,9 @@
 //!
 //! Without pipelining, half of the work of a request is the wake-up: of the server for it and of the client for the
 //! reply; and what a shard asks another costs a wake-up of that one. Resting some microseconds lets requests of
-//! other connections and answers of other shards gather, so that a turn serves many. Few clients would pay the
-//! whole rest for nothing, and so would many that send little; so it rests only while a rest does gather requests of
-//! many connections.
+//! other connections and answers of other shards gather, so that a turn serves many. A rest delays replies, so it is
+//! taken only where it pays: with many connections and a high rate, and by a shard on its own only once it is short
+//! of time. A lone client, or a shard that is half idle, never pays for it.
 
 use rustix::thread::{ClockId, clock_nanosleep_relative};
 use rustix::time::{Timespec, clock_gettime};
@@ -20,6 +20,8 @@ pub(super) struct Pace {
 #[derive(Clone, Copy, Debug, Default)]
 struct Window {
     start_ns: u64,
+    /// Time that polls slept for want of work; rests do not count.
+    slept_ns: u64,
     polls: u32,
     receives: u32,
     /// Connections that were received from, each counted once.
@@ -46,6 +48,13 @@ impl Pace {
         self.rest_ns > 0
     }
 
+    /// Waits for work by `sleep` and counts the time.
+    pub(super) fn sleep(&mut self, sleep: impl FnOnce()) {
+        let before_ns = mono_ns();
+        sleep();
+        self.window.slept_ns += mono_ns().saturating_sub(before_ns);
+    }
+
     /// Counts a receive. `seen` is kept by the connection: the last window in which it was counted.
     pub(super) fn received(&mut self, bytes: usize, seen: &mut u32) {
         self.window.receives += 1;
@@ -66,7 +75,7 @@ impl Pace {
         if self.window.polls >= POLLS_PER_WINDOW || (self.rest_ns > 0 && ready == 0 && self.window.asks == 0)
         {
             let now_ns = mono_ns();
-            self.rest_ns = self.window.rest_ns(now_ns);
+            self.rest_ns = self.window.rest_ns(self.rest_ns > 0, now_ns);
             self.window = Window { start_ns: now_ns, ..Window::default() };
             self.window_count = self.window_count.wrapping_add(1);
         }
@@ -74,17 +83,18 @@ impl Pace {
 }
 
 impl Window {
-    /// The rest of the next window.
-    fn rest_ns(&self, now_ns: u64) -> u64 {
+    /// The rest of the next window, after one that rested or not.
+    fn rest_ns(&self, rested: bool, now_ns: u64) -> u64 {
         let elapsed_ns = now_ns.saturating_sub(self.start_ns);
         let many = self.connections >= CONNECTIONS_MIN;
         let small = self.bytes <= u64::from(self.receives) * RECEIVE_BYTES_SMALL;
         // Work that would gather during a rest, at the rate of this window.
         let gathers = self.work * REST_NS >= GATHERED_MIN * elapsed_ns;
+        let short_of_time = rested || self.slept_ns * 100 <= elapsed_ns * SLEPT_PERCENT_MAX;
         match (many && small && gathers, self.asks > 0) {
-            (false, _) => 0,
-            (true, false) => REST_NS,
             (true, true) => REST_MESH_NS,
+            (true, false) if short_of_time => REST_NS,
+            _ => 0,
         }
     }
 }
@@ -102,8 +112,10 @@ const REST_MESH_NS: u64 = 100_000;
 const POLLS_PER_WINDOW: u32 = 32;
 /// Connections that must have been active in a window.
 const CONNECTIONS_MIN: u32 = 8;
-/// Requests below which a rest gathers too little.
-const GATHERED_MIN: u64 = 2;
+/// Requests below which a rest gathers too little: 80,000 per second.
+const GATHERED_MIN: u64 = 4;
+/// Share of the time that a shard may have slept and still count as short of it.
+const SLEPT_PERCENT_MAX: u64 = 40;
 /// Mean bytes per receive above which connections carry large values: a rest would only slow them.
 const RECEIVE_BYTES_SMALL: u64 = 8 << 10;
 
@@ -111,22 +123,41 @@ const RECEIVE_BYTES_SMALL: u64 = 8 << 10;
 mod tests {
     use super::*;
 
-    /// 3 requests in the time of a rest.
-    const BUSY: Window =
-        Window { start_ns: 0, polls: 32, receives: 60, connections: 20, bytes: 60 * 40, work: 60, asks: 0 };
+    /// 5 requests in the time of a rest, and busy for three quarters of it.
+    const BUSY: Window = Window {
+        start_ns: 0,
+        slept_ns: END_NS / 4,
+        polls: 32,
+        receives: 100,
+        connections: 20,
+        bytes: 100 * 40,
+        work: 100,
+        asks: 0,
+    };
     const END_NS: u64 = 20 * REST_NS;
 
     #[test]
     fn it_rests_while_many_connections_keep_it_busy() {
-        assert_eq!(BUSY.rest_ns(END_NS), REST_NS);
-        assert_eq!(Window { asks: 9, ..BUSY }.rest_ns(END_NS), REST_MESH_NS);
-        assert_eq!(Window { connections: 7, ..BUSY }.rest_ns(END_NS), 0, "few clients would pay for nothing");
-        assert_eq!(Window { work: 39, ..BUSY }.rest_ns(END_NS), 0, "a rest would gather one request");
+        assert_eq!(BUSY.rest_ns(false, END_NS), REST_NS);
         assert_eq!(
-            Window { bytes: 60 * 16_000, ..BUSY }.rest_ns(END_NS),
+            Window { connections: 7, ..BUSY }.rest_ns(false, END_NS),
             0,
-            "large values flow without a rest"
+            "few clients would pay for nothing"
         );
+        assert_eq!(Window { work: 79, ..BUSY }.rest_ns(false, END_NS), 0, "a rest would gather little");
+        assert_eq!(
+            Window { bytes: 100 * 16_000, ..BUSY }.rest_ns(false, END_NS),
+            0,
+            "large values do not wait"
+        );
+    }
+
+    #[test]
+    fn a_shard_with_time_to_spare_rests_only_for_others() {
+        let idle = Window { slept_ns: END_NS / 2, ..BUSY };
+        assert_eq!(idle.rest_ns(false, END_NS), 0);
+        assert_eq!(idle.rest_ns(true, END_NS), REST_NS, "it has the time because it rested");
+        assert_eq!(Window { asks: 9, ..idle }.rest_ns(false, END_NS), REST_MESH_NS);
     }
 
     #[test]
