@@ -145,7 +145,8 @@ fn answers(target: &Target, protocol: Protocol) -> bool {
 }
 
 fn display(program: &Path, arguments: &[OsString]) -> String {
-    let mut text = program.display().to_string();
+    // Where it lies says nothing to those who read the report.
+    let mut text = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
     for argument in arguments {
         let argument = argument.to_string_lossy();
         text.push(' ');
