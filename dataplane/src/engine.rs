@@ -112,6 +112,9 @@ impl Engine {
                 reply
             }
             Operation::GetExpire(expiry) => self.get_expire(key, expiry, now_ms),
+            Operation::Fail(status) => {
+                self.look_up(key, now_ms).map_or(Reply::Nil, |_| Reply::Failed(status))
+            }
             Operation::Expire { at_ms, condition } => {
                 Reply::Integer(i64::from(self.expire(key, at_ms, condition, now_ms)))
             }

@@ -1,6 +1,6 @@
 //! From a command and its arguments to what the shard will do: options parsed, times made absolute.
 
-use adit_wire::kv::{Condition, ExpireCondition, Expiry, ExpiryForm, Operation, PutAnswer};
+use adit_wire::kv::{Condition, ExpireCondition, Expiry, ExpiryForm, Operation, PutAnswer, Status};
 use adit_wire::resp::Command;
 use adit_wire::resp::number::parse_i64;
 use adit_wire::resp::request::ProtocolError;
@@ -182,7 +182,12 @@ fn plan_getex(arguments: &impl Arguments, now_ms: u64) -> Planned {
         (b"PERSIST", 3) => Expiry::Never,
         (option, 4) => {
             let (unit, base) = expiry_option(option).ok_or(Refusal::Syntax)?;
-            future(Command::Getex, arguments.get(3), unit, base, now_ms)?
+            // A bad time is told only if the key exists, as in Redis.
+            match future(Command::Getex, arguments.get(3), unit, base, now_ms) {
+                Ok(expiry) => expiry,
+                Err(Refusal::NotAnInteger) => return Ok(Plan::Key(Operation::Fail(Status::NotAnInteger), 0)),
+                Err(_) => return Ok(Plan::Key(Operation::Fail(Status::InvalidExpiry), 0)),
+            }
         }
         _ => return Err(Refusal::Syntax),
     };
@@ -385,6 +390,7 @@ mod tests {
         assert_eq!(planned("GETEX k"), getex(Expiry::Keep));
         assert_eq!(planned("GETEX k PERSIST"), getex(Expiry::Never));
         assert_eq!(planned("GETEX k PX 5"), getex(Expiry::At(1_005)));
+        assert_eq!(planned("GETEX k PX 0"), Plan::Key(Operation::Fail(Status::InvalidExpiry), 0));
         assert_eq!(planned("GETEX k PX"), Plan::Refused(Refusal::Syntax));
         assert_eq!(planned("GETEX k KEEPTTL 1"), Plan::Refused(Refusal::Syntax));
         let expire = |at_ms, condition| Plan::Key(Operation::Expire { at_ms, condition }, 0);

@@ -83,6 +83,8 @@ pub enum Operation {
     GetExpire(Expiry),
     /// The value, then the key is removed.
     GetDelete,
+    /// Nothing if the key does not exist, else this failure: a request that is judged only after the look-up.
+    Fail(Status),
     /// Writes the value.
     Put {
         /// When it applies.
@@ -139,6 +141,8 @@ pub enum Status {
     KeyTooLong,
     /// The sender's: the value would be longer than [`VALUE_BYTES_MAX`].
     ValueTooLong,
+    /// The sender's: the time of expiry of a GETEX is not positive or too far away.
+    InvalidExpiry,
     /// The state's: the value is not a decimal number of 64 bits.
     NotAnInteger,
     /// The state's: the sum does not fit 64 bits.

@@ -139,6 +139,7 @@ fn status_text(status: Status) -> &'static str {
         Status::KeyTooLong => "ERR key is longer than 64 KiB",
         Status::ValueTooLong => "ERR string exceeds maximum allowed size (proto-max-bulk-len)",
         Status::NotAnInteger => "ERR value is not an integer or out of range",
+        Status::InvalidExpiry => "ERR invalid expire time in 'getex' command",
         Status::Overflow => "ERR increment or decrement would overflow",
         Status::OutOfMemory => {
             "OOM memory of the shard is full; delete keys or start adit with a larger --memory"
@@ -207,8 +208,8 @@ mod tests {
 
     #[test]
     fn every_failure_has_a_text() {
-        use Status::{KeyTooLong, NotAnInteger, OutOfMemory, Overflow, ValueTooLong};
-        for failure in [KeyTooLong, NotAnInteger, OutOfMemory, Overflow, ValueTooLong] {
+        use Status::{InvalidExpiry, KeyTooLong, NotAnInteger, OutOfMemory, Overflow, ValueTooLong};
+        for failure in [KeyTooLong, NotAnInteger, OutOfMemory, Overflow, ValueTooLong, InvalidExpiry] {
             let text = encoded(|sink| status(sink, failure));
             assert!(text.starts_with("-ERR ") || text.starts_with("-OOM "), "{text}");
         }
