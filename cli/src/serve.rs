@@ -18,7 +18,7 @@ use adit_drivers::kernel::{KernelStreams, ListenError, Listener, raise_descripto
 use adit_drivers::memory::Arena;
 use adit_drivers::streams::Streams;
 use adit_drivers::wake::{Sleeper, Waker};
-use adit_store::kv::Store;
+use adit_store::kv::Config as StoreConfig;
 use anyhow::{Context, anyhow};
 use core_affinity::CoreId;
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -183,14 +183,14 @@ impl Seed {
         let enough = "the machine may not have that much; give less with --memory";
         let arena = Arena::new(self.pools.items_bytes, self.prefault).context(enough)?;
         let page_kind = arena.page_kind().to_string();
-        let lines =
-            adit_drivers::memory::Lines::new(self.pools.index_bytes, self.prefault).context(enough)?;
+        let config = StoreConfig { index_bytes: self.pools.index_bytes, hash_secret: self.hash_secret };
+        let store = config.build(arena, self.prefault).context(enough)?;
         let streams = KernelStreams::new(self.listeners, self.sleeper).context("cannot poll sockets")?;
         let shard = Shard::new(Parts {
             index: self.index,
             streams: Streams::Kernel(streams),
             clock: Clock::Kernel,
-            store: Store::new(arena, lines, self.hash_secret),
+            store,
             buffer_bytes: self.pools.buffer_bytes,
             map: SlotMap::even(self.mesh.shard_count()),
             mesh: self.mesh,

@@ -158,8 +158,7 @@ impl Intake {
         if large.failed { Err(StoreError::OutOfMemory) } else { Ok(Some(std::mem::take(&mut large.chain))) }
     }
 
-    /// Drops what was executed: the assembled request, or the first `end` bytes of the first chunk. Says whether
-    /// the input went below the limit at which the connection is paused.
+    /// Drops what was executed: the assembled request, or the first `end` bytes of the first chunk.
     #[inline]
     pub fn consume(&mut self, end: usize, store: &mut Store, pool: &mut ChunkPool) {
         if let Some(assembly) = self.assembly.take() {

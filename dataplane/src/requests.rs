@@ -2,8 +2,9 @@
 
 use adit_drivers::chunk::ChunkPool;
 use adit_drivers::streams::{ConnectionId, Streams};
-use adit_store::kv::Key;
+use adit_store::kv::{Key, Store};
 use adit_wire::kv::{Operation, PutAnswer, Status};
+use adit_wire::resp::request::Span;
 use adit_wire::resp::{Command, reply};
 
 use crate::batch::{Batch, Entry, Slices};
@@ -11,6 +12,7 @@ use crate::connection::{Connection, Writer};
 use crate::engine::{Request, value_of};
 use crate::inflight::InFlight;
 use crate::intake::Found;
+use crate::map::SlotMap;
 use crate::message::{Ask, PAYLOAD_INLINE_BYTES, Reply};
 use crate::plan::{Arguments, Plan, Refusal, plan};
 use crate::refusal;
@@ -98,23 +100,20 @@ impl Shard {
                 Found::Broken(error) => (start, Plan::Broken(error)),
                 Found::Nothing => break,
             };
-            let mut entry = Entry {
+            let spans = &batch.spans[first_span..];
+            let (hash, owner) = match planned {
+                Plan::Key(..) => fetch(&self.engine.store, &self.map, self.index, connection, spans[1]),
+                _ => (0, self.index),
+            };
+            let entry = Entry {
                 connection: index,
                 first_span: u32::try_from(first_span).unwrap_or(u32::MAX),
-                span_count: u32::try_from(batch.spans.len() - first_span).unwrap_or(u32::MAX),
+                span_count: u32::try_from(spans.len()).unwrap_or(u32::MAX),
                 end,
                 plan: planned,
-                hash: 0,
-                owner: self.index,
+                hash,
+                owner,
             };
-            if let Plan::Key(..) = planned {
-                let key = batch.spans[first_span + 1].of(connection.intake.bytes());
-                entry.hash = self.engine.store.key(connection.session.bucket, key).hash();
-                entry.owner = self.map.owner(key);
-                if entry.owner == self.index {
-                    self.engine.store.prefetch_bucket(entry.hash);
-                }
-            }
             batch.entries.push(entry);
             // An assembled request ends at 0: nothing else lies in its bytes.
             if ends_decoding(planned) || end == 0 {
@@ -181,10 +180,7 @@ impl Shard {
             Flow::Starved => self.starved.push(index),
             Flow::Full => connection.waits_for_output = true,
         }
-        if !connection.dirty {
-            connection.dirty = true;
-            self.dirty.push(index);
-        }
+        self.mark_dirty(index);
     }
 
     #[inline]
@@ -352,11 +348,19 @@ impl Shard {
                 (reply, _) => connection.writer(&mut self.pool).reply(reply),
             }
         }
-        if !connection.dirty {
-            connection.dirty = true;
-            self.dirty.push(id.index);
-        }
+        self.mark_dirty(id.index);
     }
+}
+
+/// The hash and the owner of a key; if that is this shard, memory is asked for its bucket of the index.
+#[inline]
+fn fetch(store: &Store, map: &SlotMap, index: u16, connection: &Connection, key: Span) -> (u64, u16) {
+    let key = key.of(connection.intake.bytes());
+    let (hash, owner) = (store.key(connection.session.bucket, key).hash(), map.owner(key));
+    if owner == index {
+        store.prefetch_bucket(hash);
+    }
+    (hash, owner)
 }
 
 /// Reads from a connection again whose input was taken.

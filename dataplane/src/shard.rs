@@ -276,6 +276,12 @@ impl Shard {
         }
     }
 
+    /// Closes a connection because of a limit.
+    fn evict(&mut self, id: ConnectionId) {
+        self.engine.counters.add(Counter::Evicted, 1);
+        self.close(id);
+    }
+
     pub(crate) fn mark_dirty(&mut self, index: u32) {
         if let Some(connection) = self.connections.get_mut(index)
             && !connection.dirty
@@ -424,8 +430,7 @@ impl Shard {
         };
         let stalled: Vec<ConnectionId> = self.connections.iter().filter(late).map(|found| found.id).collect();
         for id in stalled {
-            self.engine.counters.add(Counter::Evicted, 1);
-            self.close(id);
+            self.evict(id);
         }
     }
 
@@ -442,8 +447,7 @@ impl Shard {
             }
         };
         if let Some(id) = goes {
-            self.engine.counters.add(Counter::Evicted, 1);
-            self.close(id);
+            self.evict(id);
         }
     }
 
@@ -463,8 +467,7 @@ impl Shard {
             };
             let goes = self.connections.iter().filter(may_go).min_by_key(|other| other.moved_ns);
             let Some(id) = goes.map(|other| other.id) else { return };
-            self.engine.counters.add(Counter::Evicted, 1);
-            self.close(id);
+            self.evict(id);
         }
     }
 

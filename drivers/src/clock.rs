@@ -35,14 +35,23 @@ impl Clock {
 }
 
 fn kernel_now() -> Now {
-    let mono = clock_gettime(ClockId::Monotonic);
     let real = clock_gettime(ClockId::Realtime);
-    // Both clocks are past 1970 on any machine whose clock was ever set; before that the time counts as 0.
-    let unsigned = |value: i64| u64::try_from(value).unwrap_or(0);
     Now {
-        mono_ns: unsigned(mono.tv_sec) * 1_000_000_000 + unsigned(mono.tv_nsec),
+        mono_ns: kernel_mono_ns(),
         unix_ms: unsigned(real.tv_sec) * 1_000 + unsigned(real.tv_nsec) / 1_000_000,
     }
+}
+
+/// The kernel's monotonic time alone, for drivers.
+#[inline]
+pub(crate) fn kernel_mono_ns() -> u64 {
+    let mono = clock_gettime(ClockId::Monotonic);
+    unsigned(mono.tv_sec) * 1_000_000_000 + unsigned(mono.tv_nsec)
+}
+
+/// Both clocks are past 1970 on any machine whose clock was ever set; before that the time counts as 0.
+fn unsigned(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
 }
 
 #[cfg(test)]

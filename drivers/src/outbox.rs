@@ -23,19 +23,9 @@ impl Pinned {
         Self { blocks, len_bytes, sent_bytes: 0 }
     }
 
-    /// The handles, for whoever frees them in portions.
-    pub fn into_blocks(self) -> Vec<Block> {
-        self.blocks
-    }
-
     /// Bytes that are still to be sent.
     pub fn left_bytes(&self) -> u64 {
         self.len_bytes - self.sent_bytes
-    }
-
-    /// The contiguous run of bytes that comes next, at most a block long; empty at the end.
-    pub fn next_run(&self) -> &[u8] {
-        self.runs().next().unwrap_or_default()
     }
 
     /// The runs of bytes that come next, in order.

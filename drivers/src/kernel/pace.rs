@@ -7,7 +7,9 @@
 //! of time. A lone client, or a shard that is half idle, never pays for it.
 
 use rustix::thread::{ClockId, clock_nanosleep_relative};
-use rustix::time::{Timespec, clock_gettime};
+use rustix::time::Timespec;
+
+use crate::clock::kernel_mono_ns;
 
 /// Decides whether to rest, from what the polls of the last window did.
 pub(super) struct Pace {
@@ -35,7 +37,11 @@ struct Window {
 
 impl Pace {
     pub(super) fn new() -> Self {
-        Self { rest_ns: 0, window: Window { start_ns: mono_ns(), ..Window::default() }, window_count: 1 }
+        Self {
+            rest_ns: 0,
+            window: Window { start_ns: kernel_mono_ns(), ..Window::default() },
+            window_count: 1,
+        }
     }
 
     /// Rests if the last window says so. Says whether it did.
@@ -50,9 +56,9 @@ impl Pace {
 
     /// Waits for work by `sleep` and counts the time.
     pub(super) fn sleep(&mut self, sleep: impl FnOnce()) {
-        let before_ns = mono_ns();
+        let before_ns = kernel_mono_ns();
         sleep();
-        self.window.slept_ns += mono_ns().saturating_sub(before_ns);
+        self.window.slept_ns += kernel_mono_ns().saturating_sub(before_ns);
     }
 
     /// Counts a receive. `seen` is kept by the connection: the last window in which it was counted.
@@ -74,7 +80,7 @@ impl Pace {
         self.window.polls += 1;
         if self.window.polls >= POLLS_PER_WINDOW || (self.rest_ns > 0 && ready == 0 && self.window.asks == 0)
         {
-            let now_ns = mono_ns();
+            let now_ns = kernel_mono_ns();
             self.rest_ns = self.window.rest_ns(self.rest_ns > 0, now_ns);
             self.window = Window { start_ns: now_ns, ..Window::default() };
             self.window_count = self.window_count.wrapping_add(1);
@@ -97,11 +103,6 @@ impl Window {
             _ => 0,
         }
     }
-}
-
-fn mono_ns() -> u64 {
-    let now = clock_gettime(ClockId::Monotonic);
-    u64::try_from(now.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
 }
 
 /// The rest. A connection without pipelining still does some 10,000 requests per second.
