@@ -69,6 +69,11 @@ impl Heap {
         (self.limit_bytes + connection.heap_bytes).saturating_sub(self.used_bytes)
     }
 
+    /// Bytes that a walk of `connection` may use: half of the heap is kept for requests.
+    pub fn room_for_walk(&self, connection: &Connection) -> usize {
+        self.room_for(connection).saturating_sub(self.limit_bytes / 2)
+    }
+
     /// Counts what a connection uses now.
     #[inline]
     pub fn count(&mut self, connection: &mut Connection) {

@@ -271,7 +271,7 @@ impl Shard {
         if let Some(result) = walk.result {
             return finish_walk(walk, result, connection, &mut self.pool);
         }
-        walk.bytes_max = self.heap.room_for(connection).min(KEYS_BYTES_MAX);
+        walk.bytes_max = self.heap.room_for_walk(connection).min(KEYS_BYTES_MAX);
         let (operation, bucket) = walk.step();
         let key = Key::hashed(bucket, &[], 0);
         let flow = if walk.shard == self.index {
