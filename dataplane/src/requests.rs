@@ -343,8 +343,14 @@ impl Shard {
             return;
         };
         while let Some(reply) = self.inflight.next_reply(&mut connection.owed) {
+            // What other walks have taken since the step was asked for counts.
+            let walk_bytes_max = self.heap.room_for_walk(connection).min(KEYS_BYTES_MAX);
             match (reply, &mut connection.walk) {
-                (Reply::Keys(keys), Some(walk)) => walk.take(&keys),
+                (Reply::Keys(keys), Some(walk)) => {
+                    walk.bytes_max = walk_bytes_max;
+                    walk.take(&keys);
+                    self.heap.count(connection);
+                }
                 (reply, _) => connection.writer(&mut self.pool).reply(reply),
             }
         }
