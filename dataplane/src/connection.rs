@@ -3,7 +3,7 @@
 use adit_drivers::chunk::ChunkPool;
 use adit_drivers::outbox::{Outbox, Pinned};
 use adit_drivers::streams::ConnectionId;
-use adit_store::kv::Chain;
+use adit_store::kv::ChainSlice;
 use adit_wire::kv::BucketId;
 use adit_wire::resp::Version;
 use adit_wire::resp::reply::{self, HEADER_BYTES_MAX, Sink, header_bytes};
@@ -13,6 +13,9 @@ use crate::inflight::Owed;
 use crate::intake::Intake;
 use crate::message::Reply;
 use crate::multi::Multi;
+use crate::transaction::Watch;
+use crate::transaction::encoded::Encoded;
+use crate::transaction::program::Program;
 use crate::walk::Walk;
 
 /// One connection of a shard.
@@ -31,6 +34,10 @@ pub struct Connection {
     pub multi: Option<Multi>,
     /// A walk through the keys that is under way.
     pub walk: Option<Box<Walk>>,
+    /// The transaction whose reply it waits for.
+    pub transaction: Option<u32>,
+    /// Replies that wait for room in the outbox.
+    pub result: Option<Box<Encoded>>,
     /// It is in one of the shard's lists of connections with requests to execute.
     pub scheduled: bool,
     /// It is in the shard's list of connections with something to send.
@@ -77,10 +84,25 @@ impl Heap {
     /// Counts what a connection uses now.
     #[inline]
     pub fn count(&mut self, connection: &mut Connection) {
-        let now_bytes =
-            connection.intake.heap_bytes() + connection.walk.as_ref().map_or(0, |walk| walk.heap_bytes());
+        let now_bytes = connection.intake.heap_bytes()
+            + connection.walk.as_ref().map_or(0, |walk| walk.heap_bytes())
+            + connection.result.as_ref().map_or(0, |result| result.heap_bytes())
+            + connection.session.heap_bytes;
         self.used_bytes = self.used_bytes - connection.heap_bytes + now_bytes;
         connection.heap_bytes = now_bytes;
+    }
+
+    /// Counts what a transaction uses now, and gives the room that is left for its replies: half of the heap is kept
+    /// for requests.
+    pub fn recharge(&mut self, counted_bytes: &mut usize, now_bytes: usize) -> usize {
+        self.used_bytes = self.used_bytes - *counted_bytes + now_bytes;
+        *counted_bytes = now_bytes;
+        self.room_for_result(0)
+    }
+
+    /// Bytes that a transaction may use which uses `counted_bytes`, these included.
+    pub fn room_for_result(&self, counted_bytes: usize) -> usize {
+        (self.limit_bytes / 2 + counted_bytes).saturating_sub(self.used_bytes)
     }
 
     /// Forgets what a connection used that is closed.
@@ -110,6 +132,43 @@ pub struct Session {
     pub library: (Vec<u8>, Vec<u8>),
     /// When it connected.
     pub opened_ns: u64,
+    /// What came since MULTI.
+    pub queue: Option<Box<Queue>>,
+    /// Keys that EXEC compares first.
+    pub watched: Vec<Watch>,
+    /// Bytes that these two take on the heap.
+    pub heap_bytes: usize,
+}
+
+/// The commands between MULTI and EXEC.
+#[derive(Default)]
+pub struct Queue {
+    /// The commands.
+    pub program: Program,
+    /// One was refused: EXEC will be.
+    pub broken: bool,
+}
+
+impl Session {
+    /// Adds watched keys, with the versions that they have.
+    pub fn watch(&mut self, keys: Vec<Watch>, versions: &[i64]) {
+        let keys = keys.into_iter().zip(versions).map(|(watch, &version)| Watch { version, ..watch });
+        self.watched.extend(keys);
+        self.count_heap();
+    }
+
+    /// Forgets the queue and the watched keys; gives back the commands.
+    pub fn leave_multi(&mut self) -> Option<Box<Queue>> {
+        self.watched = Vec::new();
+        self.heap_bytes = 0;
+        self.queue.take()
+    }
+
+    /// Counts the bytes of queue and watched keys.
+    pub fn count_heap(&mut self) {
+        let watched: usize = self.watched.iter().map(|watch| watch.key.len() + size_of::<Watch>()).sum();
+        self.heap_bytes = watched + self.queue.as_ref().map_or(0, |queue| queue.program.heap_bytes());
+    }
 }
 
 impl Connection {
@@ -123,6 +182,9 @@ impl Connection {
             name: Vec::new(),
             library: (Vec::new(), Vec::new()),
             opened_ns: now_ns,
+            queue: None,
+            watched: Vec::new(),
+            heap_bytes: 0,
         };
         Self {
             id,
@@ -132,6 +194,8 @@ impl Connection {
             session,
             multi: None,
             walk: None,
+            transaction: None,
+            result: None,
             scheduled: false,
             dirty: false,
             paused: false,
@@ -155,7 +219,68 @@ impl Connection {
         (self.ended || self.closing)
             && self.outbox.is_empty()
             && self.owed.is_empty()
-            && (self.closing || !(self.scheduled || self.waits_for_output || self.walk.is_some()))
+            && (self.closing
+                || !(self.scheduled
+                    || self.waits_for_output
+                    || self.walk.is_some()
+                    || self.transaction.is_some()
+                    || self.result.is_some()))
+    }
+}
+
+/// Where whole replies are encoded to.
+pub trait ReplySink: Sink {
+    /// The protocol of the replies.
+    fn version(&self) -> Version;
+
+    /// Changes the protocol of what follows.
+    fn set_version(&mut self, version: Version);
+
+    /// Appends a value or a part of one without copying it.
+    fn pin(&mut self, value: ChainSlice);
+
+    /// Encodes a bulk string whose bytes are sent from where they lie.
+    fn pinned_bulk(&mut self, value: ChainSlice)
+    where
+        Self: Sized,
+    {
+        reply::header(self, b'$', value.len_bytes());
+        self.pin(value);
+        self.write(b"\r\n");
+    }
+
+    /// Encodes an outcome.
+    #[inline]
+    fn outcome(&mut self, outcome: Outcome<'_>)
+    where
+        Self: Sized,
+    {
+        match outcome {
+            Outcome::Bytes(bytes) => self.write_bulk(bytes),
+            Outcome::Reply(reply) => self.reply(reply),
+        }
+    }
+
+    /// Encodes a reply that owns its bytes.
+    fn reply(&mut self, reply: Reply)
+    where
+        Self: Sized,
+    {
+        match reply {
+            Reply::Done => reply::ok(self),
+            Reply::Nil => reply::null(self, self.version()),
+            Reply::Name(name) => reply::simple(self, name),
+            Reply::Text(text) => reply::bulk(self, text.as_bytes()),
+            Reply::Integer(number) => reply::integer(self, number),
+            Reply::Bytes(bytes) => self.write_bulk(bytes.as_slice()),
+            Reply::Chain(chain) => self.pinned_bulk(chain.into()),
+            Reply::Part(part) => self.pinned_bulk(*part),
+            Reply::Array(count) => reply::array(self, count as usize),
+            Reply::Failed(status) => reply::status(self, status),
+            Reply::Keys(_) | Reply::Record(_) | Reply::Step(_) => {
+                unreachable!("walks and transactions take these themselves")
+            }
+        }
     }
 }
 
@@ -173,36 +298,20 @@ impl<'a> Writer<'a> {
     pub fn new(outbox: &'a mut Outbox, pool: &'a mut ChunkPool, version: Version) -> Self {
         Self { outbox, pool, version }
     }
+}
 
-    /// Encodes an outcome.
-    #[inline]
-    pub fn outcome(&mut self, outcome: Outcome<'_>) {
-        match outcome {
-            Outcome::Bytes(bytes) => self.write_bulk(bytes),
-            Outcome::Reply(reply) => self.reply(reply),
-        }
+impl ReplySink for Writer<'_> {
+    fn version(&self) -> Version {
+        self.version
     }
 
-    /// Encodes a reply that owns its bytes.
-    pub fn reply(&mut self, reply: Reply) {
-        match reply {
-            Reply::Done => reply::ok(self),
-            Reply::Nil => reply::null(self, self.version),
-            Reply::Name(name) => reply::simple(self, name),
-            Reply::Integer(number) => reply::integer(self, number),
-            Reply::Bytes(bytes) => self.write_bulk(bytes.as_slice()),
-            Reply::Chain(chain) => self.chain(&chain),
-            Reply::Array(count) => reply::array(self, count as usize),
-            Reply::Failed(status) => reply::status(self, status),
-            Reply::Keys(_) => unreachable!("the keys of a walk are its own"),
-        }
+    fn set_version(&mut self, version: Version) {
+        self.version = version;
     }
 
-    /// A bulk string whose bytes are sent from where they lie.
-    fn chain(&mut self, chain: &Chain) {
-        reply::header(self, b'$', chain.len_bytes());
-        self.outbox.pin(Pinned::new(chain.blocks().to_vec(), chain.len_bytes()));
-        self.write(b"\r\n");
+    fn pin(&mut self, value: ChainSlice) {
+        let (start_bytes, len_bytes) = (value.start_bytes(), value.len_bytes());
+        self.outbox.pin(Pinned::slice(value.into_blocks(), start_bytes, len_bytes));
     }
 }
 

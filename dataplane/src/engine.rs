@@ -1,13 +1,15 @@
 //! The one switch: what each operation does to the store of this shard.
 
 use adit_drivers::memory::BLOCK_BYTES;
-use adit_store::kv::{Chain, Item, Key, NewValue, Store, StoreError, Value};
+use adit_store::kv::{Chain, Item, Key, NewValue, Staged, Store, StoreError, Value};
 use adit_wire::kv::{
-    BUCKET_COUNT, BucketId, Condition, ExpireCondition, Expiry, ExpiryForm, Operation, PutAnswer, Status,
+    Aspect, BUCKET_COUNT, BucketId, Condition, ExpireCondition, Expiry, ExpiryForm, Operation, PutAnswer,
+    Status,
 };
 use adit_wire::resp::number::{Digits, parse_i64};
 
-use crate::message::{Keys, Payload, Reply};
+use crate::decimal::{self, DecimalError};
+use crate::message::{Keys, Payload, Record, Reply};
 use crate::settings::WALK_STEP_BYTES;
 use crate::stats::{Counter, Counters};
 
@@ -54,12 +56,14 @@ pub struct Engine {
     pub counters: Counters,
     /// The longest value that was ever written and that is answered on the heap: what an answer may take.
     pub largest_value_bytes: u64,
+    /// Random numbers drawn.
+    drawn: u64,
 }
 
 impl Engine {
     /// An engine over a store.
     pub fn new(store: Store) -> Self {
-        Self { store, counters: Counters::default(), largest_value_bytes: 0 }
+        Self { store, counters: Counters::default(), largest_value_bytes: 0, drawn: 0 }
     }
 
     #[inline]
@@ -77,7 +81,10 @@ impl Engine {
                 condition: Condition::Always,
                 expiry: Expiry::Never,
                 answer: PutAnswer::Done,
-            } => done_or_failed(self.store.put(&key, value, None, now_ms)).into(),
+            } => {
+                self.note_value(value.len_bytes());
+                done_or_failed(self.store.put(&key, value, None, now_ms)).into()
+            }
             Operation::Put { condition, expiry, answer } => {
                 self.put(&key, value, condition, expiry, answer, now_ms).into()
             }
@@ -118,6 +125,28 @@ impl Engine {
             Operation::Expire { at_ms, condition } => {
                 Reply::Integer(i64::from(self.expire(key, at_ms, condition, now_ms)))
             }
+            Operation::GetRange { start, end } => self.get_range(key, start, end, now_ms),
+            Operation::SetRange { offset } => match self.store.set_range(key, offset, value, now_ms) {
+                Ok(len) => {
+                    self.note_value(len);
+                    Reply::Integer(i64::try_from(len).unwrap_or(i64::MAX))
+                }
+                Err(error) => Reply::Failed(status(error)),
+            },
+            Operation::AddDecimal => self.add_decimal(key, &value, now_ms),
+            Operation::Version => {
+                let version = self.store.find(key, now_ms).map_or(0, |item| self.store.version(item));
+                Reply::Integer(i64::try_from(version).unwrap_or(i64::MAX))
+            }
+            Operation::Record => match self.look_up(key, now_ms) {
+                Some(item) => {
+                    let (value, expiry_ms) = (self.value(item).into_reply(), self.store.expiry(item));
+                    Reply::Record(Box::new(Record { value, expiry_ms }))
+                }
+                None => Reply::Nil,
+            },
+            Operation::Describe(aspect) => self.describe(key, aspect, now_ms),
+            Operation::Random(random) => self.random_key(key.bucket(), random, now_ms),
             Operation::Persist => Reply::Integer(i64::from(self.persist(key, now_ms))),
             Operation::Count => {
                 Reply::Integer(i64::try_from(self.store.count(key.bucket())).unwrap_or(i64::MAX))
@@ -244,6 +273,106 @@ impl Engine {
         }
     }
 
+    /// Adds a decimal fraction. The sum is exact, with 17 digits behind the point at most.
+    fn add_decimal(&mut self, key: &Key<'_>, delta: &NewValue<'_>, now_ms: u64) -> Reply {
+        let item = self.store.find(key, now_ms);
+        let number = match item.map(|item| self.store.value(item)) {
+            None => &b"0"[..],
+            Some(Value::Inline(text)) => text,
+            Some(Value::Chain(_)) => b"",
+        };
+        let NewValue::Inline(delta) = delta else { return Reply::Failed(Status::NotADecimal) };
+        let sum = match decimal::add(number, delta) {
+            Ok(sum) => sum,
+            Err(DecimalError::NotADecimal) => return Reply::Failed(Status::NotADecimal),
+            Err(DecimalError::Overflow) => return Reply::Failed(Status::DecimalOverflow),
+        };
+        let expiry = item.and_then(|item| self.store.expiry(item));
+        match self.store.put(key, NewValue::Inline(sum.as_bytes()), expiry, now_ms) {
+            Ok(_) => Reply::Bytes(Payload::new(sum.as_bytes())),
+            Err(error) => Reply::Failed(status(error)),
+        }
+    }
+
+    /// The bytes from `start` to `end`, both included; negative ones count from the end.
+    fn get_range(&mut self, key: &Key<'_>, start: i64, end: i64, now_ms: u64) -> Reply {
+        let Some(item) = self.look_up(key, now_ms) else { return Reply::Bytes(Payload::new(&[])) };
+        let Some((start, len)) = range(start, end, self.store.value_len(item)) else {
+            return Reply::Bytes(Payload::new(&[]));
+        };
+        match self.store.value(item) {
+            Value::Inline(bytes) => {
+                let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+                Reply::Bytes(Payload::new(&bytes[place(start)..place(start + len)]))
+            }
+            Value::Chain(chain) => Reply::Part(Box::new(chain.slice(start, len))),
+        }
+    }
+
+    /// Some key of a bucket: one of the first that a walk meets which begins anywhere.
+    fn random_key(&self, bucket: BucketId, random: u64, now_ms: u64) -> Reply {
+        let (mut cursor, mut wrapped) = (random, false);
+        let mut found: Vec<Box<[u8]>> = Vec::new();
+        while found.is_empty() && self.store.count(bucket) > 0 {
+            cursor = self.store.scan(cursor, 16, now_ms, &mut |owner, key| {
+                if owner == bucket {
+                    found.push(key.into());
+                }
+            });
+            if cursor == 0 && std::mem::replace(&mut wrapped, true) {
+                break;
+            }
+        }
+        let count = found.len() as u64;
+        let chosen = random.checked_rem(count).and_then(|index| found.get(usize::try_from(index).ok()?));
+        chosen.map_or(Reply::Nil, |key| Reply::Bytes(Payload::new(key)))
+    }
+
+    fn describe(&mut self, key: &Key<'_>, aspect: Aspect, now_ms: u64) -> Reply {
+        let Some(item) = self.look_up(key, now_ms) else { return Reply::Nil };
+        match aspect {
+            // Redis shares the small numbers among all keys.
+            Aspect::References => match self.store.value(item) {
+                Value::Inline(text)
+                    if parse_i64(text).is_some_and(|number| (0..10_000).contains(&number)) =>
+                {
+                    Reply::Integer(i64::from(i32::MAX))
+                }
+                _ => Reply::Integer(1),
+            },
+            Aspect::IdleSeconds => Reply::Integer(0),
+            Aspect::Memory => Reply::Integer(i64::try_from(self.store.value_len(item)).unwrap_or(i64::MAX)),
+            // Redis keeps numbers as such, and values up to 44 bytes in the item.
+            Aspect::Encoding => Reply::Text(match self.store.value(item) {
+                Value::Inline(text) if parse_i64(text).is_some() => "int",
+                Value::Inline(text) if text.len() <= EMBEDDED_BYTES_MAX => "embstr",
+                _ => "raw",
+            }),
+        }
+    }
+
+    /// Stages a put; nothing if its condition does not hold.
+    pub fn stage(&mut self, request: Request<'_>, now_ms: u64) -> Result<Option<Staged>, Status> {
+        let Request { operation: Operation::Put { condition, expiry, .. }, key, value } = request else {
+            unreachable!("only puts are staged");
+        };
+        let exists = self.store.find(&key, now_ms).is_some();
+        match condition {
+            Condition::IfAbsent if exists => return Ok(None),
+            Condition::IfPresent if !exists => return Ok(None),
+            _ => {}
+        }
+        let expiry_ms = if let Expiry::At(at_ms) = expiry { Some(at_ms) } else { None };
+        self.note_value(value.len_bytes());
+        self.store.stage(&key, value, expiry_ms, now_ms).map(Some).map_err(status)
+    }
+
+    /// A number that depends on nothing a client knows.
+    pub fn random(&mut self) -> u64 {
+        self.drawn += 1;
+        self.store.key(BucketId(0), &self.drawn.to_le_bytes()).hash()
+    }
+
     fn get_expire(&mut self, key: &Key<'_>, expiry: Expiry, now_ms: u64) -> Reply {
         let Some(item) = self.look_up(key, now_ms) else { return Reply::Nil };
         let reply = self.value(item).into_reply();
@@ -345,6 +474,22 @@ pub fn value_of<'a>(bytes: &'a [u8], chain: Option<Chain>) -> NewValue<'a> {
     chain.map_or(NewValue::Inline(bytes), NewValue::Chain)
 }
 
+/// The first byte and the number of bytes of a range of a value of `len` bytes, as Redis cuts it; nothing if it is empty.
+fn range(start: i64, end: i64, len: u64) -> Option<(u64, u64)> {
+    let signed = i64::try_from(len).unwrap_or(i64::MAX);
+    if start < 0 && end < 0 && start > end {
+        return None;
+    }
+    let from = |at: i64| if at < 0 { at.saturating_add(signed).max(0) } else { at };
+    let (start, end) = (from(start), from(end).min(signed - 1));
+    if len == 0 || start > end {
+        return None;
+    }
+    Some((u64::try_from(start).ok()?, u64::try_from(end - start + 1).ok()?))
+}
+
+/// Longest value that Redis keeps in one piece with its header.
+const EMBEDDED_BYTES_MAX: usize = 44;
 /// What `TTL` and the like answer for a key that is not there, and for one without an expiry.
 const NO_KEY: i64 = -2;
 const NO_EXPIRY: i64 = -1;

@@ -25,11 +25,11 @@ struct Assembly {
     bytes: Vec<u8>,
     spans: Vec<Span>,
     progress: Progress,
-    large: Option<Large>,
+    larges: Vec<Large>,
     whole: bool,
 }
 
-/// The large argument of a request.
+/// A large argument of a request.
 struct Large {
     argument: usize,
     chain: Chain,
@@ -141,28 +141,31 @@ impl Intake {
         Found::Request { end: 0 }
     }
 
-    /// The argument that is large, if the assembled request has one.
+    /// The arguments that are large, which only an assembled request has.
     #[inline]
-    pub fn large_argument(&self) -> Option<usize> {
-        self.assembly.as_ref()?.large.as_ref().map(|large| large.argument)
+    pub fn large_arguments(&self) -> impl Iterator<Item = usize> {
+        self.assembly.iter().flat_map(|assembly| &assembly.larges).map(|large| large.argument)
     }
 
-    /// Takes the large argument's blocks.
+    /// Takes the blocks of the large arguments, with their places.
     ///
     /// # Errors
-    /// [`StoreError::OutOfMemory`] if they were dropped because the memory was full.
-    pub fn take_large(&mut self) -> Result<Option<Chain>, StoreError> {
-        let Some(large) = self.assembly.as_mut().and_then(|assembly| assembly.large.as_mut()) else {
-            return Ok(None);
-        };
-        if large.failed { Err(StoreError::OutOfMemory) } else { Ok(Some(std::mem::take(&mut large.chain))) }
+    /// [`StoreError::OutOfMemory`] if some were dropped because the memory was full.
+    #[inline]
+    pub fn take_larges(&mut self) -> Result<Vec<(usize, Chain)>, StoreError> {
+        let Some(assembly) = &mut self.assembly else { return Ok(Vec::new()) };
+        if assembly.larges.iter().any(|large| large.failed) {
+            return Err(StoreError::OutOfMemory);
+        }
+        let take = |large: &mut Large| (large.argument, std::mem::take(&mut large.chain));
+        Ok(assembly.larges.iter_mut().map(take).collect())
     }
 
     /// Drops what was executed: the assembled request, or the first `end` bytes of the first chunk.
     #[inline]
     pub fn consume(&mut self, end: usize, store: &mut Store, pool: &mut ChunkPool) {
         if let Some(assembly) = self.assembly.take() {
-            assembly.drop_large(store);
+            assembly.drop_larges(store);
         } else if let Some(chunk) = self.chunks.front_mut() {
             chunk.consume(end);
             if chunk.filled().is_empty() {
@@ -175,19 +178,21 @@ impl Intake {
     pub fn clear(&mut self, store: &mut Store, pool: &mut ChunkPool) {
         self.chunks.drain(..).for_each(|chunk| pool.give(chunk));
         if let Some(assembly) = self.assembly.take() {
-            assembly.drop_large(store);
+            assembly.drop_larges(store);
         }
     }
 }
 
 impl Assembly {
     fn heap_bytes(&self) -> usize {
-        self.bytes.capacity() + self.spans.capacity() * size_of::<Span>()
+        self.bytes.capacity()
+            + self.spans.capacity() * size_of::<Span>()
+            + self.larges.capacity() * size_of::<Large>()
     }
 
     /// Takes bytes off the stream, at least one, and says how many. What lies behind the request is not taken.
     fn take(&mut self, stream: &[u8], bytes_max: usize, store: &mut Store) -> Result<usize, ProtocolError> {
-        if let Some(large) = &mut self.large
+        if let Some(large) = self.larges.last_mut()
             && large.left_bytes > 0
         {
             let count = large.take(stream, store);
@@ -212,11 +217,8 @@ impl Assembly {
                 Ok(self.keep_decoded(before))
             }
             Step::Large { len_bytes } => {
-                if self.large.is_some() {
-                    return Err(ProtocolError::TwoLargeArguments);
-                }
                 let (argument, chain) = (self.spans.len(), Chain::default());
-                self.large = Some(Large { argument, chain, left_bytes: len_bytes, failed: false });
+                self.larges.push(Large { argument, chain, left_bytes: len_bytes, failed: false });
                 Ok(self.keep_decoded(before))
             }
             Step::Inline => self.take_line(before, stream.len()),
@@ -240,10 +242,8 @@ impl Assembly {
         Ok(end - before)
     }
 
-    fn drop_large(self, store: &mut Store) {
-        if let Some(large) = self.large {
-            store.drop_chain(large.chain);
-        }
+    fn drop_larges(self, store: &mut Store) {
+        self.larges.into_iter().for_each(|large| store.drop_chain(large.chain));
     }
 }
 

@@ -1,18 +1,20 @@
 //! The mesh: for each pair of shards a ring of asks and a ring of answers in each direction.
 //!
 //! An ask is admitted only while fewer asks are open than the ring of answers has places, so an answer always finds
-//! one: answering never waits, and two shards that ask each other cannot block each other.
+//! one: answering never waits, and two shards that ask each other cannot block each other. Some places are kept for the
+//! steps of transactions, so that asks which wait for a transaction's keys never hold up the step that gives them back.
 
 use adit_drivers::ring::{Consumer, Producer, ring};
 use adit_drivers::wake::Waker;
 
-use crate::message::{Answer, Ask};
+use crate::message::{Answer, Ask, Message};
+use crate::transaction::step::Step;
 
 /// One shard's ends of the rings to another shard.
 struct Link {
-    asks_out: Producer<Ask>,
+    asks_out: Producer<Message>,
     answers_in: Consumer<Answer>,
-    asks_in: Consumer<Ask>,
+    asks_in: Consumer<Message>,
     answers_out: Producer<Answer>,
     /// Asks without an answer.
     open_count: usize,
@@ -45,8 +47,14 @@ impl Mesh {
     /// Whether an ask to `shard` would be admitted.
     #[inline]
     pub fn has_room(&mut self, shard: u16) -> bool {
-        let capacity = self.capacity;
-        self.links[usize::from(shard)].as_mut().is_some_and(|link| link.has_room(capacity))
+        let places = self.capacity - self.transactions_max();
+        self.links[usize::from(shard)].as_mut().is_some_and(|link| link.has_room(places))
+    }
+
+    /// Transactions that may be open on this shard, each with one step on its way to each other shard: places for them
+    /// are kept.
+    pub fn transactions_max(&self) -> usize {
+        self.capacity / 4
     }
 
     /// Asks another shard; it sees the ask after [`Mesh::publish`].
@@ -55,17 +63,31 @@ impl Mesh {
     /// If there is no room: ask for it first.
     #[inline]
     pub fn ask(&mut self, shard: u16, ask: Ask) {
+        assert!(self.has_room(shard), "an ask without room for it");
+        self.push(shard, Message::Ask(ask));
+    }
+
+    /// Sends a step of a transaction to another shard; it sees it after [`Mesh::publish`].
+    ///
+    /// # Panics
+    /// If there are more steps on their way than transactions may be open.
+    pub fn step(&mut self, shard: u16, step: Box<Step>) {
+        self.push(shard, Message::Step(step));
+    }
+
+    #[inline]
+    fn push(&mut self, shard: u16, message: Message) {
         let Some(link) = &mut self.links[usize::from(shard)] else { unreachable!("a shard asks itself") };
         assert!(
-            link.has_room(self.capacity) && link.asks_out.push(ask).is_ok(),
-            "an ask without room for it"
+            link.open_count < self.capacity && link.asks_out.push(message).is_ok(),
+            "a message without a place for its answer"
         );
         link.open_count += 1;
     }
 
     /// The next ask of `shard`.
     #[inline]
-    pub fn next_ask(&mut self, shard: u16) -> Option<Ask> {
+    pub fn next_ask(&mut self, shard: u16) -> Option<Message> {
         self.links[usize::from(shard)].as_mut()?.asks_in.pop()
     }
 
@@ -111,8 +133,8 @@ impl Mesh {
 
 impl Link {
     #[inline]
-    fn has_room(&mut self, capacity: usize) -> bool {
-        self.open_count < capacity && self.asks_out.room() > 0
+    fn has_room(&mut self, places: usize) -> bool {
+        self.open_count < places && self.asks_out.room() > 0
     }
 }
 
@@ -168,7 +190,8 @@ mod tests {
         meshes[2].publish();
         assert!(meshes[0].has_incoming() && !meshes[1].has_incoming());
         assert!(meshes[0].next_ask(1).is_none());
-        let slot = meshes[0].next_ask(2).unwrap().request().0;
+        let Some(Message::Ask(mut ask)) = meshes[0].next_ask(2) else { panic!("an ask was sent") };
+        let slot = ask.request().0;
         meshes[0].answer(2, Answer { slot, result: Reply::Done });
         meshes[0].publish();
         assert_eq!(meshes[2].next_answer(0).unwrap().slot, 7);

@@ -1,9 +1,18 @@
 //! What shards say to each other: asks, and their answers. Both own their bytes.
 
-use adit_store::kv::{Chain, Key, NewValue};
+use adit_store::kv::{Chain, ChainSlice, Key, NewValue};
 use adit_wire::kv::{BucketId, Operation, Status};
 
 use crate::engine::Request;
+use crate::transaction::step::{Step, StepReply};
+
+/// What goes from one shard to another. Two cache lines.
+pub enum Message {
+    /// A request to the shard that owns its key.
+    Ask(Ask),
+    /// A part of a transaction.
+    Step(Box<Step>),
+}
 
 /// A request to the shard that owns its key. The answer names the same in-flight slot. Two cache lines.
 pub struct Ask {
@@ -91,14 +100,22 @@ pub enum Reply {
     Nil,
     /// A word.
     Name(&'static str),
+    /// A short text, sent as a value.
+    Text(&'static str),
     /// A number.
     Integer(i64),
     /// A value in one piece.
     Bytes(Payload),
     /// A value in blocks, pinned.
     Chain(Chain),
+    /// A part of a value in blocks, pinned.
+    Part(Box<ChainSlice>),
     /// Keys of a scan.
     Keys(Box<Keys>),
+    /// A value with its expiry, to be written elsewhere.
+    Record(Box<Record>),
+    /// What came of a part of a transaction.
+    Step(Box<StepReply>),
     /// The header of an array whose elements follow as replies of their own.
     Array(u32),
     /// Refused.
@@ -114,6 +131,14 @@ impl Reply {
             _ => 0,
         }
     }
+}
+
+/// A value with its expiry.
+pub struct Record {
+    /// The value: [`Reply::Bytes`] or [`Reply::Chain`].
+    pub value: Reply,
+    /// When the key is gone: milliseconds since 1970.
+    pub expiry_ms: Option<u64>,
 }
 
 /// What one step of a scan found.
@@ -215,7 +240,7 @@ mod tests {
 
     #[test]
     fn messages_stay_within_two_cache_lines() {
-        assert_eq!(size_of::<Ask>(), 128);
+        assert_eq!((size_of::<Ask>(), size_of::<Message>()), (128, 128));
         assert!(size_of::<Answer>() <= 128, "{}", size_of::<Answer>());
     }
 

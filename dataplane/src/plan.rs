@@ -1,6 +1,9 @@
 //! From a command and its arguments to what the shard will do: options parsed, times made absolute.
 
-use adit_wire::kv::{Condition, ExpireCondition, Expiry, ExpiryForm, Operation, PutAnswer, Status};
+use adit_wire::kv::{
+    Aspect, BUCKET_COUNT, BucketId, Condition, ExpireCondition, Expiry, ExpiryForm, Operation, PutAnswer,
+    Status,
+};
 use adit_wire::resp::Command;
 use adit_wire::resp::number::parse_i64;
 use adit_wire::resp::request::ProtocolError;
@@ -12,8 +15,22 @@ pub enum Plan {
     Key(Operation, u8),
     /// An operation on each key from argument 1 on, answered as an array or as the sum.
     Keys(Operation, Together),
+    /// Pairs of key and value from argument 1 on are written together; with the flag only if no key exists.
+    PutAll {
+        /// Nothing is written if any of the keys exists.
+        if_absent: bool,
+    },
+    /// The value of the key that is argument 1 is written under the one that is argument 2.
+    Transfer(Transfer),
+    /// The longest common subsequence of the values of the keys that are arguments 1 and 2.
+    Lcs(LcsForm),
+    /// Some key of the bucket.
+    RandomKey,
     /// An operation on every shard, answered as the sum or as done.
     Shards(Operation, Together),
+    /// A command inside MULTI: kept for EXEC. The argument that may be large, if it is not 0, and whether every one
+    /// may.
+    Queue,
     /// What concerns the connection or the process: done when nothing else is owed to the connection.
     Alone(Command),
     /// An empty request: no reply.
@@ -22,6 +39,45 @@ pub enum Plan {
     Refused(Refusal),
     /// Bytes that are no request: an error, then the connection is closed.
     Broken(ProtocolError),
+}
+
+/// What becomes of a value that is written under another key, with its expiry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transfer {
+    /// The bucket it is written to, if it is another one.
+    pub bucket: Option<BucketId>,
+    /// The new key is the name of the old one: `MOVE`.
+    pub same_name: bool,
+    /// Nothing is written if the other key exists.
+    pub if_absent: bool,
+    /// The first key goes.
+    pub removes: bool,
+    /// How it is answered.
+    pub answer: TransferAnswer,
+}
+
+/// How a [`Transfer`] is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransferAnswer {
+    /// Done; an error without the first key.
+    Done,
+    /// 1 or 0; an error without the first key.
+    Applied,
+    /// 1 or 0, also without the first key.
+    Copied,
+}
+
+/// What `LCS` answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LcsForm {
+    /// Its length.
+    pub length: bool,
+    /// Where its parts lie.
+    pub places: bool,
+    /// The length of each part.
+    pub with_lengths: bool,
+    /// Parts that are shorter are left out.
+    pub least: u64,
 }
 
 /// How the replies of several operations become one.
@@ -33,6 +89,8 @@ pub enum Together {
     Sum,
     /// That all are done.
     Done,
+    /// Done; the answers are kept to be compared by EXEC.
+    Watch,
 }
 
 /// Why a request is refused before it runs.
@@ -56,6 +114,18 @@ pub enum Refusal {
     ExpireGtLtConflict,
     /// EXPIRE: the argument at this place is no option.
     ExpireOption(u8),
+    /// The offset of a SETRANGE is negative.
+    OffsetOutOfRange,
+    /// A bucket that there is not.
+    BucketOutOfRange,
+    /// COPY or MOVE of a key to itself.
+    SameObject,
+    /// LCS: its length and its places at once.
+    LengthAndPlaces,
+    /// The command has no such subcommand.
+    UnknownSubcommand(Command),
+    /// The subcommand takes another number of arguments.
+    WrongSubcommandArity(Command),
     /// An argument that is not the value of a write is longer than 64 KiB.
     ArgumentTooLong,
     /// The connection has to say the password first.
@@ -128,6 +198,29 @@ fn plan_rare(command: Command, arguments: &impl Arguments, now_ms: u64) -> Plann
         Command::Exists | Command::Touch if arguments.count() == 2 => Plan::Key(Operation::Exists, 0),
         Command::Del | Command::Unlink => Plan::Keys(Operation::Delete, Together::Sum),
         Command::Exists | Command::Touch => Plan::Keys(Operation::Exists, Together::Sum),
+        Command::Mset | Command::Msetnx if arguments.count().is_multiple_of(2) => {
+            return Err(Refusal::WrongArity(command));
+        }
+        Command::Mset => Plan::PutAll { if_absent: false },
+        Command::Msetnx => Plan::PutAll { if_absent: true },
+        Command::Getrange | Command::Substr => {
+            let (start, end) = (number(arguments.get(2))?, number(arguments.get(3))?);
+            Plan::Key(Operation::GetRange { start, end }, 0)
+        }
+        Command::Setrange => {
+            let offset = number(arguments.get(2))?;
+            let offset = u64::try_from(offset).map_err(|_| Refusal::OffsetOutOfRange)?;
+            Plan::Key(Operation::SetRange { offset }, 3)
+        }
+        Command::Incrbyfloat => Plan::Key(Operation::AddDecimal, 2),
+        Command::Rename => Plan::Transfer(transfer(false, true, TransferAnswer::Done)),
+        Command::Renamenx => Plan::Transfer(transfer(true, true, TransferAnswer::Applied)),
+        Command::Copy => return plan_copy(arguments),
+        Command::Move => return plan_move(arguments),
+        Command::Lcs => return plan_lcs(arguments),
+        Command::Object => return plan_object(arguments),
+        Command::Randomkey => Plan::RandomKey,
+        Command::Watch => Plan::Keys(Operation::Version, Together::Watch),
         Command::Dbsize => Plan::Shards(Operation::Count, Together::Sum),
         Command::Flushdb => plan_flush(Operation::Flush, arguments)?,
         Command::Flushall => plan_flush(Operation::FlushAll, arguments)?,
@@ -135,14 +228,18 @@ fn plan_rare(command: Command, arguments: &impl Arguments, now_ms: u64) -> Plann
         | Command::Client
         | Command::CommandInfo
         | Command::Config
+        | Command::Discard
         | Command::Echo
+        | Command::Exec
         | Command::Hello
         | Command::Info
         | Command::Keys
+        | Command::Multi
         | Command::Ping
         | Command::Quit
         | Command::Scan
-        | Command::Select => Plan::Alone(command),
+        | Command::Select
+        | Command::Unwatch => Plan::Alone(command),
     };
     Ok(planned)
 }
@@ -229,6 +326,88 @@ fn expire_condition(arguments: &impl Arguments) -> Result<ExpireCondition, Refus
         (_, true, ..) => ExpireCondition::IfSome,
         (false, false, false, false) => ExpireCondition::Always,
     })
+}
+
+fn transfer(if_absent: bool, removes: bool, answer: TransferAnswer) -> Transfer {
+    Transfer { bucket: None, same_name: false, if_absent, removes, answer }
+}
+
+/// `COPY source destination [DB bucket] [REPLACE]`
+fn plan_copy(arguments: &impl Arguments) -> Planned {
+    let mut copy = transfer(true, false, TransferAnswer::Copied);
+    let mut index = 3;
+    while index < arguments.count() {
+        match upper(arguments.get(index)).as_slice() {
+            b"REPLACE" => copy.if_absent = false,
+            b"DB" if index + 1 < arguments.count() => {
+                index += 1;
+                copy.bucket = Some(bucket(number(arguments.get(index))?)?);
+            }
+            _ => return Err(Refusal::Syntax),
+        }
+        index += 1;
+    }
+    Ok(Plan::Transfer(copy))
+}
+
+/// `MOVE key bucket`
+fn plan_move(arguments: &impl Arguments) -> Planned {
+    let bucket = Some(bucket(number(arguments.get(2))?)?);
+    Ok(Plan::Transfer(Transfer { bucket, same_name: true, ..transfer(true, true, TransferAnswer::Copied) }))
+}
+
+/// A bucket by its number.
+fn bucket(number: i64) -> Result<BucketId, Refusal> {
+    let number = u32::try_from(number).ok().filter(|&number| number < BUCKET_COUNT);
+    number.map(BucketId).ok_or(Refusal::BucketOutOfRange)
+}
+
+/// `LCS key1 key2 [LEN] [IDX] [MINMATCHLEN length] [WITHMATCHLEN]`
+fn plan_lcs(arguments: &impl Arguments) -> Planned {
+    let mut form = LcsForm::default();
+    let mut index = 3;
+    while index < arguments.count() {
+        match upper(arguments.get(index)).as_slice() {
+            b"LEN" => form.length = true,
+            b"IDX" => form.places = true,
+            b"WITHMATCHLEN" => form.with_lengths = true,
+            b"MINMATCHLEN" if index + 1 < arguments.count() => {
+                index += 1;
+                form.least = u64::try_from(number(arguments.get(index))?).unwrap_or(0);
+            }
+            _ => return Err(Refusal::Syntax),
+        }
+        index += 1;
+    }
+    if form.length && form.places { Err(Refusal::LengthAndPlaces) } else { Ok(Plan::Lcs(form)) }
+}
+
+/// `OBJECT ENCODING | REFCOUNT | IDLETIME key`
+fn plan_object(arguments: &impl Arguments) -> Planned {
+    let (planned, count) = match upper(arguments.get(1)).as_slice() {
+        b"ENCODING" => (Plan::Key(Operation::Describe(Aspect::Encoding), 0), 3),
+        b"REFCOUNT" => (Plan::Key(Operation::Describe(Aspect::References), 0), 3),
+        b"IDLETIME" => (Plan::Key(Operation::Describe(Aspect::IdleSeconds), 0), 3),
+        b"HELP" => (Plan::Alone(Command::Object), 2),
+        _ => return Err(Refusal::UnknownSubcommand(Command::Object)),
+    };
+    let right = arguments.count() == count;
+    if right { Ok(planned) } else { Err(Refusal::WrongSubcommandArity(Command::Object)) }
+}
+
+/// The argument that is the key of an operation on one key.
+#[inline]
+pub fn key_argument(operation: Operation) -> usize {
+    if matches!(operation, Operation::Describe(_)) { 2 } else { 1 }
+}
+
+/// Whether the argument at `index` may be longer than 64 KiB, as values are.
+pub fn may_be_large(planned: Plan, index: usize) -> bool {
+    match planned {
+        Plan::Key(_, value) => index == usize::from(value) && index > 0,
+        Plan::PutAll { .. } => index > 0 && index.is_multiple_of(2),
+        _ => false,
+    }
 }
 
 /// `FLUSHALL [ASYNC | SYNC]`: a flush never waits for the memory to be free, so both are the same.

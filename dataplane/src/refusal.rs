@@ -21,7 +21,19 @@ pub fn encode(sink: &mut impl Sink, refusal: Refusal, arguments: &impl Arguments
                 &format!("ERR Unsupported option {}", shown(arguments.get(usize::from(index)))),
             );
         }
+        Refusal::UnknownSubcommand(command) => {
+            let (given, upper) = (shown(arguments.get(1)), command.spec().name.to_ascii_uppercase());
+            return error(sink, &format!("ERR unknown subcommand '{given}'. Try {upper} HELP."));
+        }
+        Refusal::WrongSubcommandArity(command) => {
+            let (name, given) = (command.spec().name, shown(arguments.get(1)).to_ascii_lowercase());
+            return error(sink, &format!("ERR wrong number of arguments for '{name}|{given}' command"));
+        }
         Refusal::Syntax => "ERR syntax error",
+        Refusal::OffsetOutOfRange => "ERR offset is out of range",
+        Refusal::BucketOutOfRange => "ERR DB index is out of range",
+        Refusal::SameObject => "ERR source and destination objects are the same",
+        Refusal::LengthAndPlaces => "ERR If you want both the length and indexes, please just use IDX.",
         Refusal::NotAnInteger => "ERR value is not an integer or out of range",
         Refusal::DecrementOverflow => "ERR decrement would overflow",
         Refusal::ExpireNxConflict => "ERR NX and XX, GT or LT options at the same time are not compatible",

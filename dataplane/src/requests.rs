@@ -1,6 +1,7 @@
 //! The way of a request through its shard: decoded in a batch, fetched, executed, answered or forwarded.
 
 use adit_drivers::chunk::ChunkPool;
+use adit_drivers::outbox::Outbox;
 use adit_drivers::streams::{ConnectionId, Streams};
 use adit_store::kv::{Key, Store};
 use adit_wire::kv::{Operation, PutAnswer, Status};
@@ -8,13 +9,13 @@ use adit_wire::resp::request::Span;
 use adit_wire::resp::{Command, reply};
 
 use crate::batch::{Batch, Entry, Slices};
-use crate::connection::{Connection, Writer};
+use crate::connection::{Connection, ReplySink, Writer};
 use crate::engine::{Request, value_of};
 use crate::inflight::InFlight;
 use crate::intake::Found;
 use crate::map::SlotMap;
 use crate::message::{Ask, PAYLOAD_INLINE_BYTES, Reply};
-use crate::plan::{Arguments, Plan, Refusal, plan};
+use crate::plan::{Arguments, Plan, Refusal, Together, key_argument, may_be_large, plan};
 use crate::refusal;
 use crate::session::{self, After, Context};
 use crate::settings::{
@@ -22,6 +23,10 @@ use crate::settings::{
 };
 use crate::shard::Shard;
 use crate::stats::{Counter, StatsReader};
+use crate::transaction::Kind;
+use crate::transaction::intents::Keys;
+use crate::transaction::queue::queued;
+use crate::transaction::step::Parked;
 use crate::walk::{Walk, WalkError};
 
 /// What becomes of a connection's next request after one was tried.
@@ -70,6 +75,20 @@ impl Shard {
         if !std::mem::take(&mut connection.scheduled) || connection.closing {
             return;
         }
+        // What comes next waits for the end of the transaction, and for its replies to be delivered.
+        if connection.transaction.is_some() {
+            return;
+        }
+        if connection.result.is_some() {
+            connection.scheduled = true;
+            self.deliver_result(index);
+            let Some(again) = self.connections.get_mut(index) else { return };
+            connection = again;
+            connection.scheduled = false;
+            if connection.result.is_some() {
+                return;
+            }
+        }
         if connection.outbox.left_bytes() >= OUTPUT_BYTES_SOFT {
             connection.waits_for_output = true;
             return;
@@ -102,7 +121,10 @@ impl Shard {
             };
             let spans = &batch.spans[first_span..];
             let (hash, owner) = match planned {
-                Plan::Key(..) => fetch(&self.engine.store, &self.map, self.index, connection, spans[1]),
+                Plan::Key(operation, _) => {
+                    let span = spans[key_argument(operation)];
+                    fetch(&self.engine.store, &self.map, self.index, connection, span)
+                }
                 _ => (0, self.index),
             };
             let entry = Entry {
@@ -187,8 +209,20 @@ impl Shard {
     fn execute(&mut self, entry: &Entry, batch: &Batch) -> Flow {
         match entry.plan {
             Plan::Key(operation, value) => self.execute_key(entry, batch, operation, usize::from(value)),
+            Plan::Keys(_, Together::Watch) => self.execute_watch(entry, batch),
             Plan::Keys(operation, together) => self.execute_keys(entry, batch, operation, together),
+            Plan::PutAll { if_absent } => self.execute_put_all(entry, batch, if_absent),
+            Plan::Transfer(_) | Plan::Lcs(_) | Plan::RandomKey => {
+                self.begin_command(entry, batch, Kind::Command)
+            }
+            Plan::Shards(operation, _) if operation.is_on_all_keys() => {
+                self.begin_command(entry, batch, Kind::Command)
+            }
             Plan::Shards(operation, together) => self.execute_shards(entry, operation, together),
+            Plan::Queue => self.execute_queue(entry, batch),
+            Plan::Alone(command @ (Command::Multi | Command::Exec | Command::Discard | Command::Unwatch)) => {
+                self.execute_multi(entry.connection, command)
+            }
             Plan::Alone(Command::Scan | Command::Keys) => self.execute_walk(entry, batch),
             Plan::Alone(command) => self.execute_alone(entry, batch, command),
             Plan::Refused(_) | Plan::Broken(_) => self.refuse(entry, batch),
@@ -200,29 +234,38 @@ impl Shard {
     fn execute_key(&mut self, entry: &Entry, batch: &Batch, operation: Operation, value: usize) -> Flow {
         let Some(connection) = self.connections.get_mut(entry.connection) else { return Flow::Next };
         let in_turn = connection.owed.is_empty();
-        if (!in_turn || entry.owner != self.index)
+        let remote = entry.owner != self.index;
+        // Somebody holds the key, or waits for it: this waits behind them.
+        let parked = !remote && self.intents.blocks(entry.hash);
+        if (!in_turn || remote || parked)
             && let Some(flow) = must_wait(connection, &self.inflight)
         {
             return flow;
         }
-        if entry.owner != self.index && !self.mesh.has_room(entry.owner) {
+        if remote && !self.mesh.has_room(entry.owner) {
             return Flow::Starved;
         }
-        let chain = match connection.intake.large_argument().map(|_| connection.intake.take_large()) {
-            None => None,
-            Some(Ok(chain)) => chain,
-            Some(Err(_)) => return self.deliver(entry.connection, Reply::Failed(Status::OutOfMemory)),
+        // A request on one key has at most one large argument: its value.
+        let Ok(mut larges) = connection.intake.take_larges() else {
+            return self.deliver(entry.connection, Reply::Failed(Status::OutOfMemory));
         };
+        let chain = larges.pop().map(|(_, chain)| chain);
         let spans = batch.spans_of(entry);
         let bytes = connection.intake.bytes();
         let value = if value == 0 { &[] } else { spans[value].of(bytes) };
-        let key = Key::hashed(connection.session.bucket, spans[1].of(bytes), entry.hash);
-        if entry.owner != self.index {
+        let key =
+            Key::hashed(connection.session.bucket, spans[key_argument(operation)].of(bytes), entry.hash);
+        if remote || parked {
             let bytes = answer_bytes(operation, &self.pages, entry.owner);
             let slot = self.inflight.wait(connection.id, &mut connection.owed, bytes);
             let Some(slot) = slot else { return Flow::Starved };
-            self.engine.counters.add(Counter::Forwarded, 1);
-            self.mesh.ask(entry.owner, Ask::new(slot, operation, &key, value, chain));
+            let ask = Ask::new(slot, operation, &key, value, chain);
+            if remote {
+                self.engine.counters.add(Counter::Forwarded, 1);
+                self.mesh.ask(entry.owner, ask);
+            } else {
+                self.intents.enter(Keys::One(entry.hash), Parked::Ask(self.index, ask));
+            }
             return Flow::Next;
         }
         let request = Request { operation, key, value: value_of(value, chain) };
@@ -299,6 +342,10 @@ impl Shard {
         if !connection.owed.is_empty() {
             return Flow::Starved;
         }
+        if command == Command::Quit {
+            let queue = connection.session.leave_multi();
+            queue.into_iter().for_each(|mut queue| queue.program.clear(&mut self.engine.store));
+        }
         if command == Command::Info {
             self.engine.counters.publish(&mut self.stats);
         }
@@ -315,10 +362,39 @@ impl Shard {
         Flow::Next
     }
 
+    /// Runs such a command within a transaction; the reply is appended to `bytes`.
+    pub(crate) fn run_alone_into(
+        &mut self,
+        id: ConnectionId,
+        command: Command,
+        arguments: &Slices<'_>,
+        bytes: &mut Vec<u8>,
+    ) {
+        let Some(connection) = self.connections.of(id) else { return };
+        if command == Command::Info {
+            self.engine.counters.publish(&mut self.stats);
+        }
+        let addresses = match command {
+            Command::Client => self.streams.addresses(id),
+            _ => (String::new(), String::new()),
+        };
+        let context =
+            Context { settings: &self.settings, pages: &self.pages, now_ns: self.now.mono_ns, addresses };
+        let mut outbox = Outbox::default();
+        let mut writer = Writer::new(&mut outbox, &mut self.pool, connection.session.version);
+        let after = session::run(command, arguments, &mut connection.session, &mut writer, &context);
+        connection.closing |= after == After::Close;
+        outbox.runs().for_each(|run| bytes.extend_from_slice(run));
+        outbox.clear(&mut self.pool, drop);
+    }
+
     fn refuse(&mut self, entry: &Entry, batch: &Batch) -> Flow {
         let Some(connection) = self.connections.get_mut(entry.connection) else { return Flow::Next };
         if !connection.owed.is_empty() {
             return Flow::Starved;
+        }
+        if let Some(queue) = &mut connection.session.queue {
+            queue.broken = true;
         }
         let mut writer = Writer::new(&mut connection.outbox, &mut self.pool, connection.session.version);
         match entry.plan {
@@ -388,11 +464,13 @@ fn admit(arguments: &Slices<'_>, connection: &Connection, now_ms: u64) -> Plan {
     if !connection.session.authenticated && !is_allowed_to_strangers(planned) {
         return Plan::Refused(Refusal::NotAuthenticated);
     }
-    match (connection.intake.large_argument(), planned) {
-        (None, _) | (_, Plan::Refused(_)) => planned,
-        (Some(large), Plan::Key(_, value)) if large == usize::from(value) => planned,
-        (Some(_), _) => Plan::Refused(Refusal::ArgumentTooLong),
-    }
+    let mut larges = connection.intake.large_arguments();
+    let planned = match planned {
+        Plan::Refused(_) => planned,
+        _ if larges.all(|large| may_be_large(planned, large)) => planned,
+        _ => Plan::Refused(Refusal::ArgumentTooLong),
+    };
+    if connection.session.queue.is_some() { queued(planned) } else { planned }
 }
 
 fn is_allowed_to_strangers(planned: Plan) -> bool {
@@ -402,9 +480,15 @@ fn is_allowed_to_strangers(planned: Plan) -> bool {
 /// Whether what follows in the input cannot be planned before this is executed.
 fn ends_decoding(planned: Plan) -> bool {
     match planned {
-        Plan::Key(..) | Plan::Refused(_) | Plan::Nothing => false,
+        Plan::Key(..) | Plan::Refused(_) | Plan::Nothing | Plan::Queue => false,
         Plan::Alone(command) => !matches!(command, Command::Ping | Command::Echo),
-        Plan::Keys(..) | Plan::Shards(..) | Plan::Broken(_) => true,
+        Plan::Keys(..)
+        | Plan::PutAll { .. }
+        | Plan::Transfer(_)
+        | Plan::Lcs(_)
+        | Plan::RandomKey
+        | Plan::Shards(..)
+        | Plan::Broken(_) => true,
     }
 }
 
@@ -459,6 +543,8 @@ pub(crate) fn answer_bytes(operation: Operation, pages: &[StatsReader], owner: u
     match operation {
         Operation::Get
         | Operation::GetDelete
+        | Operation::GetRange { .. }
+        | Operation::Record
         | Operation::GetExpire(_)
         | Operation::Put { answer: PutAnswer::Previous, .. } => {
             let largest = pages[usize::from(owner)].read_one(Counter::LargestValueBytes as usize);

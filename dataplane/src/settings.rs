@@ -28,8 +28,20 @@ pub const TURN_RECEIVED_BYTES_MAX: usize =
     adit_drivers::streams::EVENTS_PER_POLL_MAX * adit_drivers::chunk::CHUNK_BYTES;
 /// Bytes that one turn sends, at most; connections that are due wait for the next turn.
 pub const TURN_SENT_BYTES_MAX: usize = 4 << 20;
-/// Keys of one multi-key command that one turn looks up.
-pub const MULTI_KEYS_PER_TURN: usize = 256;
+/// Keys of a multi-key command that are executed at once, if this shard has all of them.
+pub const KEYS_AT_ONCE_MAX: usize = 256;
+/// Operations of transactions that one turn executes.
+pub const TURN_TRANSACTION_OPERATIONS_MAX: usize = 1024;
+/// Operations of one step of a transaction.
+pub const STEP_OPERATIONS_MAX: usize = 256;
+/// Bytes of the operations of one step, and of their replies.
+pub const STEP_BYTES_MAX: usize = 256 << 10;
+/// Staged writes that one step makes visible.
+pub const STAGED_PER_STEP: usize = 256;
+/// Keys that a transaction holds one by one; one of more keys holds whole shards.
+pub const TRANSACTION_KEYS_MAX: usize = 1024;
+/// Cells of the table of an LCS that are filled at a time.
+pub const LCS_CELLS_PER_SLICE: usize = 64 << 10;
 /// Index buckets that one step of a walk through the keys visits.
 pub const WALK_BUCKETS_PER_STEP: u32 = 256;
 /// Bytes of keys above which a step visits no further bucket.
@@ -56,8 +68,10 @@ pub const STALL_CHECK_NS: u64 = 1_000_000_000;
 pub const SWEEP_INTERVAL_NS: u64 = 10_000_000;
 /// Index buckets that one sweep visits.
 pub const SWEEP_BUCKETS_MAX: usize = 128;
+/// Keys that one connection may watch.
+pub const WATCHED_KEYS_MAX: usize = 1024;
 /// Keys of a multi-key command that are fetched from memory together.
-pub const MULTI_KEYS_PER_FETCH: usize = 16;
+pub const KEYS_PER_FETCH: usize = 16;
 /// Asks of another shard that are fetched from memory together.
 pub const ASKS_PER_FETCH: usize = 16;
 /// Replies that wait for the rest of their pipeline, which other shards answer, up to this many bytes.

@@ -7,7 +7,7 @@ use adit_drivers::chunk::{CHUNK_BYTES, ChunkPool};
 use adit_drivers::clock::{Clock, Now};
 use adit_drivers::memory::{BLOCK_BYTES, PAGE_BYTES};
 use adit_drivers::streams::{ConnectionId, Event, Sending, Streams, Wait};
-use adit_store::kv::Store;
+use adit_store::kv::{Staged, Store};
 use adit_wire::kv::BucketId;
 use adit_wire::resp::reply;
 use crossbeam_channel::{Receiver, TryRecvError};
@@ -20,12 +20,17 @@ use crate::inflight::InFlight;
 use crate::mailbox::Command;
 use crate::map::SlotMap;
 use crate::mesh::Mesh;
-use crate::message::{Answer, Ask};
+use crate::message::{Answer, Ask, Message};
 use crate::settings::{
     ASKS_PER_FETCH, HELD_BYTES_MAX, IDLE_NS_MIN, INFLIGHT_SLOTS, OUTPUT_BYTES_SOFT, STALL_CHECK_NS,
     STALL_NS_MAX, SWEEP_BUCKETS_MAX, SWEEP_INTERVAL_NS, Settings, TURN_ASKS_MAX, TURN_SENT_BYTES_MAX,
+    TURN_TRANSACTION_OPERATIONS_MAX,
 };
 use crate::stats::{BUCKETS, Counter, Counters, StatsReader, StatsWriter, total};
+use crate::transaction::Transactions;
+use crate::transaction::encoded::Encoded;
+use crate::transaction::intents::{Intents, Keys};
+use crate::transaction::step::Parked;
 
 /// What a shard is made of.
 pub struct Parts {
@@ -80,6 +85,16 @@ pub struct Shard {
     pub(crate) batch: Batch,
     events: Vec<Event>,
     asks: Vec<Ask>,
+    /// Who holds which of this shard's keys.
+    pub(crate) intents: Intents<Parked>,
+    /// What those have staged.
+    pub(crate) staged: Vec<Vec<Staged>>,
+    /// Transactions of this shard's connections.
+    pub(crate) transactions: Transactions,
+    /// Operations of transactions that this turn may still execute.
+    pub(crate) transaction_work_left: usize,
+    /// Where replies of several keys are encoded.
+    pub(crate) scratch: Encoded,
     mailbox: Receiver<Command>,
     pub(crate) stats: StatsWriter,
     pub(crate) pages: Vec<StatsReader>,
@@ -105,6 +120,11 @@ impl Shard {
             clock: parts.clock,
             engine: Engine::new(parts.store),
             map: parts.map,
+            intents: Intents::default(),
+            staged: Vec::new(),
+            transactions: Transactions::new(parts.mesh.transactions_max()),
+            transaction_work_left: 0,
+            scratch: Encoded::default(),
             mesh: parts.mesh,
             connections: Connections::default(),
             ready: VecDeque::new(),
@@ -133,6 +153,7 @@ impl Shard {
         let asks = self.answer_asks();
         self.streams.worked(requests, asks);
         self.take_answers();
+        self.run_transactions();
         self.mesh.publish();
         self.send();
         self.tend();
@@ -141,7 +162,12 @@ impl Shard {
 
     /// Whether nothing is left to do, for simulations that run until then.
     pub fn is_idle(&mut self) -> bool {
-        !self.has_work() && self.starved.is_empty() && self.inflight.is_idle() && !self.mesh.has_incoming()
+        !self.has_work()
+            && self.starved.is_empty()
+            && self.inflight.is_idle()
+            && self.transactions.is_idle()
+            && self.intents.is_idle()
+            && !self.mesh.has_incoming()
     }
 
     /// What is held now, for leak checks: bytes of chunks, bytes on the heap, and whether all in-flight slots are
@@ -163,6 +189,8 @@ impl Shard {
     fn has_work(&self) -> bool {
         !(self.ready.is_empty() && self.again.is_empty() && self.dirty.is_empty())
             || self.engine.store.has_sweep_debt()
+            || self.intents.has_ready()
+            || self.transactions.has_active()
     }
 
     /// How long the next poll may wait.
@@ -195,6 +223,7 @@ impl Shard {
         self.streams.poll(wait, &mut self.pool, &mut events);
         self.now = self.clock.now();
         self.turn_bytes = 0;
+        self.transaction_work_left = TURN_TRANSACTION_OPERATIONS_MAX;
         self.ready.extend(self.again.drain(..));
         let busy = !events.is_empty() || !self.ready.is_empty();
         events.drain(..).for_each(|event| self.take_event(event));
@@ -271,6 +300,9 @@ impl Shard {
         connection.intake.clear(&mut self.engine.store, &mut self.pool);
         connection.outbox.clear(&mut self.pool, drop);
         self.inflight.abandon(&mut connection.owed);
+        // What has begun goes on to its end: nobody takes the reply.
+        connection.transaction.into_iter().for_each(|id| self.transactions.abandon(id));
+        self.drop_queue(connection.session.leave_multi());
         if let Some(slot) = connection.multi.and_then(|multi| multi.slot) {
             self.inflight.close_gather(slot, 0);
         }
@@ -299,7 +331,7 @@ impl Shard {
             while left > 0 {
                 let count = self.answer_some(shard);
                 answered += count;
-                left = if count == ASKS_PER_FETCH { left - count } else { 0 };
+                left = if count >= ASKS_PER_FETCH { left.saturating_sub(count) } else { 0 };
             }
         }
         answered
@@ -308,22 +340,36 @@ impl Shard {
     /// Executes asks that are fetched from memory together; says how many.
     fn answer_some(&mut self, shard: u16) -> usize {
         let mut asks = std::mem::take(&mut self.asks);
+        let mut step = None;
         while asks.len() < ASKS_PER_FETCH
-            && let Some(ask) = self.mesh.next_ask(shard)
+            && step.is_none()
+            && let Some(message) = self.mesh.next_ask(shard)
         {
-            self.engine.store.prefetch_bucket(ask.hash);
-            asks.push(ask);
+            match message {
+                Message::Ask(ask) => {
+                    self.engine.store.prefetch_bucket(ask.hash);
+                    asks.push(ask);
+                }
+                // What came before it is executed before it.
+                Message::Step(found) => step = Some(found),
+            }
         }
-        let count = asks.len();
+        let count = asks.len() + step.as_ref().map_or(0, |step| step.weight());
         asks.iter().for_each(|ask| self.engine.store.prefetch_item(ask.hash));
         self.engine.counters.add(Counter::Asks, count as u64);
-        for ask in &mut asks {
+        for mut ask in asks.drain(..) {
+            if self.intents.blocks(ask.hash) {
+                self.intents.enter(Keys::One(ask.hash), Parked::Ask(shard, ask));
+                continue;
+            }
             let (slot, request) = ask.request();
             let result = self.engine.execute(request, self.now.unix_ms).into_reply();
             self.mesh.answer(shard, Answer { slot, result });
         }
-        asks.clear();
         self.asks = asks;
+        if let Some(step) = step {
+            self.take_step(shard, step);
+        }
         count
     }
 
@@ -334,8 +380,7 @@ impl Shard {
             while shard != self.index
                 && let Some(answer) = self.mesh.next_answer(shard)
             {
-                let id = self.inflight.complete(answer.slot, answer.result);
-                self.deliver_owed(id);
+                self.take_answer(shard, answer.slot, answer.result);
                 answered = true;
             }
         }
@@ -472,7 +517,7 @@ impl Shard {
     }
 
     fn show_counters(&mut self) {
-        let Engine { store, counters, largest_value_bytes } = &mut self.engine;
+        let Engine { store, counters, largest_value_bytes, .. } = &mut self.engine;
         let usage = store.usage();
         let mut keys = 0;
         for bucket in 0..BUCKETS {

@@ -21,6 +21,8 @@ counters! {
     Asks,
     /// Requests that went to other shards.
     Forwarded,
+    /// Operations of transactions.
+    TransactionOperations,
     /// Look-ups that found their key.
     Hits,
     /// Look-ups that did not.

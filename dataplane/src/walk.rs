@@ -1,9 +1,9 @@
 //! A walk through the keys of a bucket, over all shards, a bounded step at a time: `SCAN` and `KEYS`.
 
 use adit_wire::kv::{BucketId, Operation};
-use adit_wire::resp::glob;
 use adit_wire::resp::number::{Digits, parse_u64};
 use adit_wire::resp::reply::{self, Sink};
+use adit_wire::resp::{Command, glob};
 
 use crate::message::Keys;
 use crate::plan::{Arguments, upper};
@@ -37,6 +37,22 @@ pub struct Walk {
 pub struct WalkError(pub &'static str);
 
 impl Walk {
+    /// The walk of a `KEYS` or a `SCAN`.
+    ///
+    /// # Errors
+    /// A [`WalkError`] if the arguments make no sense.
+    pub fn of(
+        command: Command,
+        arguments: &impl Arguments,
+        bucket: BucketId,
+        shard_count: u16,
+    ) -> Result<Self, WalkError> {
+        match command {
+            Command::Keys => Ok(Self::keys(arguments, bucket, shard_count)),
+            _ => Self::scan(arguments, bucket, shard_count),
+        }
+    }
+
     /// `KEYS pattern`
     pub fn keys(arguments: &impl Arguments, bucket: BucketId, shard_count: u16) -> Self {
         Self { pattern: pattern(arguments.get(1)), ..Self::new(bucket, shard_count) }

@@ -61,6 +61,19 @@ pub enum ExpireCondition {
     IfSomeAndEarlier,
 }
 
+/// What `OBJECT` and `MEMORY USAGE` tell of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aspect {
+    /// The name that Redis gives the way the value is kept.
+    Encoding,
+    /// How many hold the value: one.
+    References,
+    /// Seconds since it was used: not known, 0.
+    IdleSeconds,
+    /// Bytes that key and value take.
+    Memory,
+}
+
 /// How a time of expiry is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExpiryForm {
@@ -106,6 +119,27 @@ pub enum Operation {
     Type,
     /// Answers the length of the value, 0 without one.
     Length,
+    /// The bytes of the value from one position to another, both included; negative ones count from the end.
+    GetRange {
+        /// First byte.
+        start: i64,
+        /// Last byte.
+        end: i64,
+    },
+    /// Writes the value over what is there from `offset` on; answers the new length.
+    SetRange {
+        /// First byte that is written; zeros fill what is missing before it.
+        offset: u64,
+    },
+    /// Adds the decimal fraction that travels as the value; answers the sum.
+    AddDecimal,
+    /// Answers the version of the last write, 0 without the key: two equal answers mean that nothing was written
+    /// between them.
+    Version,
+    /// Answers the value with its expiry, to be written elsewhere.
+    Record,
+    /// Answers what is known about how a value is kept.
+    Describe(Aspect),
     /// Changes the expiry; answers 1 if it applied, else 0.
     Expire {
         /// Milliseconds since 1970; a time that has passed removes the key.
@@ -117,6 +151,8 @@ pub enum Operation {
     Persist,
     /// Answers the expiry, -1 without one, -2 without the key.
     ExpiryOf(ExpiryForm),
+    /// Answers some key of the bucket on this shard, chosen by a random number.
+    Random(u64),
     /// Answers how many keys the bucket has on this shard.
     Count,
     /// Removes all keys of the bucket on this shard.
@@ -141,12 +177,27 @@ pub enum Status {
     KeyTooLong,
     /// The sender's: the value would be longer than [`VALUE_BYTES_MAX`].
     ValueTooLong,
+    /// The sender's: the offset of a SETRANGE is negative.
+    OffsetOutOfRange,
     /// The sender's: the time of expiry of a GETEX is not positive or too far away.
     InvalidExpiry,
     /// The state's: the value is not a decimal number of 64 bits.
     NotAnInteger,
     /// The state's: the sum does not fit 64 bits.
     Overflow,
+    /// The state's: the value is not a decimal fraction.
+    NotADecimal,
+    /// The state's: the sum of decimal fractions is too large.
+    DecimalOverflow,
+    /// The state's: the key to be renamed does not exist.
+    NoSuchKey,
     /// The state's: the shard's memory is full.
     OutOfMemory,
+}
+
+impl Operation {
+    /// Whether it is on all keys of a bucket, or of all buckets, of a shard.
+    pub fn is_on_all_keys(self) -> bool {
+        matches!(self, Self::Count | Self::Flush | Self::FlushAll)
+    }
 }

@@ -40,11 +40,14 @@ commands! {
     Client "client" -2 [] 0 0 0;
     CommandInfo "command" -1 ["loading" "stale"] 0 0 0;
     Config "config" -2 [] 0 0 0;
+    Copy "copy" -3 ["write" "denyoom"] 1 2 1;
     Dbsize "dbsize" 1 ["readonly" "fast"] 0 0 0;
     Decr "decr" 2 ["write" "denyoom" "fast"] 1 1 1;
     Decrby "decrby" 3 ["write" "denyoom" "fast"] 1 1 1;
     Del "del" -2 ["write"] 1 -1 1;
+    Discard "discard" 1 ["noscript" "loading" "stale" "fast" "allow_busy"] 0 0 0;
     Echo "echo" 2 ["loading" "stale" "fast"] 0 0 0;
+    Exec "exec" 1 ["noscript" "loading" "stale" "skip_slowlog"] 0 0 0;
     Exists "exists" -2 ["readonly" "fast"] 1 -1 1;
     Expire "expire" -3 ["write" "fast"] 1 1 1;
     Expireat "expireat" -3 ["write" "fast"] 1 1 1;
@@ -54,13 +57,21 @@ commands! {
     Get "get" 2 ["readonly" "fast"] 1 1 1;
     Getdel "getdel" 2 ["write" "fast"] 1 1 1;
     Getex "getex" -2 ["write" "fast"] 1 1 1;
+    Getrange "getrange" 4 ["readonly"] 1 1 1;
     Getset "getset" 3 ["write" "denyoom" "fast"] 1 1 1;
     Hello "hello" -1 ["noscript" "loading" "stale" "fast" "no_auth" "allow_busy"] 0 0 0;
     Incr "incr" 2 ["write" "denyoom" "fast"] 1 1 1;
     Incrby "incrby" 3 ["write" "denyoom" "fast"] 1 1 1;
+    Incrbyfloat "incrbyfloat" 3 ["write" "denyoom" "fast"] 1 1 1;
     Info "info" -1 ["loading" "stale"] 0 0 0;
     Keys "keys" 2 ["readonly"] 0 0 0;
+    Lcs "lcs" -3 ["readonly"] 1 2 1;
     Mget "mget" -2 ["readonly" "fast"] 1 -1 1;
+    Move "move" 3 ["write" "fast"] 1 1 1;
+    Mset "mset" -3 ["write" "denyoom"] 1 -1 2;
+    Msetnx "msetnx" -3 ["write" "denyoom"] 1 -1 2;
+    Multi "multi" 1 ["noscript" "loading" "stale" "fast" "allow_busy"] 0 0 0;
+    Object "object" -2 [] 0 0 0;
     Persist "persist" 2 ["write" "fast"] 1 1 1;
     Pexpire "pexpire" -3 ["write" "fast"] 1 1 1;
     Pexpireat "pexpireat" -3 ["write" "fast"] 1 1 1;
@@ -69,16 +80,23 @@ commands! {
     Psetex "psetex" 4 ["write" "denyoom"] 1 1 1;
     Pttl "pttl" 2 ["readonly" "fast"] 1 1 1;
     Quit "quit" -1 ["noscript" "loading" "stale" "fast" "no_auth" "allow_busy"] 0 0 0;
+    Randomkey "randomkey" 1 ["readonly"] 0 0 0;
+    Rename "rename" 3 ["write"] 1 2 1;
+    Renamenx "renamenx" 3 ["write" "fast"] 1 2 1;
     Scan "scan" -2 ["readonly"] 0 0 0;
     Select "select" 2 ["loading" "stale" "fast"] 0 0 0;
     Set "set" -3 ["write" "denyoom"] 1 1 1;
     Setex "setex" 4 ["write" "denyoom"] 1 1 1;
     Setnx "setnx" 3 ["write" "denyoom" "fast"] 1 1 1;
+    Setrange "setrange" 4 ["write" "denyoom"] 1 1 1;
     Strlen "strlen" 2 ["readonly" "fast"] 1 1 1;
+    Substr "substr" 4 ["readonly"] 1 1 1;
     Touch "touch" -2 ["readonly" "fast"] 1 -1 1;
     Ttl "ttl" 2 ["readonly" "fast"] 1 1 1;
     Type "type" 2 ["readonly" "fast"] 1 1 1;
     Unlink "unlink" -2 ["write" "fast"] 1 -1 1;
+    Unwatch "unwatch" 1 ["noscript" "loading" "stale" "fast" "allow_busy"] 0 0 0;
+    Watch "watch" -2 ["noscript" "loading" "stale" "fast" "allow_busy"] 1 -1 1;
 }
 
 impl Command {

@@ -80,6 +80,14 @@ pub fn null(sink: &mut impl Sink, version: Version) {
     });
 }
 
+/// No array: what an `EXEC` answers whose watched keys were written.
+pub fn null_array(sink: &mut impl Sink, version: Version) {
+    sink.write(match version {
+        Version::Resp2 => b"*-1\r\n",
+        Version::Resp3 => b"_\r\n",
+    });
+}
+
 /// The header of an array of `count` replies.
 #[inline]
 pub fn array(sink: &mut impl Sink, count: usize) {
@@ -140,6 +148,10 @@ fn status_text(status: Status) -> &'static str {
         Status::ValueTooLong => "ERR string exceeds maximum allowed size (proto-max-bulk-len)",
         Status::NotAnInteger => "ERR value is not an integer or out of range",
         Status::InvalidExpiry => "ERR invalid expire time in 'getex' command",
+        Status::OffsetOutOfRange => "ERR offset is out of range",
+        Status::NotADecimal => "ERR value is not a valid float",
+        Status::DecimalOverflow => "ERR increment would produce NaN or Infinity",
+        Status::NoSuchKey => "ERR no such key",
         Status::Overflow => "ERR increment or decrement would overflow",
         Status::OutOfMemory => {
             "OOM memory of the shard is full; delete keys or start adit with a larger --memory"
@@ -164,7 +176,6 @@ pub fn protocol_error(sink: &mut impl Sink, protocol_error: ProtocolError) {
         ProtocolError::TooBigRequest => {
             "too big request: its arguments take more than 16 MiB, or than the buffers have left; send fewer at a time"
         }
-        ProtocolError::TwoLargeArguments => "more than one argument above 64 KiB in a request",
     };
     error(sink, &format!("ERR Protocol error: {text}"));
 }
@@ -208,8 +219,13 @@ mod tests {
 
     #[test]
     fn every_failure_has_a_text() {
-        use Status::{InvalidExpiry, KeyTooLong, NotAnInteger, OutOfMemory, Overflow, ValueTooLong};
-        for failure in [KeyTooLong, NotAnInteger, OutOfMemory, Overflow, ValueTooLong, InvalidExpiry] {
+        use Status::{
+            DecimalOverflow, InvalidExpiry, KeyTooLong, NoSuchKey, NotADecimal, NotAnInteger,
+            OffsetOutOfRange, OutOfMemory, Overflow, ValueTooLong,
+        };
+        let sender = [KeyTooLong, ValueTooLong, OffsetOutOfRange, InvalidExpiry];
+        let state = [NotAnInteger, Overflow, NotADecimal, DecimalOverflow, NoSuchKey, OutOfMemory];
+        for failure in sender.into_iter().chain(state) {
             let text = encoded(|sink| status(sink, failure));
             assert!(text.starts_with("-ERR ") || text.starts_with("-OOM "), "{text}");
         }

@@ -73,8 +73,6 @@ pub enum ProtocolError {
     UnbalancedQuotes,
     /// A request, large argument not counted, is longer than its limit.
     TooBigRequest,
-    /// A request has more than one large argument.
-    TwoLargeArguments,
 }
 
 impl Progress {

@@ -1,0 +1,607 @@
+//! The calls of a transaction, one after the other: which operations of which shards each needs, and what its reply is.
+
+use std::collections::VecDeque;
+
+use adit_store::kv::Key;
+use adit_wire::kv::{BucketId, Condition, Expiry, Operation, PutAnswer, Status};
+use adit_wire::resp::reply::{self, Sink};
+use adit_wire::resp::{Command, number};
+
+use crate::connection::ReplySink;
+use crate::lcs::Lcs;
+use crate::message::{Record, Reply};
+use crate::plan::{Arguments, Plan, Refusal, Together, Transfer, TransferAnswer, key_argument, plan};
+use crate::refusal;
+use crate::requests::answer_bytes;
+use crate::settings::{
+    KEYS_BYTES_MAX, LCS_CELLS_PER_SLICE, STEP_BYTES_MAX, STEP_OPERATIONS_MAX, TRANSACTION_KEYS_MAX,
+};
+use crate::shard::Shard;
+use crate::transaction::intents::Keys;
+use crate::transaction::program::Program;
+use crate::transaction::round::Encode;
+use crate::transaction::step::Staging;
+use crate::transaction::{Kind, Phase, Transaction, Watch};
+use crate::walk::Walk;
+
+/// What a transaction is at.
+pub(super) enum Doing {
+    /// Comparing the versions of watched keys.
+    Checks,
+    /// Calls whose operations do not depend on each other.
+    Calls,
+    /// MSET and MSETNX: staging, until all is staged or one was refused.
+    PutAll { if_absent: bool },
+    /// After that, where more calls follow.
+    Settle,
+    /// RENAME, COPY, MOVE.
+    Transfer(Transfer, Moving),
+    /// SCAN, KEYS.
+    Walk(Box<Walk>),
+    /// RANDOMKEY: shards that were asked.
+    RandomKey { asked: u16 },
+    /// LCS, once both values are there.
+    Lcs(Option<Box<Lcs>>),
+}
+
+/// How far a value has moved.
+pub(super) enum Moving {
+    /// It is fetched.
+    Fetch,
+    /// It is written.
+    Store(Box<Record>),
+    /// It is removed where it was.
+    Remove,
+}
+
+/// Where in the program a transaction is.
+#[derive(Default)]
+pub(super) struct Position {
+    /// The call.
+    call: usize,
+    /// The argument of it that is next; 0 at its beginning.
+    argument: usize,
+    sum: i64,
+    failed: Option<Status>,
+}
+
+impl Position {
+    /// Whether no call follows this one.
+    pub(super) fn is_at_last_call(&self, program: &Program) -> bool {
+        self.call + 1 >= program.len()
+    }
+}
+
+impl Shard {
+    /// The shards of a program's keys in ascending order, with the keys each. Where there are too many keys, or an
+    /// operation is on all, every shard is held as a whole.
+    pub(super) fn visits(
+        &self,
+        program: &Program,
+        checks: &[Watch],
+        bucket: BucketId,
+        kind: Kind,
+    ) -> VecDeque<(u16, Keys)> {
+        let mut keys: Vec<(u16, u64)> = Vec::new();
+        let mut add = |bucket: BucketId, key: &[u8]| {
+            keys.push((self.map.owner(key), self.engine.store.key(bucket, key).hash()));
+            keys.len() <= TRANSACTION_KEYS_MAX
+        };
+        let mut few = checks.iter().all(|watch| add(watch.bucket, &watch.key));
+        let mut bucket = bucket;
+        for call in 0..program.len() {
+            let arguments = program.call(call);
+            few = few && call < TRANSACTION_KEYS_MAX && self.keys_of(&arguments, &mut bucket, kind, &mut add);
+        }
+        if !few {
+            return (0..self.map.shard_count()).map(|shard| (shard, Keys::All)).collect();
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        let mut visits: VecDeque<(u16, Keys)> = keys
+            .chunk_by(|one, other| one.0 == other.0)
+            .map(|keys| (keys[0].0, Keys::Many(keys.iter().map(|(_, hash)| *hash).collect())))
+            .collect();
+        if cfg!(feature = "sabotage-order") && self.index % 2 == 1 {
+            visits = visits.into_iter().rev().collect();
+        }
+        visits
+    }
+
+    /// Gives the keys of a call to `add`, until that wants no more. Whether it wanted all of them.
+    fn keys_of(
+        &self,
+        arguments: &impl Arguments,
+        bucket: &mut BucketId,
+        kind: Kind,
+        add: &mut impl FnMut(BucketId, &[u8]) -> bool,
+    ) -> bool {
+        match plan(arguments, self.now.unix_ms) {
+            Plan::Key(operation, _) => add(*bucket, arguments.get(key_argument(operation))),
+            Plan::Keys(..) => (1..arguments.count()).all(|index| add(*bucket, arguments.get(index))),
+            Plan::PutAll { .. } => {
+                (1..arguments.count()).step_by(2).all(|index| add(*bucket, arguments.get(index)))
+            }
+            Plan::Transfer(transfer) => {
+                let other = if transfer.same_name { 1 } else { 2 };
+                add(*bucket, arguments.get(1))
+                    && add(transfer.bucket.unwrap_or(*bucket), arguments.get(other))
+            }
+            Plan::Lcs(_) => add(*bucket, arguments.get(1)) && add(*bucket, arguments.get(2)),
+            Plan::Shards(operation, _) => !operation.is_on_all_keys(),
+            Plan::RandomKey => kind == Kind::Command,
+            Plan::Alone(Command::Keys | Command::Scan) => false,
+            Plan::Alone(Command::Select) => {
+                *bucket = selected(arguments).unwrap_or(*bucket);
+                true
+            }
+            Plan::Alone(_) | Plan::Refused(_) | Plan::Queue | Plan::Nothing | Plan::Broken(_) => true,
+        }
+    }
+
+    /// Gathers the operations of the next round.
+    pub(super) fn build_round(&mut self, transaction: &mut Transaction, id: u32) {
+        match &mut transaction.doing {
+            Doing::Checks => self.build_checks(transaction, id),
+            Doing::Calls => self.build_calls(transaction, id),
+            Doing::PutAll { if_absent } => {
+                let if_absent = *if_absent;
+                self.build_put_all(transaction, id, if_absent);
+            }
+            Doing::Settle => {
+                let (verdict, held) = (transaction.verdict, std::mem::take(&mut transaction.held));
+                for (shard, _) in &held {
+                    transaction.round.step(id, *shard).staging = verdict;
+                }
+                transaction.held = held;
+            }
+            Doing::Transfer(..) => self.build_transfer(transaction, id),
+            Doing::Walk(walk) if walk.result.is_some() => transaction.finish_walk(),
+            Doing::Walk(walk) => {
+                let ((operation, bucket), shard) = (walk.step(), walk.shard);
+                transaction.round.push((id, shard), operation, &Key::hashed(bucket, &[], 0), &[], None);
+            }
+            Doing::RandomKey { asked } => {
+                let shard = *asked;
+                let operation = Operation::Random(self.engine.random());
+                let key = Key::hashed(transaction.bucket, &[], 0);
+                transaction.round.push((id, shard), operation, &key, &[], None);
+            }
+            Doing::Lcs(None) => self.build_lcs(transaction, id),
+            Doing::Lcs(Some(lcs)) => {
+                self.spend(STEP_OPERATIONS_MAX);
+                if lcs.run(LCS_CELLS_PER_SLICE) {
+                    lcs.encode(&mut transaction.result);
+                    transaction.end_call();
+                }
+            }
+        }
+    }
+
+    fn build_checks(&self, transaction: &mut Transaction, id: u32) {
+        let Transaction { checks, round, at, .. } = transaction;
+        for watch in checks.iter().skip(at.argument).take(STEP_OPERATIONS_MAX) {
+            let key = self.engine.store.key(watch.bucket, &watch.key);
+            round.push((id, self.map.owner(&watch.key)), Operation::Version, &key, &[], None);
+        }
+    }
+
+    /// Gathers operations of calls that need no other call's reply.
+    fn build_calls(&mut self, transaction: &mut Transaction, id: u32) {
+        while transaction.at.call < transaction.program.len() && !transaction.round.is_full() {
+            let arguments = transaction.program.call(transaction.at.call);
+            let planned = plan(&arguments, self.now.unix_ms);
+            let alone = transaction.round.is_empty();
+            match planned {
+                Plan::Key(operation, value) => {
+                    self.build_key(transaction, id, operation, usize::from(value));
+                }
+                Plan::Keys(operation, together) => {
+                    if !self.build_keys(transaction, id, operation, together) {
+                        return;
+                    }
+                }
+                Plan::Shards(operation, together) => self.build_shards(transaction, id, operation, together),
+                Plan::PutAll { .. }
+                | Plan::Transfer(_)
+                | Plan::Lcs(_)
+                | Plan::RandomKey
+                | Plan::Alone(Command::Keys | Command::Scan)
+                    if !alone =>
+                {
+                    return;
+                }
+                Plan::PutAll { if_absent } => {
+                    transaction.doing = Doing::PutAll { if_absent };
+                    return self.build_round(transaction, id);
+                }
+                Plan::Transfer(transfer) => {
+                    transaction.doing = Doing::Transfer(transfer, Moving::Fetch);
+                    return self.build_round(transaction, id);
+                }
+                Plan::Lcs(_) => {
+                    transaction.doing = Doing::Lcs(None);
+                    return self.build_round(transaction, id);
+                }
+                Plan::RandomKey => {
+                    transaction.doing = Doing::RandomKey { asked: 0 };
+                    return self.build_round(transaction, id);
+                }
+                Plan::Alone(command @ (Command::Keys | Command::Scan)) => {
+                    match Walk::of(command, &arguments, transaction.bucket, self.map.shard_count()) {
+                        Ok(walk) => {
+                            transaction.doing = Doing::Walk(Box::new(walk));
+                            return self.build_round(transaction, id);
+                        }
+                        Err(error) => {
+                            let mut bytes = Vec::new();
+                            reply::error(&mut bytes, error.0);
+                            transaction.ready(bytes);
+                        }
+                    }
+                }
+                Plan::Alone(command) => {
+                    let bytes = self.run_alone(transaction, command);
+                    transaction.ready(bytes);
+                }
+                Plan::Refused(refusal) => {
+                    let mut bytes = Vec::new();
+                    refusal::encode(&mut bytes, refusal, &arguments);
+                    transaction.ready(bytes);
+                }
+                Plan::Nothing | Plan::Broken(_) | Plan::Queue => unreachable!("such a call is not kept"),
+            }
+        }
+        transaction.round.ends = transaction.at.call == transaction.program.len();
+    }
+
+    fn build_key(&self, transaction: &mut Transaction, id: u32, operation: Operation, value: usize) {
+        let Transaction { program, round, at, bucket, .. } = transaction;
+        let chain = if value == 0 { None } else { program.take_chain(at.call, value) };
+        let arguments = program.call(at.call);
+        let bytes = arguments.get(key_argument(operation));
+        let value = if value == 0 { &[] } else { arguments.get(value) };
+        let (shard, key) = (self.map.owner(bytes), self.engine.store.key(*bucket, bytes));
+        round.bytes += answer_bytes(operation, &self.pages, shard) as usize;
+        round.push((id, shard), operation, &key, value, chain);
+        round.encode.push(Encode::One);
+        at.call += 1;
+    }
+
+    /// Adds operations on the keys of a call. Whether all of them fit.
+    fn build_keys(
+        &self,
+        transaction: &mut Transaction,
+        id: u32,
+        operation: Operation,
+        together: Together,
+    ) -> bool {
+        let Transaction { program, round, at, bucket, .. } = transaction;
+        let arguments = program.call(at.call);
+        if at.argument == 0 {
+            at.argument = 1;
+            if together == Together::Array {
+                round.encode.push(Encode::Array(u32::try_from(arguments.count() - 1).unwrap_or(u32::MAX)));
+            }
+        }
+        while at.argument < arguments.count() {
+            if round.is_full() {
+                return false;
+            }
+            let bytes = arguments.get(at.argument);
+            let (shard, key) = (self.map.owner(bytes), self.engine.store.key(*bucket, bytes));
+            round.bytes += answer_bytes(operation, &self.pages, shard) as usize;
+            round.push((id, shard), operation, &key, &[], None);
+            round.encode.push(match together {
+                Together::Array => Encode::One,
+                Together::Watch => Encode::Version,
+                Together::Sum | Together::Done => Encode::Add,
+            });
+            at.argument += 1;
+        }
+        match together {
+            Together::Array => {}
+            Together::Sum => round.encode.push(Encode::Total),
+            Together::Done | Together::Watch => round.encode.push(Encode::Done),
+        }
+        (at.call, at.argument) = (at.call + 1, 0);
+        true
+    }
+
+    fn build_shards(&self, transaction: &mut Transaction, id: u32, operation: Operation, together: Together) {
+        let Transaction { round, at, bucket, .. } = transaction;
+        for shard in 0..self.map.shard_count() {
+            round.push((id, shard), operation, &Key::hashed(*bucket, &[], 0), &[], None);
+            round.encode.push(Encode::Add);
+        }
+        round.encode.push(if together == Together::Sum { Encode::Total } else { Encode::Done });
+        at.call += 1;
+    }
+
+    fn build_put_all(&self, transaction: &mut Transaction, id: u32, if_absent: bool) {
+        let last_call = transaction.at.is_at_last_call(&transaction.program);
+        let Transaction { program, round, at, bucket, .. } = transaction;
+        round.stages = true;
+        at.argument = at.argument.max(1);
+        let condition = if if_absent { Condition::IfAbsent } else { Condition::Always };
+        let operation = Operation::Put { condition, expiry: Expiry::Never, answer: PutAnswer::Done };
+        let count = program.call(at.call).count();
+        while at.argument < count && !round.is_full() {
+            let chain = program.take_chain(at.call, at.argument + 1);
+            let arguments = program.call(at.call);
+            let (bytes, value) = (arguments.get(at.argument), arguments.get(at.argument + 1));
+            let (shard, key) = (self.map.owner(bytes), self.engine.store.key(*bucket, bytes));
+            round.push((id, shard), operation, &key, value, chain);
+            at.argument += 2;
+        }
+        round.ends = last_call && at.argument >= count;
+    }
+
+    fn build_transfer(&self, transaction: &mut Transaction, id: u32) {
+        let Transaction { program, round, at, bucket, doing, .. } = transaction;
+        let Doing::Transfer(transfer, moving) = doing else { return };
+        let arguments = program.call(at.call);
+        let other = if transfer.same_name { 1 } else { 2 };
+        let (from, to) = (arguments.get(1), arguments.get(other));
+        let source = (self.map.owner(from), self.engine.store.key(*bucket, from));
+        let target = (self.map.owner(to), self.engine.store.key(transfer.bucket.unwrap_or(*bucket), to));
+        match moving {
+            Moving::Fetch if source.1 == target.1 && transfer.answer == TransferAnswer::Copied => {
+                refusal::encode(&mut transaction.result, Refusal::SameObject, &arguments);
+                transaction.end_call();
+            }
+            Moving::Fetch => {
+                round.push((id, source.0), Operation::Record, &source.1, &[], None);
+                if transfer.if_absent {
+                    round.push((id, target.0), Operation::Exists, &target.1, &[], None);
+                }
+            }
+            Moving::Store(record) => {
+                let expiry = record.expiry_ms.map_or(Expiry::Never, Expiry::At);
+                let operation =
+                    Operation::Put { condition: Condition::Always, expiry, answer: PutAnswer::Done };
+                let value = std::mem::replace(&mut record.value, Reply::Nil);
+                match value {
+                    Reply::Bytes(bytes) => {
+                        round.push((id, target.0), operation, &target.1, bytes.as_slice(), None);
+                    }
+                    Reply::Chain(chain) => {
+                        round.push((id, target.0), operation, &target.1, &[], Some(chain));
+                    }
+                    _ => unreachable!("a record has a value"),
+                }
+            }
+            Moving::Remove => round.push((id, source.0), Operation::Delete, &source.1, &[], None),
+        }
+    }
+
+    fn build_lcs(&self, transaction: &mut Transaction, id: u32) {
+        let Transaction { program, round, at, bucket, .. } = transaction;
+        let arguments = program.call(at.call);
+        for index in [1, 2] {
+            let bytes = arguments.get(index);
+            let (shard, key) = (self.map.owner(bytes), self.engine.store.key(*bucket, bytes));
+            round.push((id, shard), Operation::Get, &key, &[], None);
+        }
+    }
+
+    /// Uses the replies of a round.
+    pub(super) fn absorb_round(&self, transaction: &mut Transaction) {
+        match &mut transaction.doing {
+            Doing::Checks => transaction.absorb_checks(),
+            Doing::Calls => transaction.absorb_calls(),
+            Doing::PutAll { if_absent } => {
+                let if_absent = *if_absent;
+                transaction.absorb_put_all(if_absent);
+            }
+            Doing::Settle if transaction.round.more => {}
+            Doing::Settle => {
+                transaction.verdict = Staging::Commit;
+                transaction.end_call();
+            }
+            Doing::Transfer(..) => transaction.absorb_transfer(),
+            Doing::Walk(walk) => {
+                walk.bytes_max = self.heap.room_for_result(transaction.heap_bytes).min(KEYS_BYTES_MAX);
+                if let Some(Reply::Keys(keys)) = transaction.round.take_replies().next() {
+                    walk.take(&keys);
+                }
+            }
+            Doing::RandomKey { asked } => {
+                *asked += 1;
+                let ended = *asked == self.map.shard_count();
+                match transaction.round.take_replies().next() {
+                    Some(Reply::Nil) if !ended => {}
+                    found => {
+                        transaction.result.reply(found.unwrap_or(Reply::Nil));
+                        transaction.end_call();
+                    }
+                }
+            }
+            Doing::Lcs(lcs @ None) => {
+                let values: Vec<Reply> = transaction.round.take_replies().collect();
+                let arguments = transaction.program.call(transaction.at.call);
+                let Plan::Lcs(form) = plan(&arguments, 0) else { unreachable!("the call is an LCS") };
+                let room = self.heap.room_for_result(transaction.heap_bytes);
+                match Lcs::new(&values, form, room) {
+                    Ok(begun) => *lcs = Some(Box::new(begun)),
+                    Err(text) => {
+                        reply::error(&mut transaction.result, text);
+                        transaction.end_call();
+                    }
+                }
+            }
+            Doing::Lcs(Some(_)) => {}
+        }
+    }
+
+    /// Runs a command that concerns the connection or the process; its encoded reply.
+    fn run_alone(&mut self, transaction: &mut Transaction, command: Command) -> Vec<u8> {
+        let arguments = transaction.program.call(transaction.at.call);
+        if command == Command::Select {
+            transaction.bucket = selected(&arguments).unwrap_or(transaction.bucket);
+        }
+        let mut bytes = Vec::new();
+        if let Some(id) = transaction.connection {
+            self.run_alone_into(id, command, &arguments, &mut bytes);
+        }
+        bytes
+    }
+}
+
+impl Transaction {
+    /// Adds an encoded reply, which is that of the whole call.
+    fn ready(&mut self, bytes: Vec<u8>) {
+        self.round.encode.push(Encode::Ready(bytes));
+        self.at.call += 1;
+    }
+
+    /// Goes on with the call after one that needed rounds of its own.
+    fn end_call(&mut self) {
+        self.at = Position { call: self.at.call + 1, ..Position::default() };
+        self.doing = Doing::Calls;
+        self.go_on();
+    }
+
+    /// Encodes what a walk has found.
+    fn finish_walk(&mut self) {
+        let Doing::Walk(walk) = &mut self.doing else { return };
+        match walk.result.take() {
+            Some(Err(error)) => reply::error(&mut self.result, error.0),
+            _ => while walk.encode_next(&mut self.result) {},
+        }
+        self.end_call();
+    }
+
+    fn go_on(&mut self) {
+        let ended = self.at.call >= self.program.len();
+        self.phase = if ended { Phase::Leave } else { Phase::Build };
+    }
+
+    fn absorb_checks(&mut self) {
+        let begin = self.at.argument;
+        let count = self.round.len();
+        let replies = self.round.take_replies();
+        let same = self.checks[begin..]
+            .iter()
+            .zip(replies)
+            .all(|(watch, reply)| matches!(reply, Reply::Integer(version) if version == watch.version));
+        if !same {
+            self.result.reset(self.result.version());
+            let version = self.result.version();
+            reply::null_array(&mut self.result, version);
+            self.phase = Phase::Leave;
+        } else if begin + count < self.checks.len() {
+            self.at.argument += count;
+        } else {
+            self.at.argument = 0;
+            self.doing = Doing::Calls;
+            self.go_on();
+        }
+    }
+
+    fn absorb_calls(&mut self) {
+        let mut replies = self.round.take_replies();
+        let mut next = || replies.next().unwrap_or(Reply::Nil);
+        for encode in std::mem::take(&mut self.round.encode) {
+            match encode {
+                Encode::Array(count) => self.result.reply(Reply::Array(count)),
+                Encode::Ready(bytes) => self.result.write(&bytes),
+                Encode::One => {
+                    let reply = next();
+                    if !self.overflowed {
+                        self.result.reply(reply);
+                    }
+                }
+                Encode::Add => match next() {
+                    Reply::Integer(number) => self.at.sum += number,
+                    Reply::Failed(status) => self.at.failed = Some(status),
+                    _ => {}
+                },
+                Encode::Version => match next() {
+                    Reply::Integer(version) => self.versions.push(version),
+                    _ => self.versions.push(0),
+                },
+                Encode::Total => {
+                    let (sum, failed) = (std::mem::take(&mut self.at.sum), self.at.failed.take());
+                    self.result.reply(failed.map_or(Reply::Integer(sum), Reply::Failed));
+                }
+                Encode::Done => {
+                    self.at.sum = 0;
+                    let failed = self.at.failed.take();
+                    self.result.reply(failed.map_or(Reply::Done, Reply::Failed));
+                }
+            }
+        }
+        self.go_on();
+    }
+
+    fn absorb_put_all(&mut self, if_absent: bool) {
+        let refusal = self.round.refusal();
+        let staged_all = self.at.argument >= self.program.call(self.at.call).count();
+        let reply = match refusal {
+            Some(Some(status)) => Reply::Failed(status),
+            Some(None) => Reply::Integer(0),
+            None if !staged_all => return,
+            None if if_absent => Reply::Integer(1),
+            None => Reply::Done,
+        };
+        self.verdict = if refusal.is_some() { Staging::Discard } else { Staging::Commit };
+        self.result.reply(reply);
+        if self.at.is_at_last_call(&self.program) {
+            self.phase = Phase::Leave;
+        } else {
+            self.doing = Doing::Settle;
+        }
+    }
+
+    fn absorb_transfer(&mut self) {
+        let to_itself = self.to_itself();
+        let mut replies = self.round.take_replies();
+        let Doing::Transfer(transfer, moving) = &mut self.doing else { return };
+        let done = match transfer.answer {
+            TransferAnswer::Done => Reply::Done,
+            TransferAnswer::Applied | TransferAnswer::Copied => Reply::Integer(1),
+        };
+        let reply = match (&moving, replies.next(), replies.next()) {
+            (Moving::Fetch, Some(Reply::Record(record)), None | Some(Reply::Integer(0))) => {
+                *moving = Moving::Store(record);
+                return;
+            }
+            (Moving::Fetch, Some(Reply::Record(_)), _) => Reply::Integer(0),
+            (Moving::Fetch, ..) if transfer.answer == TransferAnswer::Copied => Reply::Integer(0),
+            (Moving::Fetch, ..) => Reply::Failed(Status::NoSuchKey),
+            (Moving::Store(_), Some(Reply::Failed(status)), _) => Reply::Failed(status),
+            (Moving::Store(_), ..) if transfer.removes && !to_itself => {
+                *moving = Moving::Remove;
+                return;
+            }
+            (Moving::Store(_) | Moving::Remove, ..) => done,
+        };
+        self.result.reply(reply);
+        self.end_call();
+    }
+
+    /// Whether a RENAME is to the same name.
+    fn to_itself(&self) -> bool {
+        let arguments = self.program.call(self.at.call);
+        let Doing::Transfer(transfer, _) = &self.doing else { return false };
+        !transfer.same_name
+            && transfer.bucket.is_none_or(|bucket| bucket == self.bucket)
+            && arguments.get(1) == arguments.get(2)
+    }
+}
+
+impl super::round::Round {
+    /// Whether no more operations belong into it.
+    fn is_full(&self) -> bool {
+        self.len() >= STEP_OPERATIONS_MAX
+            || self.encode.len() >= 2 * STEP_OPERATIONS_MAX
+            || self.bytes >= STEP_BYTES_MAX
+    }
+}
+
+/// The bucket that a SELECT selects, if there is one.
+fn selected(arguments: &impl Arguments) -> Option<BucketId> {
+    let index = number::parse_i64(arguments.get(1))?;
+    u32::try_from(index).ok().filter(|&index| index < adit_wire::kv::BUCKET_COUNT).map(BucketId)
+}

@@ -1,0 +1,354 @@
+//! Who holds the keys of a shard, and who waits for them: first come, first served.
+//!
+//! An entry asks for all its keys at once. It holds a key when nobody who asked for that key before is left, and it may
+//! go when it holds all of them. Entries of one shard therefore never wait in a circle; across shards, transactions
+//! visit the shards in ascending order. An entry that asks for the whole shard waits until everybody before it has
+//! left, and everybody after it waits for it.
+
+use std::collections::VecDeque;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use hashbrown::HashMap;
+
+/// What an entry asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keys {
+    /// A key, by its hash; keys of one hash count as one key.
+    One(u64),
+    /// Keys by their hashes, each once.
+    Many(Box<[u64]>),
+    /// Every key of the shard.
+    All,
+}
+
+/// The name of an entry until it leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holder(pub u32);
+
+/// The entries of a shard, and what each of them wants to do when it may go.
+pub struct Intents<W> {
+    queues: HashMap<u64, Queue, BuildHasherDefault<HashIsKey>>,
+    nodes: Places<Node>,
+    entries: Places<Entry<W>>,
+    count: usize,
+    /// The entry that asked for everything, until it leaves.
+    barrier: Option<u32>,
+    /// Who came after the barrier.
+    behind: VecDeque<u32>,
+    /// Who may go, in that order.
+    ready: VecDeque<u32>,
+}
+
+/// The nodes of a key's queue; the first one's entry holds the key.
+#[derive(Clone, Copy)]
+struct Queue {
+    first: u32,
+    last: u32,
+}
+
+struct Node {
+    entry: u32,
+    next: u32,
+}
+
+struct Entry<W> {
+    keys: Keys,
+    /// Keys that it does not hold yet.
+    missing: usize,
+    waiting: Option<W>,
+}
+
+impl<W> Default for Intents<W> {
+    fn default() -> Self {
+        Self {
+            queues: HashMap::default(),
+            nodes: Places::default(),
+            entries: Places::default(),
+            count: 0,
+            barrier: None,
+            behind: VecDeque::new(),
+            ready: VecDeque::new(),
+        }
+    }
+}
+
+impl<W> Intents<W> {
+    /// Whether nobody holds or waits for anything.
+    #[inline]
+    pub fn is_idle(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Whether somebody holds or waits for a key.
+    #[inline]
+    pub fn blocks(&self, hash: u64) -> bool {
+        let blocks = self.count > 0 && (self.barrier.is_some() || self.queues.contains_key(&hash));
+        blocks && !cfg!(feature = "sabotage-intents")
+    }
+
+    /// Whether somebody may go.
+    pub fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// Asks for keys. [`Intents::next_ready`] gives `waiting` back when they are held.
+    pub fn enter(&mut self, keys: Keys, waiting: W) -> Holder {
+        let index = self.entries.put(Entry { keys, missing: 0, waiting: Some(waiting) });
+        self.count += 1;
+        if cfg!(feature = "sabotage-intents") {
+            self.ready.push_back(index);
+        } else if self.barrier.is_some() {
+            self.behind.push_back(index);
+        } else {
+            self.queue(index);
+        }
+        Holder(index)
+    }
+
+    /// The next entry that holds all its keys, once. It holds them until it leaves.
+    pub fn next_ready(&mut self) -> Option<(Holder, W)> {
+        let index = self.ready.pop_front()?;
+        let waiting = self.entries.get_mut(index).waiting.take();
+        Some((Holder(index), waiting.unwrap_or_else(|| unreachable!("an entry is ready once"))))
+    }
+
+    /// Gives the keys of an entry to those that wait for them.
+    ///
+    /// # Panics
+    /// If the entry does not hold its keys.
+    pub fn leave(&mut self, holder: Holder) {
+        let entry = self.entries.take(holder.0);
+        assert!(entry.waiting.is_none() && entry.missing == 0, "an entry leaves before it could go");
+        self.count -= 1;
+        match entry.keys {
+            _ if cfg!(feature = "sabotage-intents") => {}
+            Keys::One(hash) => self.pass_on(hash, holder.0),
+            Keys::Many(hashes) => hashes.iter().for_each(|&hash| self.pass_on(hash, holder.0)),
+            Keys::All => self.lift_barrier(holder.0),
+        }
+        if let Some(index) = self.barrier
+            && self.queues.is_empty()
+            && self.entries.get_mut(index).missing > 0
+        {
+            self.entries.get_mut(index).missing = 0;
+            self.ready.push_back(index);
+        }
+    }
+
+    /// Puts an entry into the queues of its keys.
+    fn queue(&mut self, index: u32) {
+        let keys = std::mem::replace(&mut self.entries.get_mut(index).keys, Keys::All);
+        let missing = match &keys {
+            Keys::One(hash) => usize::from(!self.join(*hash, index)),
+            Keys::Many(hashes) => hashes.iter().filter(|&&hash| !self.join(hash, index)).count(),
+            Keys::All => {
+                self.barrier = Some(index);
+                usize::from(!self.queues.is_empty())
+            }
+        };
+        let entry = self.entries.get_mut(index);
+        entry.keys = keys;
+        entry.missing = missing;
+        if missing == 0 {
+            self.ready.push_back(index);
+        }
+    }
+
+    /// Puts an entry into the queue of a key; whether it is the first and so holds the key.
+    fn join(&mut self, hash: u64, entry: u32) -> bool {
+        let node = self.nodes.put(Node { entry, next: NONE });
+        let mut first = false;
+        let queue = self.queues.entry(hash).or_insert_with(|| {
+            first = true;
+            Queue { first: node, last: node }
+        });
+        if !first {
+            let last = std::mem::replace(&mut queue.last, node);
+            self.nodes.get_mut(last).next = node;
+        }
+        first
+    }
+
+    /// Gives a key to the next in its queue.
+    fn pass_on(&mut self, hash: u64, holder: u32) {
+        let Some(queue) = self.queues.get_mut(&hash) else { unreachable!("a held key has a queue") };
+        let node = self.nodes.take(queue.first);
+        assert_eq!(node.entry, holder, "who leaves holds its keys");
+        if node.next == NONE {
+            self.queues.remove(&hash);
+            return;
+        }
+        queue.first = node.next;
+        let index = self.nodes.get_mut(node.next).entry;
+        let entry = self.entries.get_mut(index);
+        entry.missing -= 1;
+        if entry.missing == 0 {
+            self.ready.push_back(index);
+        }
+    }
+
+    /// Lets those in who came after the barrier, up to the next one.
+    fn lift_barrier(&mut self, holder: u32) {
+        assert_eq!(self.barrier.take(), Some(holder), "one entry holds everything");
+        while self.barrier.is_none()
+            && let Some(index) = self.behind.pop_front()
+        {
+            self.queue(index);
+        }
+    }
+}
+
+/// Values in numbered places, which are used again.
+struct Places<T> {
+    places: Vec<Option<T>>,
+    free: Vec<u32>,
+}
+
+impl<T> Default for Places<T> {
+    fn default() -> Self {
+        Self { places: Vec::new(), free: Vec::new() }
+    }
+}
+
+impl<T> Places<T> {
+    fn put(&mut self, value: T) -> u32 {
+        if let Some(index) = self.free.pop() {
+            self.places[index as usize] = Some(value);
+            return index;
+        }
+        self.places.push(Some(value));
+        // Entries and nodes are bounded by the limits of connections and transactions, far below 2^32.
+        u32::try_from(self.places.len() - 1).unwrap_or(NONE)
+    }
+
+    fn get_mut(&mut self, index: u32) -> &mut T {
+        self.places[index as usize].as_mut().unwrap_or_else(|| unreachable!("{NAMED}"))
+    }
+
+    fn take(&mut self, index: u32) -> T {
+        let value = self.places[index as usize].take().unwrap_or_else(|| unreachable!("{NAMED}"));
+        self.free.push(index);
+        value
+    }
+}
+
+/// The keys of the table are hashes already.
+#[derive(Default)]
+struct HashIsKey(u64);
+
+impl Hasher for HashIsKey {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("the keys are numbers");
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+const NAMED: &str = "a number names a place in use";
+/// The end of a queue.
+const NONE: u32 = u32::MAX;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn many(hashes: &[u64]) -> Keys {
+        Keys::Many(hashes.into())
+    }
+
+    fn ready(intents: &mut Intents<u32>) -> Vec<u32> {
+        std::iter::from_fn(|| intents.next_ready()).map(|(_, name)| name).collect()
+    }
+
+    #[test]
+    fn a_key_goes_from_one_to_the_next_in_order() {
+        let mut intents = Intents::default();
+        let first = intents.enter(Keys::One(7), 1);
+        intents.enter(many(&[7, 8]), 2);
+        intents.enter(Keys::One(8), 3);
+        intents.enter(Keys::One(9), 4);
+        assert_eq!(ready(&mut intents), [1, 4], "3 came after 2, which waits");
+        assert!(intents.blocks(8) && !intents.blocks(10));
+        intents.leave(first);
+        let (second, name) = intents.next_ready().unwrap();
+        assert_eq!(name, 2);
+        assert!(intents.next_ready().is_none());
+        intents.leave(second);
+        assert_eq!(ready(&mut intents), [3]);
+    }
+
+    #[test]
+    fn who_wants_everything_waits_for_all_before_and_holds_up_all_after() {
+        let mut intents = Intents::default();
+        let first = intents.enter(Keys::One(7), 1);
+        intents.enter(Keys::All, 2);
+        intents.enter(Keys::One(9), 3);
+        intents.enter(Keys::All, 4);
+        assert_eq!(ready(&mut intents), [1]);
+        assert!(intents.blocks(12345));
+        intents.leave(first);
+        let (barrier, name) = intents.next_ready().unwrap();
+        assert_eq!((name, intents.next_ready().is_none()), (2, true));
+        intents.leave(barrier);
+        let (third, name) = intents.next_ready().unwrap();
+        assert_eq!((name, intents.next_ready().is_none()), (3, true));
+        intents.leave(third);
+        let (fourth, name) = intents.next_ready().unwrap();
+        assert_eq!(name, 4);
+        intents.leave(fourth);
+        assert!(intents.is_idle() && !intents.blocks(9));
+    }
+
+    /// Random entries: at any time nobody goes beside somebody with the same key, and everybody goes at last.
+    #[test]
+    fn nobody_shares_a_key_and_everybody_goes() {
+        let mut random = adit_drivers::sim::Random::new(1);
+        for _ in 0..2_000 {
+            let mut intents = Intents::default();
+            let (mut entered, mut gone, mut holding) = (0, 0, Vec::<(Holder, Keys)>::new());
+            while gone < 20 {
+                if entered < 20 && random.one_in(2) {
+                    let keys = match random.below(8) {
+                        0 => Keys::All,
+                        1..=3 => Keys::One(random.below(4)),
+                        _ => {
+                            let mut hashes: Vec<u64> = (0..3).map(|_| random.below(4)).collect();
+                            hashes.sort_unstable();
+                            hashes.dedup();
+                            many(&hashes)
+                        }
+                    };
+                    intents.enter(keys.clone(), keys);
+                    entered += 1;
+                }
+                while let Some((holder, keys)) = intents.next_ready() {
+                    assert!(holding.iter().all(|(_, other)| !overlap(other, &keys)));
+                    holding.push((holder, keys));
+                }
+                assert!(!holding.is_empty() || gone == entered, "somebody can always go");
+                if !holding.is_empty() && random.one_in(2) {
+                    let (holder, _) = holding.swap_remove(random.index(holding.len()));
+                    intents.leave(holder);
+                    gone += 1;
+                }
+            }
+            assert!(intents.is_idle() && intents.queues.is_empty());
+            assert_eq!(intents.nodes.free.len(), intents.nodes.places.len());
+        }
+    }
+
+    fn overlap(one: &Keys, other: &Keys) -> bool {
+        let hashes = |keys: &Keys| match keys {
+            Keys::One(hash) => vec![*hash],
+            Keys::Many(hashes) => hashes.to_vec(),
+            Keys::All => vec![0, 1, 2, 3],
+        };
+        hashes(one).iter().any(|hash| hashes(other).contains(hash))
+    }
+}

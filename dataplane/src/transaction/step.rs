@@ -1,0 +1,248 @@
+//! A part of a transaction that one shard does: it enters the queues of the keys, executes operations, and leaves.
+
+use adit_store::kv::{Chain, Key, Staged};
+use adit_wire::kv::{BucketId, Operation, Status};
+
+use crate::engine::{Request, value_of};
+use crate::message::{Answer, Ask, Reply};
+use crate::settings::STAGED_PER_STEP;
+use crate::shard::Shard;
+use crate::stats::Counter;
+use crate::transaction::TRANSACTION_SLOT;
+use crate::transaction::intents::{Holder, Keys};
+
+/// What one shard does for a transaction, at once when it may. The answer is a [`StepReply`].
+pub struct Step {
+    /// The number of the transaction on the shard that coordinates it.
+    pub transaction: u32,
+    /// How it comes to its keys.
+    pub access: Access,
+    operations: Vec<StepOperation>,
+    /// Keys and values of the operations, one behind the other.
+    bytes: Vec<u8>,
+    /// Puts are only staged.
+    pub stages: bool,
+    /// What becomes, after the operations, of what was staged in this step or before.
+    pub staging: Staging,
+    /// The keys are given back after that.
+    pub leaves: bool,
+}
+
+/// How a step comes to its keys.
+pub enum Access {
+    /// It waits for them.
+    Enter(Keys),
+    /// An earlier step holds them.
+    Inside(Holder),
+    /// It needs none to itself.
+    Free,
+}
+
+/// What becomes of staged writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Staging {
+    /// They wait.
+    #[default]
+    Keep,
+    /// They are made visible, if every operation of this step was staged; else dropped.
+    Decide,
+    /// They are made visible.
+    Commit,
+    /// They are dropped.
+    Discard,
+}
+
+struct StepOperation {
+    operation: Operation,
+    bucket: BucketId,
+    hash: u64,
+    key_len: u32,
+    value_len: u32,
+    chain: Option<Chain>,
+}
+
+/// What came of a [`Step`].
+pub struct StepReply {
+    /// Who holds the keys, unless the step left.
+    pub holder: Option<Holder>,
+    /// The replies of its operations, in order.
+    pub replies: Vec<Reply>,
+    /// Staged writes are left: the step has to be sent again, without operations.
+    pub more: bool,
+}
+
+/// What waits for keys.
+pub(crate) enum Parked {
+    /// An ask of another shard, or of a connection of this one.
+    Ask(u16, Ask),
+    /// A step of a transaction that another shard coordinates, or this one.
+    Step(u16, Box<Step>),
+}
+
+impl Step {
+    /// A step that does nothing yet.
+    pub fn new(transaction: u32, access: Access) -> Self {
+        Self {
+            transaction,
+            access,
+            operations: Vec::new(),
+            bytes: Vec::new(),
+            stages: false,
+            staging: Staging::Keep,
+            leaves: false,
+        }
+    }
+
+    /// Adds an operation.
+    pub fn push(&mut self, operation: Operation, key: &Key<'_>, value: &[u8], chain: Option<Chain>) {
+        self.bytes.extend_from_slice(key.bytes());
+        self.bytes.extend_from_slice(value);
+        let len = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let (key_len, value_len) = (len(key.bytes()), len(value));
+        let (bucket, hash) = (key.bucket(), key.hash());
+        self.operations.push(StepOperation { operation, bucket, hash, key_len, value_len, chain });
+    }
+
+    /// Bytes of its keys and values.
+    pub fn len_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Its work, in operations.
+    pub fn weight(&self) -> usize {
+        self.operations.len().max(1)
+    }
+}
+
+impl Shard {
+    /// Does a step of a transaction, or lets it wait for its keys.
+    pub(crate) fn take_step(&mut self, origin: u16, mut step: Box<Step>) {
+        match std::mem::replace(&mut step.access, Access::Free) {
+            Access::Enter(keys) => {
+                self.intents.enter(keys, Parked::Step(origin, step));
+                self.run_ready();
+            }
+            Access::Inside(holder) => self.run_step(origin, Some(holder), *step),
+            Access::Free => self.run_step(origin, None, *step),
+        }
+    }
+
+    /// Does what holds its keys now, as far as this turn allows.
+    pub(crate) fn run_ready(&mut self) {
+        while self.transaction_work_left > 0
+            && let Some((holder, parked)) = self.intents.next_ready()
+        {
+            match parked {
+                Parked::Step(origin, step) => self.run_step(origin, Some(holder), *step),
+                Parked::Ask(origin, mut ask) => {
+                    self.spend(1);
+                    let (slot, request) = ask.request();
+                    let reply = self.engine.execute(request, self.now.unix_ms).into_reply();
+                    self.intents.leave(holder);
+                    self.answer(origin, slot, reply);
+                }
+            }
+        }
+    }
+
+    /// Executes a step that holds its keys.
+    fn run_step(&mut self, origin: u16, holder: Option<Holder>, step: Step) {
+        self.spend(step.weight());
+        let Step { transaction, operations, bytes, stages, staging, leaves, .. } = step;
+        let (mut rest, mut replies) = (&bytes[..], Vec::with_capacity(operations.len()));
+        for operation in &operations {
+            self.engine.store.prefetch_bucket(operation.hash);
+        }
+        for StepOperation { operation, bucket, hash, key_len, value_len, chain } in operations {
+            let (key, after) = rest.split_at(key_len as usize);
+            let (value, after) = after.split_at(value_len as usize);
+            rest = after;
+            let key = Key::hashed(bucket, key, hash);
+            let request = Request { operation, key, value: value_of(value, chain) };
+            let now_ms = self.now.unix_ms;
+            replies.push(match holder {
+                Some(holder) if stages => match self.engine.stage(request, now_ms) {
+                    Ok(Some(staged)) => {
+                        self.staged_by(holder).push(staged);
+                        Reply::Done
+                    }
+                    Ok(None) => Reply::Nil,
+                    Err(status) => Reply::Failed(status),
+                },
+                _ => self.engine.execute(request, now_ms).into_reply(),
+            });
+        }
+        let staging = match staging {
+            Staging::Decide if replies.iter().all(|reply| matches!(reply, Reply::Done)) => Staging::Commit,
+            Staging::Decide => Staging::Discard,
+            decided => decided,
+        };
+        let more = holder.is_some_and(|holder| self.settle(holder, staging));
+        let left = leaves && !more;
+        if left && let Some(holder) = holder {
+            self.intents.leave(holder);
+        }
+        let holder = holder.filter(|_| !left);
+        let reply = Reply::Step(Box::new(StepReply { holder, replies, more }));
+        self.answer(origin, TRANSACTION_SLOT | transaction, reply);
+    }
+
+    /// Commits or discards some of what a transaction has staged here; whether any is left.
+    fn settle(&mut self, holder: Holder, staging: Staging) -> bool {
+        if matches!(staging, Staging::Keep | Staging::Decide) {
+            return false;
+        }
+        let Some(staged) = self.staged.get_mut(holder.0 as usize) else { return false };
+        let some = staged.len().min(STAGED_PER_STEP);
+        for staged in staged.drain(..some) {
+            match staging {
+                Staging::Commit => drop(self.engine.store.commit(staged, self.now.unix_ms)),
+                _ => self.engine.store.discard(staged),
+            }
+        }
+        !self.staged[holder.0 as usize].is_empty()
+    }
+
+    fn staged_by(&mut self, holder: Holder) -> &mut Vec<Staged> {
+        let index = holder.0 as usize;
+        if self.staged.len() <= index {
+            self.staged.resize_with(index + 1, Vec::new);
+        }
+        &mut self.staged[index]
+    }
+
+    /// Answers an ask or a step, of another shard or of this one.
+    pub(crate) fn answer(&mut self, origin: u16, slot: u32, result: Reply) {
+        if origin != self.index {
+            return self.mesh.answer(origin, Answer { slot, result });
+        }
+        self.take_answer(origin, slot, result);
+    }
+
+    /// Takes an answer to where it is waited for.
+    pub(crate) fn take_answer(&mut self, from: u16, slot: u32, result: Reply) {
+        match result {
+            Reply::Step(reply) => self.transactions.note(slot & !TRANSACTION_SLOT, from, *reply),
+            result => {
+                let id = self.inflight.complete(slot, result);
+                self.deliver_owed(id);
+            }
+        }
+    }
+
+    /// Counts work of transactions against the bound of a turn.
+    pub(crate) fn spend(&mut self, operations: usize) {
+        self.transaction_work_left = self.transaction_work_left.saturating_sub(operations);
+        self.engine.counters.add(Counter::TransactionOperations, operations as u64);
+    }
+}
+
+impl StepReply {
+    /// The first failure among the replies.
+    pub fn failure(&self) -> Option<Status> {
+        self.replies.iter().find_map(|reply| match reply {
+            Reply::Failed(status) => Some(*status),
+            _ => None,
+        })
+    }
+}
