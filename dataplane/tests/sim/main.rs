@@ -8,6 +8,7 @@
 
 mod client;
 mod model;
+mod strict;
 mod visitor;
 mod world;
 

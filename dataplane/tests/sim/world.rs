@@ -42,30 +42,7 @@ impl World {
         let now = Rc::new(Cell::new(Now { mono_ns: 1, unix_ms: 1_700_000_000_000 }));
         let network = SimNetwork::new(random.bits());
         let shard_count = 1 + random.index(3);
-        let wakers: Vec<Waker> =
-            (0..shard_count).map(|_| adit_drivers::wake::pair().expect("descriptors").0).collect();
-        let (writers, pages): (Vec<StatsWriter>, Vec<StatsReader>) =
-            (0..shard_count).map(|_| adit_drivers::counters::page()).unzip();
-        let hash_secret = random.bits();
-        let build = |(index, (mesh, stats)): (usize, (Mesh, StatsWriter))| {
-            let arena = Arena::new(ARENA_BYTES, false).expect("memory");
-            let lines = Lines::new(INDEX_BYTES, false).expect("memory");
-            Shard::new(Parts {
-                index: u16::try_from(index).unwrap(),
-                streams: Streams::Sim(network.listen()),
-                clock: Clock::Sim(Rc::clone(&now)),
-                store: Store::new(arena, lines, hash_secret),
-                buffer_bytes: BUFFER_BYTES,
-                map: SlotMap::even(u16::try_from(shard_count).unwrap()),
-                mesh,
-                mailbox: crossbeam_channel::never(),
-                stats,
-                pages: pages.clone(),
-                settings: settings(),
-            })
-        };
-        let shards: Vec<Shard> =
-            Mesh::connect(&wakers).into_iter().zip(writers).enumerate().map(build).collect();
+        let shards = build_shards(shard_count, ARENA_BYTES, random.bits(), &network, &now);
         let clients = (0..1 + random.index(5))
             .map(|index| Client::new(index, &network, Random::new(random.bits()), shard_count))
             .collect();
@@ -272,7 +249,38 @@ impl World {
     }
 }
 
-fn judge_end(shard: &mut Shard) {
+/// The shards of an appliance with their mesh.
+pub(crate) fn build_shards(
+    count: usize,
+    arena_bytes: u64,
+    hash_secret: u64,
+    network: &SimNetwork,
+    now: &Rc<Cell<Now>>,
+) -> Vec<Shard> {
+    let wakers: Vec<Waker> = (0..count).map(|_| adit_drivers::wake::pair().expect("descriptors").0).collect();
+    let (writers, pages): (Vec<StatsWriter>, Vec<StatsReader>) =
+        (0..count).map(|_| adit_drivers::counters::page()).unzip();
+    let build = |(index, (mesh, stats)): (usize, (Mesh, StatsWriter))| {
+        let arena = Arena::new(arena_bytes, false).expect("memory");
+        let lines = Lines::new(INDEX_BYTES, false).expect("memory");
+        Shard::new(Parts {
+            index: u16::try_from(index).unwrap(),
+            streams: Streams::Sim(network.listen()),
+            clock: Clock::Sim(Rc::clone(now)),
+            store: Store::new(arena, lines, hash_secret),
+            buffer_bytes: BUFFER_BYTES,
+            map: SlotMap::even(u16::try_from(count).unwrap()),
+            mesh,
+            mailbox: crossbeam_channel::never(),
+            stats,
+            pages: pages.clone(),
+            settings: settings(),
+        })
+    };
+    Mesh::connect(&wakers).into_iter().zip(writers).enumerate().map(build).collect()
+}
+
+pub(crate) fn judge_end(shard: &mut Shard) {
     assert_eq!(shard.held(), (0, 0, true), "chunks, heap or slots are still held");
     let usage = shard.store().usage();
     assert_eq!((usage.items, usage.chains, usage.arena.blocks_in_use), (0, 0, 0), "{usage:?}");
