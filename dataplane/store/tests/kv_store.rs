@@ -313,7 +313,10 @@ fn a_write_finds_the_memory_of_what_is_dead() {
 fn a_write_without_memory_keeps_the_old_value() {
     let mut store = store(1);
     put(&mut store, ZERO, b"key", b"old").unwrap();
-    // The one page belongs to small items: no class takes this, and no block can be had.
+    let filled =
+        (0..).take_while(|number: &u32| put(&mut store, ONE, &number.to_le_bytes(), &[1; 100]).is_ok());
+    assert!(filled.count() > 5_000, "memory ran out");
+    // All of it belongs to small items: no class takes this, and no block can be had.
     for len in [5_000, 100_000] {
         let value = vec![1; len];
         assert_eq!(put(&mut store, ZERO, b"key", &value), Err(StoreError::OutOfMemory));
@@ -322,6 +325,47 @@ fn a_write_without_memory_keeps_the_old_value() {
         assert_eq!(read(&mut store, ZERO, b"key"), Some((b"old".to_vec(), false)));
     }
     assert_eq!(store.usage().chains, 0);
+}
+
+#[test]
+fn sizes_of_all_kinds_share_a_small_memory() {
+    // Runs of 37 classes, and two pages for a large item and blocks.
+    let mut store = store(5);
+    for number in 1..=40u32 {
+        let value = vec![1; usize::try_from(number).unwrap() * 200];
+        put(&mut store, ZERO, &number.to_le_bytes(), &value).unwrap();
+    }
+    put(&mut store, ZERO, b"large", &[1; 60_000]).unwrap();
+    put(&mut store, ZERO, b"chain", &vec![1; 1 << 20]).unwrap();
+    assert_eq!((store.usage().arena.runs_in_use, store.usage().arena.pages_items), (37, 1));
+}
+
+#[test]
+fn a_large_value_goes_to_a_block_where_no_page_is_left() {
+    let mut store = store(1);
+    put(&mut store, ZERO, b"small", b"value").unwrap();
+    let mut value = vec![1; 20_000];
+    put(&mut store, ZERO, b"key", &value).unwrap();
+    assert_eq!(read(&mut store, ZERO, b"key"), Some((value.clone(), true)));
+    let part = chain(&mut store, &value);
+    let (other, grown) = (store.key(ZERO, b"other"), store.key(ZERO, b"grown"));
+    store.put(&other, NewValue::Chain(part), None, 0).unwrap();
+    assert_eq!(read(&mut store, ZERO, b"other"), Some((value.clone(), true)));
+    put(&mut store, ZERO, b"grown", &value[..5_000]).unwrap();
+    store.append(&grown, NewValue::Inline(&value[5_000..]), 0).unwrap();
+    assert_eq!(read(&mut store, ZERO, b"grown"), Some((value.clone(), true)));
+    // What is short, or has a long key, is refused.
+    let long = vec![7; 20_000];
+    assert_eq!(put(&mut store, ZERO, &long, &value), Err(StoreError::OutOfMemory));
+    assert_eq!(put(&mut store, ZERO, &long[..8_000], &value[..4_000]), Err(StoreError::OutOfMemory));
+    // With room for it, the next write puts it into an item again.
+    store.remove(&other, 0);
+    store.remove(&grown, 0);
+    store.remove(&store.key(ZERO, b"key"), 0);
+    store.remove(&store.key(ZERO, b"small"), 0);
+    value.push(2);
+    put(&mut store, ZERO, b"key", &value).unwrap();
+    assert_eq!(read(&mut store, ZERO, b"key"), Some((value, false)));
 }
 
 #[test]
@@ -525,7 +569,7 @@ fn room_that_was_promised_is_there() {
     let mut store = store(6);
     assert!(store.has_room_for(0) && store.has_room_for(6) && !store.has_room_for(7));
     // Six sizes far apart: each takes a page.
-    for (number, len) in [10, 100, 1_000, 5_000, 20_000, 60_000].into_iter().enumerate() {
+    for (number, len) in [9_000, 12_000, 20_000, 30_000, 45_000, 60_000].into_iter().enumerate() {
         assert!(store.has_room_for(6 - number));
         put(&mut store, ZERO, &number.to_le_bytes(), &vec![1; len]).unwrap();
     }
@@ -712,7 +756,7 @@ fn a_splice_follows_a_value_that_changes_meanwhile() {
 fn a_splice_without_memory_keeps_the_old_value() {
     let mut store = store(2);
     put(&mut store, ZERO, b"key", b"old").unwrap();
-    let tail = chain(&mut store, &vec![1; 10 * BLOCK_BYTES]);
+    let tail = chain(&mut store, &vec![1; 20 * BLOCK_BYTES]);
     let pin = tail.clone();
     let key = store.key(ZERO, b"key");
     // Pinned, it is to be copied, and there is no memory for that.

@@ -1,60 +1,58 @@
-//! The memory of a shard's items and large values: a mapping cut into pages, each in use for one of the two or free.
+//! The memory of a shard's items and large values: a mapping cut into pages, and these into units where need be.
 //!
-//! Bytes of item pages are reached only through the [`Arena`], bytes of block pages only through [`Block`] handles.
-//! That split is what keeps both safe: no borrow of the one kind can overlap one of the other.
+//! Items lie in whole pages or in runs of one unit, and a block is a unit as well: memory moves between small items and
+//! large values in units. Bytes of items are reached only through the [`Arena`], bytes of blocks only through [`Block`]
+//! handles. That split is what keeps both safe: no borrow of the one kind can overlap one of the other.
 
 use super::block::{Home, NO_BLOCK};
 use super::mapping::Mapping;
+use super::units::{Kind, PAGE_UNITS, Units};
 use super::{BLOCK_BYTES, Block, MemoryError, PageKind, to_usize};
 use crate::prefetch;
 use core::ptr::NonNull;
 use std::sync::Arc;
 
-/// Bytes of a page, the unit that moves between items and blocks.
+/// Bytes of a page.
 pub const PAGE_BYTES: usize = 1 << 20;
+/// Bytes of a run, the smaller unit that items lie in.
+pub const RUN_BYTES: usize = BLOCK_BYTES;
 
 /// log2 of [`PAGE_BYTES`].
 const PAGE_SHIFT: u32 = PAGE_BYTES.trailing_zeros();
-/// Blocks of a page.
-const PAGE_BLOCKS: u32 = 16;
-/// A page of blocks with all of them free: one bit for each.
-const ALL_FREE: u16 = u16::MAX;
-/// End of a list of pages.
-const NO_PAGE: u32 = u32::MAX;
+/// log2 of [`RUN_BYTES`].
+const UNIT_SHIFT: u32 = RUN_BYTES.trailing_zeros();
 /// Returned blocks that one call of [`Arena::collect`] takes back.
 pub const COLLECT_BLOCKS_MAX: usize = 256;
 
-const _: () = assert!(BLOCK_BYTES * PAGE_BLOCKS as usize == PAGE_BYTES, "blocks fill a page");
-const _: () = assert!(u16::BITS == PAGE_BLOCKS, "a page of blocks has a bit for each");
+const _: () = assert!(BLOCK_BYTES * PAGE_UNITS as usize == PAGE_BYTES, "blocks fill a page");
+const _: () = assert!(Tag::PAGE.0 as u32 == PAGE_UNITS - 1, "a tag is a mask of units");
 
-/// What a page is in use for.
+/// What a unit is in use for. Of units with items it says how many units follow within the same run or page: an offset
+/// within them, in bytes, has its bits there and below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-enum PageUse {
-    Free,
-    Items,
-    Blocks,
+#[repr(transparent)]
+struct Tag(u8);
+
+impl Tag {
+    /// The unit is a run of items.
+    const RUN: Self = Self(0);
+    /// The unit is one of a page of items.
+    const PAGE: Self = Self(15);
+    /// The unit is free or a block.
+    const NO_ITEMS: Self = Self(u8::MAX);
 }
 
-/// A page of blocks: which are free, and its neighbours on the list of pages that have some.
-#[derive(Clone, Copy)]
-struct BlockPage {
-    free: u16,
-    previous: u32,
-    next: u32,
-}
-
-/// Pages and blocks of an arena, in counts.
+/// Pages and units of an arena, in counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ArenaUsage {
     /// All pages.
     pub pages: u64,
     /// Pages in use for nothing.
     pub pages_free: u64,
-    /// Pages in use for items.
+    /// Whole pages in use for items.
     pub pages_items: u64,
-    /// Pages in use for blocks.
-    pub pages_blocks: u64,
+    /// Runs in use for items.
+    pub runs_in_use: u64,
     /// Blocks with a handle, or dropped and not yet collected.
     pub blocks_in_use: u64,
 }
@@ -64,18 +62,16 @@ pub struct Arena {
     home: Arc<Home>,
     /// First byte of the mapping of `home`.
     start: NonNull<u8>,
-    uses: Box<[PageUse]>,
-    free_pages: Vec<u32>,
-    block_pages: Box<[BlockPage]>,
-    /// Head of the list of block pages that have a free block.
-    open_page: u32,
+    /// For each unit, what it is in use for.
+    tags: Box<[Tag]>,
+    units: Units,
     /// Blocks taken off the return stack and not yet freed: head of the list.
     collecting: u32,
     blocks_in_use: u64,
-    block_page_count: u64,
+    runs_in_use: u64,
 }
 
-// SAFETY: `start` points into the mapping that `home` keeps alive; the item pages belong to whoever owns this value,
+// SAFETY: `start` points into the mapping that `home` keeps alive; the bytes of items belong to whoever owns this value,
 // before a move the sender and after it the receiver. `Home` itself is shared between threads through atomics only.
 unsafe impl Send for Arena {}
 
@@ -87,7 +83,7 @@ impl Arena {
         if page_count == 0 {
             return Err(MemoryError::TooSmall { len_bytes, least_bytes: PAGE_BYTES as u64 });
         }
-        if page_count > u64::from(NO_PAGE / PAGE_BLOCKS) {
+        if page_count > u64::from(u32::MAX / PAGE_UNITS) {
             return Err(MemoryError::TooLarge { len_bytes });
         }
         let mapping = Mapping::new(page_count << PAGE_SHIFT, prefault)?;
@@ -96,18 +92,14 @@ impl Arena {
 
     fn over(mapping: Mapping, page_count: usize) -> Self {
         let start = mapping.start();
-        let count = u32::try_from(page_count).unwrap_or(NO_PAGE);
-        let closed = BlockPage { free: 0, previous: NO_PAGE, next: NO_PAGE };
         Self {
             home: Arc::new(Home::new(mapping)),
             start,
-            uses: vec![PageUse::Free; page_count].into_boxed_slice(),
-            free_pages: (0..count).rev().collect(),
-            block_pages: vec![closed; page_count].into_boxed_slice(),
-            open_page: NO_PAGE,
+            tags: vec![Tag::NO_ITEMS; page_count * PAGE_UNITS as usize].into_boxed_slice(),
+            units: Units::new(page_count),
             collecting: NO_BLOCK,
             blocks_in_use: 0,
-            block_page_count: 0,
+            runs_in_use: 0,
         }
     }
 
@@ -118,17 +110,33 @@ impl Arena {
 
     /// All pages.
     pub fn page_count(&self) -> usize {
-        self.uses.len()
+        self.units.page_count()
     }
 
-    /// All blocks that there can be.
+    /// Pages in use for nothing.
+    pub fn free_pages(&self) -> u64 {
+        self.units.free_pages()
+    }
+
+    /// Runs and blocks that can be taken, dropped blocks apart.
+    pub fn free_units(&self) -> u64 {
+        let whole = self.units.whole_pages() * u64::from(PAGE_UNITS);
+        self.tags.len() as u64 - whole - self.runs_in_use - self.blocks_in_use
+    }
+
+    /// All blocks, or runs, that there can be.
     pub fn block_count(&self) -> usize {
-        self.page_count() * to_usize(u64::from(PAGE_BLOCKS))
+        self.tags.len()
     }
 
     /// Takes a free page for items. Its bytes are what they were; `None` if all are in use.
     pub fn take_page(&mut self) -> Option<u32> {
-        self.take_free(PageUse::Items)
+        if self.units.free_pages() == 0 {
+            self.collect_until(|arena| arena.units.free_pages() > 0);
+        }
+        let page = self.units.take_page()?;
+        self.page_tags(page).fill(Tag::PAGE);
+        Some(page)
     }
 
     /// Gives a page of items back.
@@ -136,34 +144,55 @@ impl Arena {
     /// # Panics
     /// If the page is not in use for items.
     pub fn return_page(&mut self, page: u32) {
-        let tag = &mut self.uses[to_usize(u64::from(page))];
-        assert_eq!(*tag, PageUse::Items, "only a page of items is given back");
-        *tag = PageUse::Free;
-        self.free_pages.push(page);
+        let tags = self.page_tags(page);
+        assert_eq!(tags[0], Tag::PAGE, "only a page of items is given back");
+        tags.fill(Tag::NO_ITEMS);
+        self.units.give_page(page);
     }
 
-    /// `len` bytes from `offset`, which lie within one page of items.
+    /// Takes a run of [`RUN_BYTES`] for items: run `n` begins at offset `n` * [`RUN_BYTES`]. Its bytes are what they
+    /// were; `None` if all memory is in use.
+    pub fn take_run(&mut self) -> Option<u32> {
+        let run = self.take_unit(Kind::Runs)?;
+        self.tags[to_usize(u64::from(run))] = Tag::RUN;
+        self.runs_in_use += 1;
+        Some(run)
+    }
+
+    /// Gives a run of items back.
+    ///
+    /// # Panics
+    /// If the unit is not a run.
+    pub fn return_run(&mut self, run: u32) {
+        let tag = &mut self.tags[to_usize(u64::from(run))];
+        assert_eq!(*tag, Tag::RUN, "only a run of items is given back");
+        *tag = Tag::NO_ITEMS;
+        self.runs_in_use -= 1;
+        self.units.give(run);
+    }
+
+    /// `len` bytes from `offset`, which lie within one run or page of items.
     ///
     /// # Panics
     /// If they do not.
     #[inline]
     pub fn bytes(&self, offset: u64, len: usize) -> &[u8] {
         let start = self.item_bytes(offset, len);
-        // SAFETY: `item_bytes` checked that the range lies in an item page of the mapping. Such bytes were zeroed by
-        // the kernel, are written only through `&mut self`, and no block handle reaches them.
+        // SAFETY: `item_bytes` checked that the range lies in a run or page of items of the mapping. Such bytes were
+        // zeroed by the kernel, are written only through `&mut self`, and no block handle reaches them.
         unsafe { core::slice::from_raw_parts(start.as_ptr(), len) }
     }
 
-    /// The bytes from `offset` to the end of its page of items.
+    /// The bytes from `offset` to the end of its run or page of items.
     ///
     /// # Panics
-    /// If the page is not one of items.
+    /// If it is not in one.
     #[inline]
     pub fn bytes_from(&self, offset: u64) -> &[u8] {
-        self.bytes(offset, PAGE_BYTES - in_page(offset))
+        self.bytes(offset, self.room(offset))
     }
 
-    /// `len` bytes from `offset` to write to, which lie within one page of items.
+    /// `len` bytes from `offset` to write to, which lie within one run or page of items.
     ///
     /// # Panics
     /// If they do not.
@@ -174,15 +203,15 @@ impl Arena {
         unsafe { core::slice::from_raw_parts_mut(start.as_ptr(), len) }
     }
 
-    /// Copies `len` bytes from one place in item pages to another; they may overlap.
+    /// Copies `len` bytes from one place of items to another; they may overlap.
     ///
     /// # Panics
-    /// If either does not lie within one page of items.
+    /// If either does not lie within one run or page of items.
     pub fn copy(&mut self, from: u64, to: u64, len: usize) {
         let source = self.item_bytes(from, len);
         let target = self.item_bytes(to, len);
-        // SAFETY: both ranges lie in item pages of the mapping (`item_bytes`), `&mut self` excludes every borrow of
-        // them, and `copy_from` allows overlap.
+        // SAFETY: both ranges lie in runs or pages of items of the mapping (`item_bytes`), `&mut self` excludes every
+        // borrow of them, and `copy_from` allows overlap.
         unsafe { target.copy_from(source, len) };
     }
 
@@ -194,15 +223,12 @@ impl Arena {
 
     /// A block of [`BLOCK_BYTES`]; its bytes are what they were. `None` if all memory is in use.
     pub fn block(&mut self) -> Option<Block> {
-        if self.open_page == NO_PAGE {
-            self.collect_until(|arena| arena.open_page != NO_PAGE || !arena.free_pages.is_empty());
-        }
-        if self.open_page == NO_PAGE {
-            let page = self.take_free(PageUse::Blocks)?;
-            self.block_page_count += 1;
-            self.open(page, ALL_FREE);
-        }
-        Some(self.carve())
+        let unit = self.take_unit(Kind::Blocks)?;
+        self.blocks_in_use += 1;
+        // SAFETY: the unit was free: never carved, or come back through `take_returned`, or a run or page that was given
+        // back. Its tag is NO_ITEMS, so `item_bytes` refuses it, and `units` gives it to nobody until it has come back.
+        // It lies inside, as its page does.
+        Some(unsafe { Block::first(Arc::clone(&self.home), unit) })
     }
 
     /// Takes back blocks that were dropped, [`COLLECT_BLOCKS_MAX`] at most. To be called now and then; a shortage
@@ -215,36 +241,44 @@ impl Arena {
         }
     }
 
-    /// Pages and blocks in use.
+    /// Pages and units in use.
     pub fn usage(&self) -> ArenaUsage {
-        let pages = self.uses.len() as u64;
-        let pages_free = self.free_pages.len() as u64;
         ArenaUsage {
-            pages,
-            pages_free,
-            pages_items: pages - pages_free - self.block_page_count,
-            pages_blocks: self.block_page_count,
+            pages: self.page_count() as u64,
+            pages_free: self.free_pages(),
+            pages_items: self.units.whole_pages(),
+            runs_in_use: self.runs_in_use,
             blocks_in_use: self.blocks_in_use,
         }
     }
 
-    /// Checks that `len` bytes from `offset` lie within one page of items, and gives their address.
+    /// Bytes from `offset` to the end of its run or page of items; at least one.
+    #[inline]
+    fn room(&self, offset: u64) -> usize {
+        let tag = self.tags.get(to_usize(offset >> UNIT_SHIFT)).copied().unwrap_or(Tag::NO_ITEMS);
+        assert!(tag.0 <= Tag::PAGE.0, "the memory is not in use for items");
+        let within = usize::from(tag.0) << UNIT_SHIFT | (RUN_BYTES - 1);
+        (!to_usize(offset) & within) + 1
+    }
+
+    /// Checks that `len` bytes from `offset` lie within one run or page of items, and gives their address.
     #[inline]
     fn item_bytes(&self, offset: u64, len: usize) -> NonNull<u8> {
-        let tag = self.uses.get(to_usize(offset >> PAGE_SHIFT));
-        assert!(tag == Some(&PageUse::Items), "the page is not in use for items");
-        assert!(len <= PAGE_BYTES - in_page(offset), "items do not cross pages");
-        // SAFETY: the page of `offset` exists, and the mapping holds all pages.
+        assert!(len <= self.room(offset), "items do not cross runs or pages");
+        // SAFETY: the unit of `offset` exists (`room`), and the mapping holds all units.
         unsafe { self.start.add(to_usize(offset)) }
     }
 
-    fn take_free(&mut self, purpose: PageUse) -> Option<u32> {
-        if self.free_pages.is_empty() {
-            self.collect_until(|arena| !arena.free_pages.is_empty());
+    fn page_tags(&mut self, page: u32) -> &mut [Tag] {
+        let first = to_usize(u64::from(page)) * PAGE_UNITS as usize;
+        &mut self.tags[first..first + PAGE_UNITS as usize]
+    }
+
+    fn take_unit(&mut self, kind: Kind) -> Option<u32> {
+        if !self.units.has_unit() {
+            self.collect_until(|arena| arena.units.has_unit());
         }
-        let page = self.free_pages.pop()?;
-        self.uses[to_usize(u64::from(page))] = purpose;
-        Some(page)
+        self.units.take(kind)
     }
 
     /// Takes back dropped blocks until `enough` or none is left.
@@ -262,79 +296,10 @@ impl Arena {
             return false;
         }
         self.collecting = self.home.next(block);
-        self.free_block(block);
+        self.blocks_in_use -= 1;
+        self.units.give(block);
         true
     }
-
-    /// Marks a block free; a page with nothing else in it becomes free as well.
-    fn free_block(&mut self, block: u32) {
-        let page = block / PAGE_BLOCKS;
-        let entry = &mut self.block_pages[to_usize(u64::from(page))];
-        let before = entry.free;
-        entry.free |= 1 << (block % PAGE_BLOCKS);
-        assert_ne!(before, entry.free, "a block came home twice");
-        let all_free = entry.free == ALL_FREE;
-        self.blocks_in_use -= 1;
-        if before == 0 {
-            self.link(page);
-        }
-        if all_free {
-            self.close(page);
-            self.block_page_count -= 1;
-            self.uses[to_usize(u64::from(page))] = PageUse::Free;
-            self.free_pages.push(page);
-        }
-    }
-
-    /// Carves a block from the first open page.
-    fn carve(&mut self) -> Block {
-        let page = self.open_page;
-        let entry = &mut self.block_pages[to_usize(u64::from(page))];
-        let bit = entry.free.trailing_zeros();
-        entry.free &= entry.free - 1;
-        if entry.free == 0 {
-            self.close(page);
-        }
-        self.blocks_in_use += 1;
-        // SAFETY: the block was free: never carved, or come back through `take_returned`. Its page is tagged Blocks,
-        // so `item_bytes` refuses it, until all its blocks have come back. It lies inside, as the page does.
-        unsafe { Block::first(Arc::clone(&self.home), page * PAGE_BLOCKS + bit) }
-    }
-
-    /// Puts a page with these free blocks on the list of open ones.
-    fn open(&mut self, page: u32, free: u16) {
-        self.block_pages[to_usize(u64::from(page))].free = free;
-        self.link(page);
-    }
-
-    fn link(&mut self, page: u32) {
-        let next = self.open_page;
-        if let Some(neighbour) = self.block_pages.get_mut(to_usize(u64::from(next))) {
-            neighbour.previous = page;
-        }
-        let entry = &mut self.block_pages[to_usize(u64::from(page))];
-        entry.previous = NO_PAGE;
-        entry.next = next;
-        self.open_page = page;
-    }
-
-    /// Takes a page off the list of open ones.
-    fn close(&mut self, page: u32) {
-        let BlockPage { previous, next, .. } = self.block_pages[to_usize(u64::from(page))];
-        if let Some(neighbour) = self.block_pages.get_mut(to_usize(u64::from(next))) {
-            neighbour.previous = previous;
-        }
-        match self.block_pages.get_mut(to_usize(u64::from(previous))) {
-            Some(neighbour) => neighbour.next = next,
-            None => self.open_page = next,
-        }
-    }
-}
-
-/// Bytes from the start of the page to `offset`.
-#[inline]
-fn in_page(offset: u64) -> usize {
-    to_usize(offset) & (PAGE_BYTES - 1)
 }
 
 #[cfg(test)]
@@ -381,12 +346,73 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "items do not cross pages")]
+    #[should_panic(expected = "items do not cross runs or pages")]
     fn bytes_do_not_cross_pages() {
         let mut arena = arena(2);
         arena.take_page();
         arena.take_page();
         arena.bytes(PAGE_BYTES as u64 - 1, 2);
+    }
+
+    #[test]
+    #[should_panic(expected = "items do not cross runs or pages")]
+    fn bytes_do_not_cross_runs() {
+        let mut arena = arena(1);
+        arena.take_run();
+        arena.take_run();
+        arena.bytes(RUN_BYTES as u64 - 1, 2);
+    }
+
+    #[test]
+    fn bytes_end_with_their_run_or_page() {
+        let mut arena = arena(2);
+        let page = u64::from(arena.take_page().unwrap()) * PAGE_BYTES as u64;
+        let run = u64::from(arena.take_run().unwrap()) * RUN_BYTES as u64;
+        for within in [0, 1, 5 * RUN_BYTES, PAGE_BYTES - 1] {
+            assert_eq!(arena.bytes_from(page + within as u64).len(), PAGE_BYTES - within);
+        }
+        for within in [0, 1, RUN_BYTES - 1] {
+            assert_eq!(arena.bytes_from(run + within as u64).len(), RUN_BYTES - within);
+            assert_eq!(arena.bytes(run + within as u64, RUN_BYTES - within).len(), RUN_BYTES - within);
+        }
+    }
+
+    #[test]
+    fn runs_and_blocks_change_places() {
+        let mut arena = arena(1);
+        let runs: Vec<u32> = core::iter::from_fn(|| arena.take_run()).collect();
+        assert_eq!((runs.len(), arena.usage().runs_in_use), (16, 16));
+        let at = u64::from(runs[7]) * RUN_BYTES as u64;
+        arena.bytes_mut(at, 3).copy_from_slice(b"run");
+        assert!(arena.block().is_none() && arena.take_page().is_none());
+        arena.return_run(runs[7]);
+        let block = arena.block().unwrap();
+        assert_eq!(&block[..3], b"run");
+        assert!(arena.take_run().is_none());
+        drop(block);
+        assert_eq!(arena.take_run(), Some(runs[7]));
+        assert_eq!(arena.bytes(at, 3), b"run");
+        runs.into_iter().for_each(|run| arena.return_run(run));
+        assert_eq!(arena.usage(), ArenaUsage { pages: 1, pages_free: 1, ..ArenaUsage::default() });
+    }
+
+    #[test]
+    #[should_panic(expected = "not in use for items")]
+    fn bytes_of_a_block_among_runs_are_out_of_reach() {
+        let mut arena = arena(1);
+        let runs: Vec<u32> = core::iter::from_fn(|| arena.take_run()).collect();
+        arena.return_run(runs[3]);
+        let block = arena.block();
+        arena.bytes(3 * RUN_BYTES as u64, 0);
+        drop(block);
+    }
+
+    #[test]
+    #[should_panic(expected = "only a run of items is given back")]
+    fn a_page_is_no_run() {
+        let mut arena = arena(1);
+        arena.take_page();
+        arena.return_run(0);
     }
 
     #[test]
@@ -435,7 +461,7 @@ mod tests {
         let block = arena.block().unwrap();
         arena.collect();
         let usage = arena.usage();
-        assert_eq!((usage.pages_items, usage.pages_blocks, usage.blocks_in_use), (1, 1, 1));
+        assert_eq!((usage.pages_items, usage.pages_free, usage.blocks_in_use), (1, 0, 1));
         arena.return_page(page);
         drop(block);
         arena.collect();

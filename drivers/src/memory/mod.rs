@@ -1,4 +1,5 @@
-//! Memory of a shard, mapped once at the start: lines for an index, pages for items, blocks for large values.
+//! Memory of a shard, mapped once at the start: lines for an index, runs and pages for items, blocks for large
+//! values.
 //!
 //! [`Lines`] and [`Arena`] are the safe types around a mapping. A shard owns them; only a [`Block`] may travel to
 //! another shard, and its memory goes home when the last handle is dropped.
@@ -7,8 +8,9 @@ mod arena;
 mod block;
 mod lines;
 mod mapping;
+mod units;
 
-pub use arena::{Arena, ArenaUsage, COLLECT_BLOCKS_MAX, PAGE_BYTES};
+pub use arena::{Arena, ArenaUsage, COLLECT_BLOCKS_MAX, PAGE_BYTES, RUN_BYTES};
 pub use block::{BLOCK_BYTES, Block};
 pub use lines::{LINE_WORDS, Line, Lines};
 

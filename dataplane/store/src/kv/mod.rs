@@ -157,7 +157,7 @@ pub struct Usage {
     pub item_bytes: u64,
     /// Values in chains.
     pub chains: u64,
-    /// Pages and blocks of the arena.
+    /// Pages, runs and blocks of the arena.
     pub arena: ArenaUsage,
 }
 
@@ -230,7 +230,7 @@ impl Store {
         let secrets = RapidSecrets::seed(hash_secret);
         let salt = |bucket: usize| hash(&secrets, &bucket.to_le_bytes());
         Self {
-            slab: Slab::new(page_count),
+            slab: Slab::new(arena.block_count()),
             arena,
             index: Index::new(lines),
             chains: ChainTable::default(),

@@ -4,7 +4,7 @@
 
 use super::item::Header;
 use super::splice::{Splice, Spliced};
-use super::write::{Draft, check, fits_item, stored_len};
+use super::write::{Draft, check, fits_block, fits_item, stored_len};
 use super::{Chain, Found, Key, NewValue, Store, StoreError, to_usize};
 
 /// Where in a value bytes are written.
@@ -129,7 +129,12 @@ impl Store {
                 self.chains.chain_mut(id).set_range(&mut self.arena, &mut self.zeros, offset, bytes)?;
                 self.write_len(old.offset, old.header, len);
             }
-            None if fits_item(key, len) => self.write_in_item(&old, offset, bytes, len)?,
+            None if fits_item(key, len) => match self.write_in_item(&old, offset, bytes, len) {
+                Err(StoreError::OutOfMemory) if fits_block(key, len) => {
+                    self.write_past_item(&old, key, offset, bytes)?;
+                }
+                written => written?,
+            },
             None => self.write_past_item(&old, key, offset, bytes)?,
         }
         Ok(len)

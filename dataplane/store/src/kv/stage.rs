@@ -74,7 +74,7 @@ impl Store {
     /// Whether the next `items` writes of new keys find room for sure, if their values stand in their items (they do up
     /// to 64 KiB with the key): then they need not be staged. Cheap, and so it may say no where there is room.
     pub fn has_room_for(&self, items: usize) -> bool {
-        self.arena.usage().pages_free >= items as u64 && self.index.spare_lines() / INSERT_LINES_MAX >= items
+        self.arena.free_pages() >= items as u64 && self.index.spare_lines() / INSERT_LINES_MAX >= items
     }
 
     fn stage_once(&mut self, draft: &Draft<'_>) -> Option<Staged> {

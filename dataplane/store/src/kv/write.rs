@@ -1,12 +1,15 @@
 //! What stores values: put, and the steps of other writes. One that fails leaves what was there as it was.
 
 use super::item::{CHAIN_ID_BYTES, FLAG_CHAIN, HEADER_BYTES, Header, INLINE_BYTES_MAX, no_item};
+use super::slab::RUN_ITEM_BYTES_MAX;
 use super::{Chain, Found, Key, NewValue, Slab, Store, StoreError, bucket_index, stored_expiry};
 use adit_wire::kv::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use core::num::NonZeroU64;
 
 /// Index buckets that are swept for memory before a write is refused.
 const RELIEF_BUCKETS: usize = 64;
+/// Shortest value that is ever put into a block: shorter ones, as numbers are, stay in one piece.
+const BLOCK_VALUE_BYTES_MIN: u64 = 4 << 10;
 
 /// An item to be written. The key is not copied: what a caller has just stored in parts would be loaded as a whole.
 pub(super) struct Draft<'a> {
@@ -44,7 +47,8 @@ impl<'a> Draft<'a> {
 impl Store {
     /// Stores a value under a key, in place of the one there if any. Gives the version of the write.
     ///
-    /// A value that makes the item longer than 64 KiB goes to blocks. Errors: `KeyTooLong`, `ValueTooLong`,
+    /// A value that makes the item longer than 64 KiB goes to blocks; so does one of more than some KiB if no page is
+    /// left for its item. Errors: `KeyTooLong`, `ValueTooLong`,
     /// `OutOfMemory`; the old value is then still there.
     pub fn put(
         &mut self,
@@ -66,18 +70,6 @@ impl Store {
         Ok(())
     }
 
-    /// Drops the value if it is a chain, and hands the result on.
-    pub(super) fn drop_value<T>(
-        &mut self,
-        value: NewValue<'_>,
-        result: Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        if let NewValue::Chain(chain) = value {
-            self.drop_chain(chain);
-        }
-        result
-    }
-
     /// Writes a value by `once`, which writes an item, or says by `None` that there is no memory for it.
     #[inline(always)]
     pub(super) fn write<T>(
@@ -92,25 +84,48 @@ impl Store {
         match value {
             // What fits an item is within all limits.
             NewValue::Inline(bytes) if fits_item(key, bytes.len() as u64) => {
-                self.write_item(&Draft::inline(key, bytes, expiry_ms), now_ms, once)
+                let written = self.write_item(&Draft::inline(key, bytes, expiry_ms), now_ms, &once);
+                if written.is_err() && fits_block(key, bytes.len() as u64) {
+                    return self.write_in_blocks(key, bytes, expiry_ms, now_ms, once);
+                }
+                written
             }
             NewValue::Inline(bytes) => {
                 check(key, bytes.len() as u64)?;
-                let mut chain = Chain::new();
-                self.extend_chain(&mut chain, bytes)?;
-                self.write_chain(key, chain, expiry_ms, now_ms, once)
+                self.write_in_blocks(key, bytes, expiry_ms, now_ms, once)
             }
-            NewValue::Chain(ref chain) if fits_item(key, chain.len_bytes()) => {
+            NewValue::Chain(chain) if fits_item(key, chain.len_bytes()) => {
                 // What fits an item fits one block.
                 let bytes = chain.pieces().next().unwrap_or_default();
-                let written = self.write_item(&Draft::inline(key, bytes, expiry_ms), now_ms, once);
-                self.drop_value(value, written)
+                let written = self.write_item(&Draft::inline(key, bytes, expiry_ms), now_ms, &once);
+                if written.is_err() && fits_block(key, chain.len_bytes()) {
+                    return self.write_chain(key, chain, expiry_ms, now_ms, once);
+                }
+                self.drop_chain(chain);
+                written
             }
             NewValue::Chain(chain) => match check(key, chain.len_bytes()) {
                 Ok(()) => self.write_chain(key, chain, expiry_ms, now_ms, once),
-                Err(error) => self.drop_value(NewValue::Chain(chain), Err(error)),
+                Err(error) => {
+                    self.drop_chain(chain);
+                    Err(error)
+                }
             },
         }
+    }
+
+    /// Writes bytes into blocks.
+    fn write_in_blocks<T>(
+        &mut self,
+        key: &Key<'_>,
+        bytes: &[u8],
+        expiry_ms: u64,
+        now_ms: u64,
+        once: impl Fn(&mut Self, &Draft<'_>, u64) -> Option<T>,
+    ) -> Result<T, StoreError> {
+        let mut chain = Chain::new();
+        self.extend_chain(&mut chain, bytes)?;
+        self.write_chain(key, chain, expiry_ms, now_ms, once)
     }
 
     /// Writes a chain; drops it if that fails.
@@ -283,6 +298,15 @@ pub(super) fn check(key: &Key<'_>, len: u64) -> Result<(), StoreError> {
 #[inline]
 pub(super) fn fits_item(key: &Key<'_>, len: u64) -> bool {
     (HEADER_BYTES + key.bytes.len()) as u64 + len <= INLINE_BYTES_MAX as u64
+}
+
+/// Whether a value that fits an item, but found no page for it, is tried with a block: its item is then a small one.
+#[inline]
+pub(super) fn fits_block(key: &Key<'_>, len: u64) -> bool {
+    let item_len = HEADER_BYTES + key.bytes.len();
+    item_len + CHAIN_ID_BYTES <= RUN_ITEM_BYTES_MAX
+        && item_len as u64 + len > RUN_ITEM_BYTES_MAX as u64
+        && len >= BLOCK_VALUE_BYTES_MIN
 }
 
 /// A length that was [checked](check), as it stands in a header.

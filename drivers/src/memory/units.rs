@@ -1,0 +1,217 @@
+//! Which pages and units of an arena are free. A page is free, in use as a whole, or cut into units, which are in use
+//! for runs of items or for blocks. No memory is touched here.
+
+use super::to_usize;
+
+/// Units of a page.
+pub(super) const PAGE_UNITS: u32 = 16;
+/// A page of units with all of them free: one bit for each.
+const ALL_FREE: u16 = u16::MAX;
+/// End of a list of pages.
+const NO_PAGE: u32 = u32::MAX;
+
+const _: () = assert!(u16::BITS == PAGE_UNITS, "a page has a bit for each unit");
+
+/// What a page was cut for. Units of the other kind are taken from it only if there is no other page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Runs,
+    Blocks,
+}
+
+/// A page: which of its units are free, and its neighbours on the list of pages of its kind that have some.
+#[derive(Clone, Copy)]
+struct Page {
+    free: u16,
+    kind: Kind,
+    previous: u32,
+    next: u32,
+}
+
+/// The pages and units of an arena.
+pub(super) struct Units {
+    pages: Box<[Page]>,
+    /// Pages in use for nothing.
+    free_pages: Vec<u32>,
+    /// For each kind, the first page that is cut and has a free unit.
+    open: [u32; 2],
+    /// Pages in use as a whole.
+    whole_pages: u64,
+}
+
+impl Units {
+    /// Units of `page_count` pages, all of them free.
+    pub(super) fn new(page_count: usize) -> Self {
+        let count = u32::try_from(page_count).unwrap_or(NO_PAGE);
+        let page = Page { free: 0, kind: Kind::Runs, previous: NO_PAGE, next: NO_PAGE };
+        Self {
+            pages: vec![page; page_count].into_boxed_slice(),
+            free_pages: (0..count).rev().collect(),
+            open: [NO_PAGE; 2],
+            whole_pages: 0,
+        }
+    }
+
+    /// All pages.
+    pub(super) fn page_count(&self) -> usize {
+        self.pages.len()
+    }
+
+    /// Pages in use for nothing.
+    pub(super) fn free_pages(&self) -> u64 {
+        self.free_pages.len() as u64
+    }
+
+    /// Pages in use as a whole.
+    pub(super) fn whole_pages(&self) -> u64 {
+        self.whole_pages
+    }
+
+    /// Whether a unit can be taken.
+    pub(super) fn has_unit(&self) -> bool {
+        !self.free_pages.is_empty() || self.open != [NO_PAGE; 2]
+    }
+
+    /// Takes a page.
+    pub(super) fn take_page(&mut self) -> Option<u32> {
+        let page = self.free_pages.pop()?;
+        self.whole_pages += 1;
+        Some(page)
+    }
+
+    /// Gives back a page that was taken.
+    pub(super) fn give_page(&mut self, page: u32) {
+        self.whole_pages -= 1;
+        self.free_pages.push(page);
+    }
+
+    /// Takes a unit of a page of its kind, of a free one, or else of one of the other kind.
+    pub(super) fn take(&mut self, kind: Kind) -> Option<u32> {
+        let mut page = self.open[kind as usize];
+        if page == NO_PAGE {
+            page = self.free_pages.pop().map_or(NO_PAGE, |page| self.cut(page, kind));
+        }
+        if page == NO_PAGE {
+            page = self.open[other(kind) as usize];
+        }
+        (page != NO_PAGE).then(|| self.take_of(page))
+    }
+
+    /// Gives back a unit. A page with nothing else in use becomes free as well.
+    ///
+    /// # Panics
+    /// If the unit is free.
+    pub(super) fn give(&mut self, unit: u32) {
+        let page = unit / PAGE_UNITS;
+        let entry = self.page_mut(page);
+        let before = entry.free;
+        entry.free |= 1 << (unit % PAGE_UNITS);
+        assert_ne!(before, entry.free, "a unit is given back twice");
+        let all_free = entry.free == ALL_FREE;
+        if before == 0 {
+            self.link(page);
+        }
+        if all_free {
+            self.unlink(page);
+            self.page_mut(page).free = 0;
+            self.free_pages.push(page);
+        }
+    }
+
+    /// Cuts a free page.
+    fn cut(&mut self, page: u32, kind: Kind) -> u32 {
+        let entry = self.page_mut(page);
+        entry.free = ALL_FREE;
+        entry.kind = kind;
+        self.link(page);
+        page
+    }
+
+    /// Takes the first free unit of an open page.
+    fn take_of(&mut self, page: u32) -> u32 {
+        let entry = self.page_mut(page);
+        let bit = entry.free.trailing_zeros();
+        entry.free &= entry.free - 1;
+        if entry.free == 0 {
+            self.unlink(page);
+        }
+        page * PAGE_UNITS + bit
+    }
+
+    /// Puts a page first on the list of its kind.
+    fn link(&mut self, page: u32) {
+        let kind = self.page_mut(page).kind;
+        let next = core::mem::replace(&mut self.open[kind as usize], page);
+        if next != NO_PAGE {
+            self.page_mut(next).previous = page;
+        }
+        let entry = self.page_mut(page);
+        entry.previous = NO_PAGE;
+        entry.next = next;
+    }
+
+    /// Takes a page off the list of its kind.
+    fn unlink(&mut self, page: u32) {
+        let Page { previous, next, kind, .. } = *self.page_mut(page);
+        if next != NO_PAGE {
+            self.page_mut(next).previous = previous;
+        }
+        if previous == NO_PAGE {
+            self.open[kind as usize] = next;
+        } else {
+            self.page_mut(previous).next = next;
+        }
+    }
+
+    fn page_mut(&mut self, page: u32) -> &mut Page {
+        &mut self.pages[to_usize(u64::from(page))]
+    }
+}
+
+fn other(kind: Kind) -> Kind {
+    match kind {
+        Kind::Runs => Kind::Blocks,
+        Kind::Blocks => Kind::Runs,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_are_taken_of_cut_pages_first_and_of_the_other_kind_last() {
+        let mut units = Units::new(2);
+        let runs: Vec<u32> = (0..3).map(|_| units.take(Kind::Runs).unwrap()).collect();
+        assert_eq!((runs, units.free_pages()), (vec![0, 1, 2], 1));
+        let blocks: Vec<u32> = (0..16).map(|_| units.take(Kind::Blocks).unwrap()).collect();
+        assert_eq!((blocks, units.free_pages()), ((16..32).collect(), 0));
+        assert_eq!((units.take(Kind::Blocks), units.take(Kind::Runs)), (Some(3), Some(4)));
+        units.give(20);
+        assert_eq!((units.take(Kind::Runs), units.take(Kind::Blocks)), (Some(5), Some(20)));
+        assert_eq!((units.take_page(), units.has_unit()), (None, true));
+        (6..16).for_each(|unit| assert_eq!(units.take(Kind::Blocks), Some(unit)));
+        assert!(!units.has_unit() && units.take(Kind::Runs).is_none());
+        (0..32).rev().for_each(|unit| units.give(unit));
+        assert_eq!((units.free_pages(), units.open), (2, [NO_PAGE; 2]));
+    }
+
+    #[test]
+    fn whole_pages_are_taken_and_given() {
+        let mut units = Units::new(2);
+        assert_eq!((units.take_page(), units.take_page(), units.take_page()), (Some(0), Some(1), None));
+        assert_eq!((units.whole_pages(), units.has_unit()), (2, false));
+        units.give_page(1);
+        assert_eq!((units.take(Kind::Blocks), units.whole_pages()), (Some(16), 1));
+    }
+
+    #[test]
+    #[should_panic(expected = "given back twice")]
+    fn a_unit_is_given_back_once() {
+        let mut units = Units::new(1);
+        let unit = units.take(Kind::Runs).unwrap();
+        units.take(Kind::Runs);
+        units.give(unit);
+        units.give(unit);
+    }
+}
