@@ -56,6 +56,9 @@ struct Options {
     /// The password that clients must give with AUTH; better in the file or the environment than on the command line
     #[arg(long, value_name = "TEXT", env = "ADIT_PASSWORD", hide_env_values = true)]
     password: Option<String>,
+    /// Allow DEBUG, which tests of the server use [default: false]
+    #[arg(long, value_name = "BOOL")]
+    debug_commands: Option<bool>,
 }
 
 /// A checked configuration.
@@ -68,6 +71,9 @@ pub(crate) struct Config {
     pub(crate) unix: Option<PathBuf>,
     pub(crate) connections_max: u64,
     pub(crate) password: Option<String>,
+    pub(crate) debug_commands: bool,
+    /// The file that it was read from.
+    pub(crate) file: Option<PathBuf>,
     /// Services that were asked for and are not built yet.
     pub(crate) unavailable: Vec<&'static str>,
 }
@@ -76,7 +82,8 @@ impl ServeArguments {
     /// The configuration that the flags and the file make.
     pub(crate) fn check(self) -> anyhow::Result<Config> {
         let file = self.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
-        self.options.or(file).check()
+        let config = self.options.or(file).check()?;
+        Ok(Config { file: self.config, ..config })
     }
 }
 
@@ -100,6 +107,7 @@ impl Options {
             api: self.api.or(other.api),
             connections_max: self.connections_max.or(other.connections_max),
             password: self.password.or(other.password),
+            debug_commands: self.debug_commands.or(other.debug_commands),
         }
     }
 
@@ -137,6 +145,8 @@ impl Options {
             unix: self.unix,
             connections_max,
             password: self.password,
+            debug_commands: self.debug_commands.unwrap_or(false),
+            file: None,
             unavailable,
         })
     }
@@ -181,7 +191,7 @@ mod tests {
         let config = checked(
             "shards = 2\nmemory = \"64MiB\"\nprefault = false\nresp = \"[::1]:0\"\nunix = \"/tmp/x\"\n\
              native = \"127.0.0.1:7400\"\nnbd = \"127.0.0.1:1\"\napi = \"127.0.0.1:2\"\nconnections-max = 5\n\
-             password = \"secret\"",
+             password = \"secret\"\ndebug-commands = true",
         );
         let config = config.unwrap();
         assert_eq!(config.unavailable, ["--native", "--nbd", "--api"]);

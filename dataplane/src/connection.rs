@@ -8,11 +8,15 @@ use adit_wire::kv::BucketId;
 use adit_wire::resp::Version;
 use adit_wire::resp::reply::{self, HEADER_BYTES_MAX, Sink, header_bytes};
 
+use crate::calls::CommandId;
 use crate::engine::Outcome;
 use crate::inflight::Owed;
 use crate::intake::Intake;
 use crate::message::Reply;
 use crate::multi::Multi;
+use crate::round::Round;
+use crate::silence::Silence;
+use crate::stats::ErrorCode;
 use crate::walk::Walk;
 
 /// One connection of a shard.
@@ -21,8 +25,12 @@ pub struct Connection {
     pub id: ConnectionId,
     /// What was received and not executed.
     pub intake: Intake,
-    /// What is to be sent.
+    /// Where replies are encoded to: what is to be sent, but see `aside`.
     pub outbox: Outbox,
+    /// What is to be sent, while what is encoded is dropped.
+    pub aside: Option<Box<Outbox>>,
+    /// Which replies are dropped.
+    pub silence: Silence,
     /// Replies that wait for other shards, oldest first.
     pub owed: Owed,
     /// What the client said about itself.
@@ -31,6 +39,10 @@ pub struct Connection {
     pub multi: Option<Multi>,
     /// A walk through the keys that is under way.
     pub walk: Option<Box<Walk>>,
+    /// A round through all shards that is under way.
+    pub round: Option<Box<Round>>,
+    /// Its request is answered at this time; 0 if it does not sleep.
+    pub sleeps_until_ns: u64,
     /// It is in one of the shard's lists of connections with requests to execute.
     pub scheduled: bool,
     /// It is in the shard's list of connections with something to send.
@@ -77,8 +89,9 @@ impl Heap {
     /// Counts what a connection uses now.
     #[inline]
     pub fn count(&mut self, connection: &mut Connection) {
-        let now_bytes =
-            connection.intake.heap_bytes() + connection.walk.as_ref().map_or(0, |walk| walk.heap_bytes());
+        let now_bytes = connection.intake.heap_bytes()
+            + connection.walk.as_ref().map_or(0, |walk| walk.heap_bytes())
+            + connection.round.as_ref().map_or(0, |round| round.heap_bytes());
         self.used_bytes = self.used_bytes - connection.heap_bytes + now_bytes;
         connection.heap_bytes = now_bytes;
     }
@@ -108,6 +121,12 @@ pub struct Session {
     pub name: Vec<u8>,
     /// The library that it uses, and the version of that.
     pub library: (Vec<u8>, Vec<u8>),
+    /// It asked not to be closed to free memory.
+    pub no_evict: bool,
+    /// It asked that its look-ups do not count as uses of a key.
+    pub no_touch: bool,
+    /// The command that it gave last.
+    pub last: CommandId,
     /// When it connected.
     pub opened_ns: u64,
 }
@@ -122,16 +141,23 @@ impl Connection {
             authenticated,
             name: Vec::new(),
             library: (Vec::new(), Vec::new()),
+            no_evict: false,
+            no_touch: false,
+            last: CommandId::UNKNOWN,
             opened_ns: now_ns,
         };
         Self {
             id,
             intake: Intake::default(),
             outbox: Outbox::default(),
+            aside: None,
+            silence: Silence::None,
             owed: Owed::default(),
             session,
             multi: None,
             walk: None,
+            round: None,
+            sleeps_until_ns: 0,
             scheduled: false,
             dirty: false,
             paused: false,
@@ -150,12 +176,17 @@ impl Connection {
         Writer::new(&mut self.outbox, pool, self.session.version)
     }
 
+    /// Whether a request is being executed or waits for it.
+    fn has_request(&self) -> bool {
+        self.scheduled || self.waits_for_output || self.walk.is_some() || self.sleeps_until_ns > 0
+    }
+
     /// Whether nothing is left to do for a peer that sends no more.
     pub fn is_done(&self) -> bool {
         (self.ended || self.closing)
             && self.outbox.is_empty()
             && self.owed.is_empty()
-            && (self.closing || !(self.scheduled || self.waits_for_output || self.walk.is_some()))
+            && (self.closing || !self.has_request())
     }
 }
 
@@ -165,13 +196,15 @@ pub struct Writer<'a> {
     pool: &'a mut ChunkPool,
     /// The protocol of the replies.
     pub version: Version,
+    /// The code of the last error that was encoded.
+    pub error: Option<ErrorCode>,
 }
 
 impl<'a> Writer<'a> {
     /// Encodes into `outbox`, with chunks of `pool`.
     #[inline]
     pub fn new(outbox: &'a mut Outbox, pool: &'a mut ChunkPool, version: Version) -> Self {
-        Self { outbox, pool, version }
+        Self { outbox, pool, version, error: None }
     }
 
     /// Encodes an outcome.
@@ -195,6 +228,7 @@ impl<'a> Writer<'a> {
             Reply::Array(count) => reply::array(self, count as usize),
             Reply::Failed(status) => reply::status(self, status),
             Reply::Keys(_) => unreachable!("the keys of a walk are its own"),
+            Reply::Part(_) => unreachable!("the parts of a round are its own"),
         }
     }
 
@@ -207,6 +241,11 @@ impl<'a> Writer<'a> {
 }
 
 impl Sink for Writer<'_> {
+    #[cold]
+    fn note_error(&mut self, text: &str) {
+        self.error = Some(ErrorCode::of(text));
+    }
+
     #[inline]
     fn write(&mut self, bytes: &[u8]) {
         self.outbox.write(self.pool, bytes);

@@ -139,6 +139,7 @@ impl Engine {
             | Operation::Type
             | Operation::Length
             | Operation::ExpiryOf(_) => unreachable!("execute does these itself"),
+            Operation::Manage { .. } => unreachable!("a shard does tasks itself"),
         }
     }
 

@@ -85,6 +85,13 @@ impl Intake {
         }
     }
 
+    /// Bytes that were received and not consumed, and the room behind them that is kept for more.
+    pub fn held_bytes(&self) -> (usize, usize) {
+        let assembled = self.assembly.as_ref().map_or(0, |assembly| assembly.bytes.len());
+        let filled: usize = self.chunks.iter().map(|chunk| chunk.filled().len()).sum();
+        (assembled + filled, self.chunks.iter().map(Chunk::spare_bytes).sum())
+    }
+
     /// Bytes that an unfinished request takes on the heap.
     #[inline]
     pub fn heap_bytes(&self) -> usize {

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod batch;
+pub mod calls;
 pub mod connection;
 mod connections;
 pub mod engine;
@@ -9,15 +10,19 @@ pub mod inflight;
 pub mod info;
 pub mod intake;
 pub mod mailbox;
+mod manage;
 pub mod map;
 pub mod mesh;
 pub mod message;
 pub mod multi;
+pub mod parameters;
 pub mod plan;
 pub mod refusal;
 pub mod requests;
+pub mod round;
 pub mod session;
 pub mod settings;
 pub mod shard;
+pub mod silence;
 pub mod stats;
 pub mod walk;

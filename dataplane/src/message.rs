@@ -4,6 +4,7 @@ use adit_store::kv::{Chain, Key, NewValue};
 use adit_wire::kv::{BucketId, Operation, Status};
 
 use crate::engine::Request;
+use crate::round::{Part, Task};
 
 /// A request to the shard that owns its key. The answer names the same in-flight slot. Two cache lines.
 pub struct Ask {
@@ -22,6 +23,7 @@ pub struct Ask {
 enum Content {
     Inline { key_len: u8, len: u8, bytes: [u8; ASK_INLINE_BYTES] },
     Heap(Box<HeapContent>),
+    Task(Box<Task>),
 }
 
 struct HeapContent {
@@ -39,6 +41,21 @@ impl Ask {
         Self { slot, bucket: key.bucket(), hash: key.hash(), operation, content }
     }
 
+    /// Asks for a step of a task, which begins at `cursor`.
+    pub fn of_task(slot: u32, cursor: u32, task: Task) -> Self {
+        let operation = Operation::Manage { cursor };
+        Self { slot, bucket: BucketId(0), hash: 0, operation, content: Content::Task(Box::new(task)) }
+    }
+
+    /// The task and where its step begins, if it asks for one.
+    #[inline]
+    pub fn task(&self) -> Option<(&Task, u32)> {
+        match (self.operation, &self.content) {
+            (Operation::Manage { cursor }, Content::Task(task)) => Some((task, cursor)),
+            _ => None,
+        }
+    }
+
     /// The request, and the slot to answer to.
     #[inline]
     pub fn request(&mut self) -> (u32, Request<'_>) {
@@ -51,6 +68,7 @@ impl Ask {
                 let (key, value) = content.bytes.split_at(content.key_len);
                 (key, content.chain.take().map_or(NewValue::Inline(value), NewValue::Chain))
             }
+            Content::Task(_) => unreachable!("a task is no request"),
         };
         let key = Key::hashed(self.bucket, key, self.hash);
         (self.slot, Request { operation: self.operation, key, value })
@@ -101,6 +119,8 @@ pub enum Reply {
     Keys(Box<Keys>),
     /// The header of an array whose elements follow as replies of their own.
     Array(u32),
+    /// What a step of a task came to.
+    Part(Box<Part>),
     /// Refused.
     Failed(Status),
 }

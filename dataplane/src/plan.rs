@@ -4,6 +4,7 @@ use adit_wire::kv::{Condition, ExpireCondition, Expiry, ExpiryForm, Operation, P
 use adit_wire::resp::Command;
 use adit_wire::resp::number::parse_i64;
 use adit_wire::resp::request::ProtocolError;
+use adit_wire::resp::subcommand::Subcommand;
 
 /// What a request will do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,10 @@ pub enum Refusal {
     UnknownCommand,
     /// It takes another number of arguments.
     WrongArity(Command),
+    /// The command has no such subcommand.
+    UnknownSubcommand(Command),
+    /// The subcommand takes another number of arguments.
+    WrongSubcommandArity(Subcommand),
     /// Its options make no sense.
     Syntax,
     /// An argument that must be a number is none.
@@ -62,6 +67,25 @@ pub enum Refusal {
     NotAuthenticated,
 }
 
+impl Refusal {
+    /// Whether the request was refused without a look at what its arguments say.
+    pub fn is_rejection(self) -> bool {
+        matches!(
+            self,
+            Self::UnknownCommand
+                | Self::WrongArity(_)
+                | Self::UnknownSubcommand(_)
+                | Self::WrongSubcommandArity(_)
+                | Self::NotAuthenticated
+        )
+    }
+
+    /// Whether it is told to who has not said the password: such a request is looked at no further.
+    pub fn comes_before_password(self) -> bool {
+        self.is_rejection()
+    }
+}
+
 /// The arguments of a request, its name first.
 pub trait Arguments {
     /// Number of arguments.
@@ -75,9 +99,15 @@ type Planned = Result<Plan, Refusal>;
 /// Plans a request that has arrived at `now_ms` (milliseconds since 1970).
 #[inline]
 pub fn plan(arguments: &impl Arguments, now_ms: u64) -> Plan {
-    let Some(command) = Command::find(arguments.get(0)) else {
-        return Plan::Refused(Refusal::UnknownCommand);
-    };
+    match Command::find(arguments.get(0)) {
+        Some(command) => plan_command(command, arguments, now_ms),
+        None => Plan::Refused(Refusal::UnknownCommand),
+    }
+}
+
+/// Plans a request whose command is known.
+#[inline]
+pub fn plan_command(command: Command, arguments: &impl Arguments, now_ms: u64) -> Plan {
     if !command.accepts(arguments.count()) {
         return Plan::Refused(Refusal::WrongArity(command));
     }
@@ -131,20 +161,33 @@ fn plan_rare(command: Command, arguments: &impl Arguments, now_ms: u64) -> Plann
         Command::Dbsize => Plan::Shards(Operation::Count, Together::Sum),
         Command::Flushdb => plan_flush(Operation::Flush, arguments)?,
         Command::Flushall => plan_flush(Operation::FlushAll, arguments)?,
+        Command::Client | Command::CommandInfo | Command::Config => plan_container(command, arguments)?,
         Command::Auth
-        | Command::Client
-        | Command::CommandInfo
-        | Command::Config
+        | Command::Debug
         | Command::Echo
         | Command::Hello
         | Command::Info
         | Command::Keys
         | Command::Ping
         | Command::Quit
+        | Command::Reset
         | Command::Scan
-        | Command::Select => Plan::Alone(command),
+        | Command::Select
+        | Command::Time => Plan::Alone(command),
     };
     Ok(planned)
+}
+
+/// A command with subcommands: argument 1 has to name one, and its arguments are counted.
+fn plan_container(command: Command, arguments: &impl Arguments) -> Planned {
+    if arguments.count() > 1 {
+        let unknown = Refusal::UnknownSubcommand(command);
+        let subcommand = command.subcommand(arguments.get(1)).ok_or(unknown)?;
+        if !subcommand.spec().accepts(arguments.count()) {
+            return Err(Refusal::WrongSubcommandArity(subcommand));
+        }
+    }
+    Ok(Plan::Alone(command))
 }
 
 /// `SET key value [NX | XX] [GET] [EX s | PX ms | EXAT s | PXAT ms | KEEPTTL]`

@@ -12,6 +12,14 @@ pub fn encode(sink: &mut impl Sink, refusal: Refusal, arguments: &impl Arguments
             let name = command.spec().name;
             return error(sink, &format!("ERR wrong number of arguments for '{name}' command"));
         }
+        Refusal::UnknownSubcommand(command) => {
+            let (name, subcommand) = (command.spec().name.to_ascii_uppercase(), shown(arguments.get(1)));
+            return error(sink, &format!("ERR unknown subcommand '{subcommand}'. Try {name} HELP."));
+        }
+        Refusal::WrongSubcommandArity(subcommand) => {
+            let name = subcommand.spec().name;
+            return error(sink, &format!("ERR wrong number of arguments for '{name}' command"));
+        }
         Refusal::InvalidExpire(command) => {
             return error(sink, &format!("ERR invalid expire time in '{}' command", command.spec().name));
         }
@@ -44,7 +52,7 @@ fn unknown(arguments: &impl Arguments) -> String {
 }
 
 /// The start of an argument as text.
-fn shown(argument: &[u8]) -> String {
+pub(crate) fn shown(argument: &[u8]) -> String {
     String::from_utf8_lossy(&argument[..argument.len().min(SHOWN_BYTES_MAX)]).into_owned()
 }
 

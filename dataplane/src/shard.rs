@@ -13,6 +13,7 @@ use adit_wire::resp::reply;
 use crossbeam_channel::{Receiver, TryRecvError};
 
 use crate::batch::Batch;
+use crate::calls::Calls;
 use crate::connection::{Connection, Heap};
 use crate::connections::Connections;
 use crate::engine::Engine;
@@ -20,12 +21,12 @@ use crate::inflight::InFlight;
 use crate::mailbox::Command;
 use crate::map::SlotMap;
 use crate::mesh::Mesh;
-use crate::message::{Answer, Ask};
+use crate::message::{Answer, Ask, Reply};
 use crate::settings::{
     ASKS_PER_FETCH, HELD_BYTES_MAX, IDLE_NS_MIN, INFLIGHT_SLOTS, OUTPUT_BYTES_SOFT, STALL_CHECK_NS,
     STALL_NS_MAX, SWEEP_BUCKETS_MAX, SWEEP_INTERVAL_NS, Settings, TURN_ASKS_MAX, TURN_SENT_BYTES_MAX,
 };
-use crate::stats::{BUCKETS, Counter, Counters, StatsReader, StatsWriter, total};
+use crate::stats::{BUCKETS, Counter, Counters, Rates, StatsReader, StatsWriter, total};
 
 /// What a shard is made of.
 pub struct Parts {
@@ -84,6 +85,13 @@ pub struct Shard {
     pub(crate) stats: StatsWriter,
     pub(crate) pages: Vec<StatsReader>,
     pub(crate) settings: Settings,
+    /// How often each command was called.
+    pub(crate) calls: Calls,
+    /// Connections that sleep, and until when.
+    pub(crate) sleepers: Vec<(u64, ConnectionId)>,
+    /// Keys that have expired are looked for.
+    pub(crate) expires_actively: bool,
+    rates: Rates,
     accepted_count: u64,
     next_sweep_ns: u64,
     next_stall_check_ns: u64,
@@ -119,6 +127,10 @@ impl Shard {
             stats: parts.stats,
             pages: parts.pages,
             settings: parts.settings,
+            calls: Calls::default(),
+            sleepers: Vec::new(),
+            expires_actively: true,
+            rates: Rates::default(),
             accepted_count: 0,
             next_sweep_ns: 0,
             next_stall_check_ns: 0,
@@ -170,12 +182,18 @@ impl Shard {
         if self.has_work() {
             return Wait::No;
         }
-        let sweep = self.engine.store.has_expiring().then_some(self.next_sweep_ns);
+        let sweep = self.expires().then_some(self.next_sweep_ns);
         let stall = self.watch.then_some(self.next_stall_check_ns);
-        match sweep.into_iter().chain(stall).min() {
+        let sleeper = self.sleepers.iter().map(|(until_ns, _)| *until_ns).min();
+        match sweep.into_iter().chain(stall).chain(sleeper).min() {
             Some(due_ns) => Wait::For(Duration::from_nanos(due_ns.saturating_sub(self.now.mono_ns))),
             None => Wait::Forever,
         }
+    }
+
+    /// Whether expired keys are to be looked for.
+    fn expires(&self) -> bool {
+        self.expires_actively && self.engine.store.has_expiring()
     }
 
     /// Says that the shard is about to sleep, then looks whether something has come in: who puts something in after
@@ -250,9 +268,10 @@ impl Shard {
         let mut connection = Connection::new(id, client_id, authenticated, self.now.mono_ns);
         let others = total(&self.pages, Counter::Connections)
             .saturating_sub(self.pages[usize::from(self.index)].read()[Counter::Connections as usize]);
-        if others + self.connections.count() as u64 >= self.settings.connections_max {
+        if others + self.connections.count() as u64 >= self.settings.limits.connections_max {
             self.engine.counters.add(Counter::Refused, 1);
-            let text = "ERR max number of clients reached; close some or raise --connections-max";
+            let text =
+                "ERR max number of clients reached; close some, or raise maxclients (--connections-max)";
             reply::error(&mut connection.writer(&mut self.pool), text);
             connection.closing = true;
         }
@@ -264,12 +283,15 @@ impl Shard {
     }
 
     /// Closes a connection and gives back everything it held.
-    fn close(&mut self, id: ConnectionId) {
+    pub(crate) fn close(&mut self, id: ConnectionId) {
         let Some(mut connection) = self.connections.remove(id) else { return };
         self.streams.close(id);
         self.heap.forget(&connection);
         connection.intake.clear(&mut self.engine.store, &mut self.pool);
         connection.outbox.clear(&mut self.pool, drop);
+        if let Some(mut aside) = connection.aside.take() {
+            aside.clear(&mut self.pool, drop);
+        }
         self.inflight.abandon(&mut connection.owed);
         if let Some(slot) = connection.multi.and_then(|multi| multi.slot) {
             self.inflight.close_gather(slot, 0);
@@ -318,6 +340,11 @@ impl Shard {
         asks.iter().for_each(|ask| self.engine.store.prefetch_item(ask.hash));
         self.engine.counters.add(Counter::Asks, count as u64);
         for ask in &mut asks {
+            if let Some((task, cursor)) = ask.task() {
+                let result = Reply::Part(Box::new(self.manage(task, cursor, None)));
+                self.mesh.answer(shard, Answer { slot: ask.slot, result });
+                continue;
+            }
             let (slot, request) = ask.request();
             let result = self.engine.execute(request, self.now.unix_ms).into_reply();
             self.mesh.answer(shard, Answer { slot, result });
@@ -361,9 +388,13 @@ impl Shard {
     fn send_to(&mut self, index: u32) -> u64 {
         let Some(connection) = self.connections.get_mut(index) else { return 0 };
         connection.dirty = false;
+        let has_aside = connection.take_aside(&mut self.pool);
         let before = connection.outbox.left_bytes();
         // The rest of the pipeline is on its way: one send for all of it. Delivering it marks the connection again.
         if connection.blocked || (!connection.owed.is_empty() && before < HELD_BYTES_MAX) {
+            if has_aside {
+                connection.put_aside();
+            }
             return 0;
         }
         let sending = if connection.outbox.is_empty() {
@@ -382,6 +413,9 @@ impl Shard {
         }
         let done = connection.is_done();
         let id = connection.id;
+        if has_aside {
+            connection.put_aside();
+        }
         match sending {
             Sending::Blocked => {
                 connection.blocked = true;
@@ -403,7 +437,7 @@ impl Shard {
     /// What is due now and then: expired keys, stalled connections, the page of counters.
     fn tend(&mut self) {
         let now_ns = self.now.mono_ns;
-        let due = self.engine.store.has_expiring() && now_ns >= self.next_sweep_ns;
+        let due = self.expires() && now_ns >= self.next_sweep_ns;
         if due || self.engine.store.has_sweep_debt() {
             let swept = self.engine.store.sweep(self.now.unix_ms, SWEEP_BUCKETS_MAX);
             self.engine.counters.add(Counter::Expired, swept.expired);
@@ -412,12 +446,32 @@ impl Shard {
             self.next_sweep_ns = if many { now_ns } else { now_ns + SWEEP_INTERVAL_NS };
         }
         self.engine.store.collect();
+        self.wake_sleepers();
         self.relieve_buffers();
         if self.watch && now_ns >= self.next_stall_check_ns {
             self.next_stall_check_ns = now_ns + STALL_CHECK_NS;
             self.close_stalled();
         }
         self.show_counters();
+    }
+
+    /// Lets the requests of connections go on whose time has come.
+    fn wake_sleepers(&mut self) {
+        let now_ns = self.now.mono_ns;
+        for position in (0..self.sleepers.len()).rev() {
+            let (until_ns, id) = self.sleepers[position];
+            if until_ns > now_ns {
+                continue;
+            }
+            self.sleepers.swap_remove(position);
+            if let Some(connection) = self.connections.of(id)
+                && !connection.scheduled
+                && !connection.waits_for_output
+            {
+                connection.scheduled = true;
+                self.again.push(id.index);
+            }
+        }
     }
 
     /// Closes connections that have taken or sent nothing for too long while something was due.
@@ -483,11 +537,14 @@ impl Shard {
         counters.set(Counter::Keys, keys);
         counters.set(Counter::Connections, self.connections.count() as u64);
         let block_bytes = usage.arena.blocks_in_use * BLOCK_BYTES as u64;
-        counters.set(Counter::StoreBytes, usage.index_used_bytes + usage.item_bytes + block_bytes);
+        let store_bytes = usage.index_used_bytes + usage.item_bytes + block_bytes;
+        counters.set(Counter::StoreBytes, store_bytes);
+        counters.set(Counter::StoreBytesPeak, counters.get(Counter::StoreBytesPeak).max(store_bytes));
         counters.set(Counter::StoreBytesMax, usage.index_bytes + usage.arena.pages * PAGE_BYTES as u64);
         counters.set(Counter::ChunkBytes, self.pool.lent_bytes());
         counters.set(Counter::LargestValueBytes, *largest_value_bytes);
         counters.set(Counter::TurnBytesMax, counters.get(Counter::TurnBytesMax).max(self.turn_bytes));
+        self.rates.tend(counters, self.now.mono_ns);
         counters.publish(&mut self.stats);
     }
 

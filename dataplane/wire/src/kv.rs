@@ -132,6 +132,11 @@ pub enum Operation {
         /// Keys above which no further bucket is visited.
         keys_max: u32,
     },
+    /// A step of a task that concerns the shard and no key; the task travels beside it.
+    Manage {
+        /// Where the step begins, 0 at first.
+        cursor: u32,
+    },
 }
 
 /// Why a request failed, sorted by whose fault it is.

@@ -41,6 +41,7 @@ commands! {
     CommandInfo "command" -1 ["loading" "stale"] 0 0 0;
     Config "config" -2 [] 0 0 0;
     Dbsize "dbsize" 1 ["readonly" "fast"] 0 0 0;
+    Debug "debug" -2 ["admin" "noscript" "loading" "stale"] 0 0 0;
     Decr "decr" 2 ["write" "denyoom" "fast"] 1 1 1;
     Decrby "decrby" 3 ["write" "denyoom" "fast"] 1 1 1;
     Del "del" -2 ["write"] 1 -1 1;
@@ -69,12 +70,14 @@ commands! {
     Psetex "psetex" 4 ["write" "denyoom"] 1 1 1;
     Pttl "pttl" 2 ["readonly" "fast"] 1 1 1;
     Quit "quit" -1 ["noscript" "loading" "stale" "fast" "no_auth" "allow_busy"] 0 0 0;
+    Reset "reset" 1 ["noscript" "loading" "stale" "fast" "no_auth" "allow_busy"] 0 0 0;
     Scan "scan" -2 ["readonly"] 0 0 0;
     Select "select" 2 ["loading" "stale" "fast"] 0 0 0;
     Set "set" -3 ["write" "denyoom"] 1 1 1;
     Setex "setex" 4 ["write" "denyoom"] 1 1 1;
     Setnx "setnx" 3 ["write" "denyoom" "fast"] 1 1 1;
     Strlen "strlen" 2 ["readonly" "fast"] 1 1 1;
+    Time "time" 1 ["loading" "stale" "fast"] 0 0 0;
     Touch "touch" -2 ["readonly" "fast"] 1 -1 1;
     Ttl "ttl" 2 ["readonly" "fast"] 1 1 1;
     Type "type" 2 ["readonly" "fast"] 1 1 1;
@@ -113,9 +116,16 @@ impl Command {
     /// Whether it takes `count` arguments, its name included.
     #[inline]
     pub fn accepts(self, count: usize) -> bool {
-        let arity = self.spec().arity;
-        let wanted = usize::from(arity.unsigned_abs());
-        if arity < 0 { count >= wanted } else { count == wanted }
+        self.spec().accepts(count)
+    }
+}
+
+impl Spec {
+    /// Whether it takes `count` arguments, its name included.
+    #[inline]
+    pub fn accepts(&self, count: usize) -> bool {
+        let wanted = usize::from(self.arity.unsigned_abs());
+        if self.arity < 0 { count >= wanted } else { count == wanted }
     }
 }
 
