@@ -252,10 +252,10 @@ fn unix_error(path: &Path, error: ListenError) -> anyhow::Error {
 /// What the shards are told.
 fn settings(config: &Config, resp_port: Option<u16>) -> Settings {
     let connections_possible = connections_possible(config);
-    let connections_max = config.connections_max.min(connections_possible);
+    let connections_max = config.limits.connections_max.min(connections_possible);
     let path = |path: Option<PathBuf>| path.map_or_else(String::new, |path| path.display().to_string());
     Settings {
-        limits: Limits { connections_max, ..Limits::default() },
+        limits: Limits { connections_max, ..config.limits },
         password: config.password.as_ref().map(|password| password.clone().into_bytes()),
         memory_bytes: config.memory.0,
         connections_possible,
@@ -273,7 +273,7 @@ fn settings(config: &Config, resp_port: Option<u16>) -> Settings {
 /// Connections that the process has file descriptors for.
 fn connections_possible(config: &Config) -> u64 {
     let limit = raise_descriptor_limit().saturating_sub(DESCRIPTORS_RESERVED + 4 * u64::from(config.shards));
-    if limit < config.connections_max {
+    if limit < config.limits.connections_max {
         eprintln!("adit: at most {limit} connections, as `ulimit -n` allows no more files");
     }
     limit.max(1)

@@ -59,6 +59,8 @@ pub struct Connection {
     pub closing: bool,
     /// When bytes last moved.
     pub moved_ns: u64,
+    /// Since when more waits to be sent than the soft limit; 0 if it does not.
+    pub over_soft_since_ns: u64,
     /// Bytes that it takes on the heap, as last counted by [`Heap`].
     pub heap_bytes: usize,
 }
@@ -166,6 +168,7 @@ impl Connection {
             ended: false,
             closing: false,
             moved_ns: now_ns,
+            over_soft_since_ns: 0,
             heap_bytes: 0,
         }
     }
@@ -174,6 +177,11 @@ impl Connection {
     #[inline]
     pub fn writer<'a>(&'a mut self, pool: &'a mut ChunkPool) -> Writer<'a> {
         Writer::new(&mut self.outbox, pool, self.session.version)
+    }
+
+    /// Whether a request is being executed, waits for it, or for its answer.
+    pub fn is_busy(&self) -> bool {
+        self.has_request() || !self.owed.is_empty()
     }
 
     /// Whether a request is being executed or waits for it.

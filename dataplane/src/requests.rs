@@ -4,7 +4,7 @@ use adit_drivers::chunk::ChunkPool;
 use adit_drivers::streams::{ConnectionId, Streams};
 use adit_store::kv::{Key, Store};
 use adit_wire::kv::{Operation, PutAnswer, Status};
-use adit_wire::resp::request::Span;
+use adit_wire::resp::request::{ProtocolError, Span};
 use adit_wire::resp::{Command, reply};
 
 use crate::batch::{Batch, Entry, Slices};
@@ -12,7 +12,7 @@ use crate::calls::CommandId;
 use crate::connection::{Connection, Writer};
 use crate::engine::{Request, value_of};
 use crate::inflight::InFlight;
-use crate::intake::Found;
+use crate::intake::{Allowance, Found};
 use crate::map::SlotMap;
 use crate::message::{Ask, PAYLOAD_INLINE_BYTES, Reply};
 use crate::plan::{Arguments, Plan, Refusal, plan_command};
@@ -90,14 +90,20 @@ impl Shard {
         let (first, mut start) = (batch.entries.len(), 0);
         while batch.entries.len() < BATCH_REQUESTS_MAX {
             let first_span = batch.spans.len();
-            let mut found = connection.intake.decode(start, &mut batch.spans);
+            let is_strangers = !connection.session.authenticated;
+            let mut found = connection.intake.decode(start, is_strangers, &mut batch.spans);
             if found == Found::Nothing && batch.entries.len() == first {
                 self.make_room(index);
                 let Some(again) = self.connections.get_mut(index) else { return };
                 connection = again;
-                let bytes_max = self.heap.room_for(connection);
+                let allowance = Allowance {
+                    heap_bytes: self.heap.room_for(connection),
+                    request_bytes: self.settings.limits.request_bytes_max,
+                    argument_bytes: self.settings.limits.argument_bytes_max,
+                    is_strangers,
+                };
                 let (store, pool) = (&mut self.engine.store, &mut self.pool);
-                found = connection.intake.assemble(bytes_max, &mut batch.spans, store, pool);
+                found = connection.intake.assemble(&allowance, &mut batch.spans, store, pool);
                 self.heap.count(connection);
             }
             let (end, (command, planned)) = match found {
@@ -416,7 +422,9 @@ impl Shard {
         let mut writer = Writer::new(&mut connection.outbox, &mut self.pool, connection.session.version);
         match entry.plan {
             Plan::Broken(error) => {
-                self.engine.counters.add(Counter::ProtocolErrors, 1);
+                let limited = error == ProtocolError::TooBigForLimit;
+                self.engine.counters.add(Counter::ProtocolErrors, u64::from(!limited));
+                self.engine.counters.add(Counter::ClosedRequest, u64::from(limited));
                 reply::protocol_error(&mut writer, error);
                 connection.closing = true;
             }

@@ -115,6 +115,14 @@ pub const REQUEST_BYTES_MAX: usize = 16 << 20;
 pub const KEYS_BYTES_MAX: usize = 64 << 20;
 /// A connection that takes no bytes, or sends no more of a request it began, is closed after this.
 pub const STALL_NS_MAX: u64 = 60_000_000_000;
+/// Bytes that may wait to be sent to who has not said the password and reads nothing, as in Redis.
+pub const STRANGER_OUTPUT_BYTES_MAX: u64 = 1024;
+/// Places of connections that one look for idle ones visits.
+pub const IDLE_PLACES_PER_CHECK: u32 = 1024;
+/// How soon the next places are visited.
+pub const IDLE_CHECK_NS: u64 = 10_000_000;
+/// How often all places are visited.
+pub const IDLE_ROUND_NS: u64 = 500_000_000;
 /// A connection that has not moved for this long may be closed for one that needs its room.
 pub const IDLE_NS_MIN: u64 = 1_000_000_000;
 /// How often stalled connections are looked for.

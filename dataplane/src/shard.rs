@@ -6,7 +6,7 @@ use std::time::Duration;
 use adit_drivers::chunk::{CHUNK_BYTES, ChunkPool};
 use adit_drivers::clock::{Clock, Now};
 use adit_drivers::memory::{BLOCK_BYTES, PAGE_BYTES};
-use adit_drivers::streams::{ConnectionId, Event, Sending, Streams, Wait};
+use adit_drivers::streams::{ConnectionId, Event, Streams, Wait};
 use adit_store::kv::Store;
 use adit_wire::kv::BucketId;
 use adit_wire::resp::reply;
@@ -18,13 +18,14 @@ use crate::connection::{Connection, Heap};
 use crate::connections::Connections;
 use crate::engine::Engine;
 use crate::inflight::InFlight;
+use crate::limits::IdleCheck;
 use crate::mailbox::Command;
 use crate::map::SlotMap;
 use crate::mesh::Mesh;
 use crate::message::{Answer, Ask, Reply};
 use crate::settings::{
-    ASKS_PER_FETCH, HELD_BYTES_MAX, IDLE_NS_MIN, INFLIGHT_SLOTS, OUTPUT_BYTES_SOFT, STALL_CHECK_NS,
-    STALL_NS_MAX, SWEEP_BUCKETS_MAX, SWEEP_INTERVAL_NS, Settings, TURN_ASKS_MAX, TURN_SENT_BYTES_MAX,
+    ASKS_PER_FETCH, IDLE_NS_MIN, INFLIGHT_SLOTS, STALL_CHECK_NS, STALL_NS_MAX, SWEEP_BUCKETS_MAX,
+    SWEEP_INTERVAL_NS, Settings, TURN_ASKS_MAX,
 };
 use crate::stats::{BUCKETS, Counter, Counters, Rates, StatsReader, StatsWriter, total};
 
@@ -91,11 +92,12 @@ pub struct Shard {
     pub(crate) sleepers: Vec<(u64, ConnectionId)>,
     /// Keys that have expired are looked for.
     pub(crate) expires_actively: bool,
+    pub(crate) idle: IdleCheck,
     rates: Rates,
     accepted_count: u64,
     next_sweep_ns: u64,
     next_stall_check_ns: u64,
-    turn_bytes: u64,
+    pub(crate) turn_bytes: u64,
 }
 
 impl Shard {
@@ -130,6 +132,7 @@ impl Shard {
             calls: Calls::default(),
             sleepers: Vec::new(),
             expires_actively: true,
+            idle: IdleCheck::default(),
             rates: Rates::default(),
             accepted_count: 0,
             next_sweep_ns: 0,
@@ -185,7 +188,7 @@ impl Shard {
         let sweep = self.expires().then_some(self.next_sweep_ns);
         let stall = self.watch.then_some(self.next_stall_check_ns);
         let sleeper = self.sleepers.iter().map(|(until_ns, _)| *until_ns).min();
-        match sweep.into_iter().chain(stall).chain(sleeper).min() {
+        match sweep.into_iter().chain(stall).chain(sleeper).chain(self.next_idle_check_ns()).min() {
             Some(due_ns) => Wait::For(Duration::from_nanos(due_ns.saturating_sub(self.now.mono_ns))),
             None => Wait::Forever,
         }
@@ -299,7 +302,7 @@ impl Shard {
     }
 
     /// Closes a connection because of a limit.
-    fn evict(&mut self, id: ConnectionId) {
+    pub(crate) fn evict(&mut self, id: ConnectionId) {
         self.engine.counters.add(Counter::Evicted, 1);
         self.close(id);
     }
@@ -371,69 +374,6 @@ impl Shard {
         }
     }
 
-    /// Sends what is due, up to the bound of a turn.
-    fn send(&mut self) {
-        let dirty = std::mem::take(&mut self.dirty);
-        let mut left_bytes = TURN_SENT_BYTES_MAX as u64;
-        for index in dirty {
-            if left_bytes == 0 {
-                self.dirty.push(index);
-                continue;
-            }
-            left_bytes = left_bytes.saturating_sub(self.send_to(index));
-        }
-    }
-
-    /// Sends to one connection; says how many bytes left.
-    fn send_to(&mut self, index: u32) -> u64 {
-        let Some(connection) = self.connections.get_mut(index) else { return 0 };
-        connection.dirty = false;
-        let has_aside = connection.take_aside(&mut self.pool);
-        let before = connection.outbox.left_bytes();
-        // The rest of the pipeline is on its way: one send for all of it. Delivering it marks the connection again.
-        if connection.blocked || (!connection.owed.is_empty() && before < HELD_BYTES_MAX) {
-            if has_aside {
-                connection.put_aside();
-            }
-            return 0;
-        }
-        let sending = if connection.outbox.is_empty() {
-            Sending::Done
-        } else {
-            self.streams.send(connection.id, &mut connection.outbox, &mut self.pool)
-        };
-        let sent_bytes = before - connection.outbox.left_bytes();
-        if sent_bytes > 0 {
-            connection.moved_ns = self.now.mono_ns;
-        }
-        if connection.waits_for_output && connection.outbox.left_bytes() < OUTPUT_BYTES_SOFT {
-            connection.waits_for_output = false;
-            connection.scheduled = true;
-            self.again.push(index);
-        }
-        let done = connection.is_done();
-        let id = connection.id;
-        if has_aside {
-            connection.put_aside();
-        }
-        match sending {
-            Sending::Blocked => {
-                connection.blocked = true;
-                self.watch = true;
-            }
-            Sending::Sliced => {
-                connection.dirty = true;
-                self.dirty.push(index);
-            }
-            Sending::Lost => self.close(id),
-            Sending::Done if done => self.close(id),
-            Sending::Done => {}
-        }
-        self.turn_bytes += sent_bytes;
-        self.engine.counters.add(Counter::SentBytes, sent_bytes);
-        sent_bytes
-    }
-
     /// What is due now and then: expired keys, stalled connections, the page of counters.
     fn tend(&mut self) {
         let now_ns = self.now.mono_ns;
@@ -447,6 +387,7 @@ impl Shard {
         }
         self.engine.store.collect();
         self.wake_sleepers();
+        self.close_idle();
         self.relieve_buffers();
         if self.watch && now_ns >= self.next_stall_check_ns {
             self.next_stall_check_ns = now_ns + STALL_CHECK_NS;
@@ -478,7 +419,12 @@ impl Shard {
     fn close_stalled(&mut self) {
         let now_ns = self.now.mono_ns;
         let waiting = |connection: &Connection| connection.blocked || connection.intake.is_cut();
-        self.watch = self.connections.iter().any(waiting);
+        let over_soft = |connection: &Connection| connection.over_soft_since_ns > 0;
+        self.watch = self.connections.iter().any(|connection| waiting(connection) || over_soft(connection));
+        let over: Vec<ConnectionId> =
+            self.connections.iter().filter(|found| over_soft(found)).map(|found| found.id).collect();
+        // Sending looks at the limit, also if the peer takes nothing.
+        over.into_iter().for_each(|id| self.mark_dirty(id.index));
         let late = |connection: &&Connection| {
             waiting(connection) && now_ns.saturating_sub(connection.moved_ns) > STALL_NS_MAX
         };

@@ -71,9 +71,12 @@ impl Connection {
         true
     }
 
-    /// Puts the outbox that is sent aside again.
-    pub fn put_aside(&mut self) {
-        self.mute();
+    /// Puts the outbox that is sent aside again, if it was.
+    #[inline]
+    pub fn put_aside(&mut self, was_aside: bool) {
+        if was_aside {
+            self.mute();
+        }
     }
 
     /// Bytes that wait to be sent.

@@ -175,6 +175,11 @@ pub fn protocol_error(sink: &mut impl Sink, protocol_error: ProtocolError) {
             "too big request: its arguments take more than 16 MiB, or than the buffers have left; send fewer at a time"
         }
         ProtocolError::TwoLargeArguments => "more than one argument above 64 KiB in a request",
+        ProtocolError::TooBigForLimit => {
+            "too big request: it is longer than client-query-buffer-limit; send less at a time, or raise the limit"
+        }
+        ProtocolError::StrangersArguments => "unauthenticated multibulk length",
+        ProtocolError::StrangersBulk => "unauthenticated bulk length",
     };
     error(sink, &format!("ERR Protocol error: {text}"));
 }
