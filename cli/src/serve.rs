@@ -255,7 +255,7 @@ fn settings(config: &Config, resp_port: Option<u16>) -> Settings {
     let connections_max = config.limits.connections_max.min(connections_possible);
     let path = |path: Option<PathBuf>| path.map_or_else(String::new, |path| path.display().to_string());
     Settings {
-        limits: Limits { connections_max, ..config.limits },
+        limits: Limits { connections_max, memory_bytes_max: config.memory.0, ..config.limits },
         password: config.password.as_ref().map(|password| password.clone().into_bytes()),
         memory_bytes: config.memory.0,
         connections_possible,

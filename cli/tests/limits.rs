@@ -182,3 +182,64 @@ fn limits_of_the_file_are_shown_and_hold() {
     wait_until("one more is let in", || server.connect().rest_is_pong());
     assert!(info_number_of(&mut connection, "rejected_connections") >= 1);
 }
+
+/// `maxmemory` is a limit below `--memory`: what could need more is refused, what reads or removes is not.
+#[test]
+fn writes_are_refused_over_the_memory_limit() {
+    for shards in [1, 2] {
+        let (server, redis) = (Server::start(shards), RedisServer::start());
+        let (mut ours, mut theirs) = (server.connect(), redis.connect());
+        let script = [
+            "SET k v",
+            "CONFIG SET maxmemory 1",
+            "CONFIG GET maxmemory",
+            "SET k 1",
+            "APPEND k 1",
+            "GETSET k 1",
+            "INCR n",
+            "SETEX k 10 v",
+            "SETNX other v",
+            "SET k",
+            "GET k",
+            "MGET k other",
+            "EXPIRE k 100",
+            "PERSIST k",
+            "GETDEL k",
+            "DEL k",
+            "DBSIZE",
+            "CONFIG SET maxmemory 0",
+            "CONFIG GET maxmemory",
+            "SET k 2",
+            "INCR k",
+        ];
+        for line in script {
+            let words: Vec<&str> = line.split(' ').collect();
+            assert_eq!(ours.ask(&words), theirs.ask(&words), "{line}");
+        }
+        // Every shard knows, whose connections they may be.
+        ours.expect("CONFIG SET maxmemory 1kb", "+OK|");
+        for _ in 0..8 {
+            server.connect().expect("SET a b", "-OOM command not allowed when used memory > 'maxmemory'.|");
+        }
+        assert_eq!(info_number_of(&mut ours, "maxmemory"), 1024);
+        assert!(ours.ask(&["INFO", "errorstats"]).contains("errorstat_OOM:count="));
+        // A limit with room: used up, and free again.
+        let used = info_number_of(&mut ours, "used_memory");
+        let limit = (used + (2 << 20)).to_string();
+        ours.ask(&["CONFIG", "SET", "maxmemory", &limit]);
+        let refused = (0..10_000).find_map(|n| {
+            let reply = ours.ask(&["SET".to_owned(), format!("key:{n}"), "x".repeat(1000)]);
+            (reply != "+OK\r\n").then_some((n, reply))
+        });
+        let (count, told) = refused.expect("the limit is below what is written");
+        assert_eq!(told, "-OOM command not allowed when used memory > 'maxmemory'.\r\n");
+        assert!(
+            (1_000..5_000).contains(&count),
+            "{count} keys of 1,000 bytes fit 2 MiB and pages that are not full"
+        );
+        ours.expect("FLUSHALL", "+OK|");
+        wait_until("the memory is free again", || ours.ask(&["SET", "k", "v"]) == "+OK\r\n");
+        let told = ours.ask(&["CONFIG", "SET", "maxmemory", "1gb"]);
+        assert!(told.contains("started with 67108864 bytes; start it with a larger --memory"), "{told}");
+    }
+}

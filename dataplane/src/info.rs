@@ -113,7 +113,7 @@ fn clients(context: &Context<'_>) -> Lines {
 fn memory(context: &Context<'_>) -> Lines {
     let sum = |counter| total(context.pages, counter);
     let (used, peak) = (sum(Counter::StoreBytes), sum(Counter::StoreBytesPeak));
-    let (usage, limit) = (Usage::of_process(), context.settings.memory_bytes);
+    let (usage, limit) = (Usage::of_process(), context.settings.limits.memory_bytes_max);
     let mut all = Lines::new();
     for (name, bytes) in [
         ("used_memory", used),

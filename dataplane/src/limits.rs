@@ -1,4 +1,4 @@
-//! Connections that a setting lets the shard close: those that are idle, or do not read what they asked for.
+//! What settings limit from turn to turn: the memory, and connections that are idle or do not read what they asked for.
 
 use adit_drivers::streams::ConnectionId;
 
@@ -34,6 +34,19 @@ impl Connection {
 }
 
 impl Shard {
+    /// Notes whether the stores of all shards take more than they may.
+    #[inline]
+    pub(crate) fn look_at_memory(&mut self) {
+        let limit_bytes = self.settings.limits.memory_bytes_max;
+        self.is_over_memory = limit_bytes > 0 && self.store_bytes_of_all() > limit_bytes;
+    }
+
+    /// As the shards have published it: that of others may be a turn old.
+    #[cold]
+    fn store_bytes_of_all(&self) -> u64 {
+        self.pages.iter().map(|page| page.read_one(Counter::StoreBytes as usize)).sum()
+    }
+
     /// Closes a connection that has too much to read.
     pub(crate) fn close_output(&mut self, id: ConnectionId) {
         self.engine.counters.add(Counter::ClosedOutput, 1);

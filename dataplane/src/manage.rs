@@ -22,6 +22,7 @@ impl Shard {
             Task::Calls => Part::Calls(Box::new(self.calls.clone())),
             Task::Configure(changes) => {
                 changes.iter().for_each(|change| self.settings.apply(change));
+                self.look_at_memory();
                 Part::Done
             }
             Task::ResetCounters => {

@@ -39,6 +39,8 @@ pub enum Change {
 pub enum LimitChange {
     /// `maxclients`.
     Connections(u64),
+    /// `maxmemory`.
+    Memory(u64),
     /// `timeout`.
     Idle(u32),
     /// `client-output-buffer-limit`: the classes that are named.
@@ -79,6 +81,7 @@ impl Limits {
     fn apply(&mut self, change: LimitChange) {
         match change {
             LimitChange::Connections(count) => self.connections_max = count,
+            LimitChange::Memory(bytes) => self.memory_bytes_max = bytes,
             LimitChange::Idle(seconds) => self.idle_s = seconds,
             LimitChange::Request(bytes) => self.request_bytes_max = bytes,
             LimitChange::Argument(bytes) => self.argument_bytes_max = bytes,
@@ -132,7 +135,7 @@ const PARAMETERS: &[Parameter] = &[
     },
     Parameter {
         name: "maxmemory",
-        show: |settings| settings.memory_bytes.to_string(),
+        show: |settings| settings.limits.memory_bytes_max.to_string(),
         read: Some(read_maxmemory),
     },
     fixed!("maxmemory-policy", "noeviction", POLICIES),
@@ -183,10 +186,12 @@ fn read_maxclients(value: &[u8], settings: &Settings) -> Result<Change, Rejectio
 }
 
 fn read_maxmemory(value: &[u8], settings: &Settings) -> Result<Change, Rejection> {
-    match memory(value).ok_or(NOT_MEMORY)? {
-        bytes if bytes == settings.memory_bytes => Ok(Change::Nothing),
-        _ => Err("memory is reserved at the start; start adit with another --memory".into()),
+    let bytes = memory(value).ok_or(NOT_MEMORY)?;
+    if bytes > settings.memory_bytes {
+        let most = settings.memory_bytes;
+        return Err(format!("adit was started with {most} bytes; start it with a larger --memory").into());
     }
+    Ok(Change::Limit(LimitChange::Memory(bytes)))
 }
 
 fn show_output(settings: &Settings) -> String {
@@ -301,6 +306,7 @@ mod tests {
             ("client-output-buffer-limit", "odd 1 2 3", "Invalid client class"),
             ("appendonly", "yes", "storing is not available"),
             ("maxmemory", "-1", NOT_MEMORY),
+            ("maxmemory", "1gb", "larger --memory"),
         ] {
             let refused = read(name, value, &settings).unwrap_err();
             assert!(refused.contains(told), "{name} {value}: {refused}");

@@ -65,6 +65,8 @@ pub enum Refusal {
     ArgumentTooLong,
     /// The connection has to say the password first.
     NotAuthenticated,
+    /// More memory is used than `maxmemory` allows.
+    OverMemoryLimit,
 }
 
 impl Refusal {
@@ -77,12 +79,13 @@ impl Refusal {
                 | Self::UnknownSubcommand(_)
                 | Self::WrongSubcommandArity(_)
                 | Self::NotAuthenticated
+                | Self::OverMemoryLimit
         )
     }
 
     /// Whether it is told to who has not said the password: such a request is looked at no further.
     pub fn comes_before_password(self) -> bool {
-        self.is_rejection()
+        self.is_rejection() && self != Self::OverMemoryLimit
     }
 }
 
@@ -161,7 +164,9 @@ fn plan_rare(command: Command, arguments: &impl Arguments, now_ms: u64) -> Plann
         Command::Dbsize => Plan::Shards(Operation::Count, Together::Sum),
         Command::Flushdb => plan_flush(Operation::Flush, arguments)?,
         Command::Flushall => plan_flush(Operation::FlushAll, arguments)?,
-        Command::Client | Command::CommandInfo | Command::Config => plan_container(command, arguments)?,
+        Command::Client | Command::CommandInfo | Command::Config | Command::Function => {
+            plan_container(command, arguments)?
+        }
         Command::Auth
         | Command::Debug
         | Command::Echo

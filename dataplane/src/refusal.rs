@@ -35,6 +35,7 @@ pub fn encode(sink: &mut impl Sink, refusal: Refusal, arguments: &impl Arguments
         Refusal::ExpireNxConflict => "ERR NX and XX, GT or LT options at the same time are not compatible",
         Refusal::ExpireGtLtConflict => "ERR GT and LT options at the same time are not compatible",
         Refusal::ArgumentTooLong => "ERR an argument is longer than 64 KiB; only the value of a write may be",
+        Refusal::OverMemoryLimit => "OOM command not allowed when used memory > 'maxmemory'.",
         Refusal::NotAuthenticated => "NOAUTH Authentication required.",
     };
     error(sink, text);

@@ -110,7 +110,7 @@ impl Shard {
                 Found::Request { end } => {
                     let arguments =
                         Slices { bytes: connection.intake.bytes(), spans: &batch.spans[first_span..] };
-                    (end, admit(&arguments, connection, self.now.unix_ms))
+                    (end, admit(&arguments, connection, self.is_over_memory, self.now.unix_ms))
                 }
                 Found::Broken(error) => (start, (CommandId::UNKNOWN, Plan::Broken(error))),
                 Found::Nothing => break,
@@ -518,15 +518,29 @@ fn resume_if_drained(streams: &mut Streams, connection: &mut Connection) {
 
 /// The command of a request and the plan of what this connection may do with it.
 #[inline]
-fn admit(arguments: &Slices<'_>, connection: &Connection, now_ms: u64) -> (CommandId, Plan) {
+fn admit(
+    arguments: &Slices<'_>,
+    connection: &Connection,
+    is_over_memory: bool,
+    now_ms: u64,
+) -> (CommandId, Plan) {
     if arguments.count() == 0 {
         return (CommandId::UNKNOWN, Plan::Nothing);
     }
     let Some(command) = Command::find(arguments.get(0)) else {
         return (CommandId::UNKNOWN, Plan::Refused(Refusal::UnknownCommand));
     };
-    let planned = plan_command(command, arguments, now_ms);
+    let mut planned = plan_command(command, arguments, now_ms);
+    if is_over_memory && takes_memory(command, planned) {
+        planned = Plan::Refused(Refusal::OverMemoryLimit);
+    }
     (CommandId::of(command, arguments), restrict(planned, connection))
+}
+
+/// Whether a request may need more memory; one that is refused anyway does not.
+fn takes_memory(command: Command, planned: Plan) -> bool {
+    let refused = matches!(planned, Plan::Refused(refusal) if refusal.is_rejection());
+    !refused && command.spec().flags.contains(&"denyoom")
 }
 
 /// The plan, or why it is refused to this connection.

@@ -32,6 +32,9 @@ pub struct Settings {
 pub struct Limits {
     /// `maxclients`: connections of all shards together, above which new ones are refused.
     pub connections_max: u64,
+    /// `maxmemory`: bytes of the stores of all shards together, above which no write is accepted that could need more;
+    /// 0 is all that there is.
+    pub memory_bytes_max: u64,
     /// `timeout`: seconds after which a connection is closed that moved no byte; 0 is never.
     pub idle_s: u32,
     /// `client-output-buffer-limit`: of each [`ClientClass`].
@@ -70,6 +73,7 @@ impl Default for Limits {
         let subscriber = OutputLimit { hard_bytes: 32 << 20, soft_bytes: 8 << 20, soft_s: 60 };
         Self {
             connections_max: 10_000,
+            memory_bytes_max: 0,
             idle_s: 0,
             output: [OutputLimit::default(), replica, subscriber],
             request_bytes_max: 1 << 30,

@@ -93,6 +93,8 @@ pub struct Shard {
     /// Keys that have expired are looked for.
     pub(crate) expires_actively: bool,
     pub(crate) idle: IdleCheck,
+    /// The stores of all shards take more than `maxmemory` allows.
+    pub(crate) is_over_memory: bool,
     rates: Rates,
     accepted_count: u64,
     next_sweep_ns: u64,
@@ -133,6 +135,7 @@ impl Shard {
             sleepers: Vec::new(),
             expires_actively: true,
             idle: IdleCheck::default(),
+            is_over_memory: false,
             rates: Rates::default(),
             accepted_count: 0,
             next_sweep_ns: 0,
@@ -492,6 +495,7 @@ impl Shard {
         counters.set(Counter::TurnBytesMax, counters.get(Counter::TurnBytesMax).max(self.turn_bytes));
         self.rates.tend(counters, self.now.mono_ns);
         counters.publish(&mut self.stats);
+        self.look_at_memory();
     }
 
     /// Obeys control. Says whether to go on.

@@ -1,4 +1,4 @@
-//! What concerns a connection or the process and no key: PING, HELLO, AUTH, SELECT, CLIENT, CONFIG, COMMAND, INFO.
+//! What concerns a connection or the process and no key: PING, HELLO, AUTH, SELECT, CLIENT, CONFIG, COMMAND, INFO and the like.
 
 pub mod client;
 mod command;
@@ -6,6 +6,7 @@ mod config;
 mod connection;
 mod debug;
 pub mod filter;
+mod function;
 
 use adit_drivers::clock::Now;
 use adit_wire::resp::Command;
@@ -70,6 +71,7 @@ pub fn run(
         Command::Client => return client::run(arguments, session, writer, context),
         Command::Config => return config::run(arguments, writer, context),
         Command::Debug => return debug::run(arguments, writer, context),
+        Command::Function => function::run(arguments, writer),
         Command::CommandInfo => command::run(arguments, writer),
         Command::Info if context.calls.is_none() && info::wants_calls(arguments) => {
             return After::Round(Task::Calls);

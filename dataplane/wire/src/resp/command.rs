@@ -52,6 +52,7 @@ commands! {
     Expiretime "expiretime" 2 ["readonly" "fast"] 1 1 1;
     Flushall "flushall" -1 ["write"] 0 0 0;
     Flushdb "flushdb" -1 ["write"] 0 0 0;
+    Function "function" -2 [] 0 0 0;
     Get "get" 2 ["readonly" "fast"] 1 1 1;
     Getdel "getdel" 2 ["write" "fast"] 1 1 1;
     Getex "getex" -2 ["write" "fast"] 1 1 1;

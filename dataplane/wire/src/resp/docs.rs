@@ -151,6 +151,12 @@ docs! {
     "flushdb" "server" "1.0.0" "keyspace write slow dangerous" ""
         "request_policy:all_shards response_policy:all_succeeded"
         "Removes the keys of this bucket";
+    "function" "scripting" "7.0.0" "slow" "" "" "Commands about functions";
+    "function|flush" "scripting" "7.0.0" "write slow scripting" ""
+        "request_policy:all_shards response_policy:all_succeeded"
+        "Removes all functions";
+    "function|help" "scripting" "7.0.0" "slow scripting" "" "" "Lists the subcommands";
+    "function|list" "scripting" "7.0.0" "slow scripting" "" "nondeterministic_output_order" "Tells about functions";
     "get" "string" "1.0.0" "read string fast" "RO access" ""
         "The value of a key";
     "getdel" "string" "6.2.0" "write string fast" "RW access delete" ""

@@ -40,13 +40,16 @@ subcommands! {
     "config|resetstat" 2 ["admin" "noscript" "loading" "stale"] 0 0 0;
     "config|rewrite" 2 ["admin" "noscript" "loading" "stale"] 0 0 0;
     "config|set" -4 ["admin" "noscript" "loading" "stale"] 0 0 0;
+    "function|flush" -2 ["write" "noscript"] 0 0 0;
+    "function|help" 2 ["loading" "stale"] 0 0 0;
+    "function|list" -2 ["noscript"] 0 0 0;
 }
 
 impl Command {
     /// Whether it does nothing by itself and has subcommands. `COMMAND` alone does something, and has them too.
     #[inline]
     pub fn is_container(self) -> bool {
-        matches!(self, Self::Client | Self::CommandInfo | Self::Config)
+        matches!(self, Self::Client | Self::CommandInfo | Self::Config | Self::Function)
     }
 
     /// Its subcommand of a name, in any case.
