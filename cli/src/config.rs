@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use adit_dataplane::map::SHARDS_MAX;
+use adit_dataplane::settings::{ClientClass, Limits, OutputLimit, REQUEST_LIMIT_BYTES_MIN};
 use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 
@@ -56,6 +57,30 @@ struct Options {
     /// The password that clients must give with AUTH; better in the file or the environment than on the command line
     #[arg(long, value_name = "TEXT", env = "ADIT_PASSWORD", hide_env_values = true)]
     password: Option<String>,
+    /// Allow DEBUG, which tests of the server use [default: false]
+    #[arg(long, value_name = "BOOL")]
+    debug_commands: Option<bool>,
+    /// Limits of connections and requests: a section of the file.
+    #[arg(skip)]
+    limits: Option<LimitOptions>,
+}
+
+/// The section `[limits]`; each line is also a parameter of CONFIG SET, under Redis's name for it.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct LimitOptions {
+    /// `timeout`: seconds after which an idle connection is closed, 0 for never.
+    idle_s: Option<u32>,
+    /// `client-query-buffer-limit`: the longest request.
+    request: Option<Size>,
+    /// `proto-max-bulk-len`: the longest argument.
+    argument: Option<Size>,
+    /// `client-output-buffer-limit normal`: what may wait to be sent, 0 for any number of bytes.
+    output_hard: Option<Size>,
+    /// What may wait for longer than `output-soft-s`.
+    output_soft: Option<Size>,
+    /// Seconds.
+    output_soft_s: Option<u32>,
 }
 
 /// A checked configuration.
@@ -66,8 +91,12 @@ pub(crate) struct Config {
     pub(crate) prefault: bool,
     pub(crate) resp: Option<SocketAddr>,
     pub(crate) unix: Option<PathBuf>,
-    pub(crate) connections_max: u64,
     pub(crate) password: Option<String>,
+    pub(crate) debug_commands: bool,
+    /// Limits that CONFIG SET changes later; of the connections it has what was asked for.
+    pub(crate) limits: Limits,
+    /// The file that it was read from.
+    pub(crate) file: Option<PathBuf>,
     /// Services that were asked for and are not built yet.
     pub(crate) unavailable: Vec<&'static str>,
 }
@@ -76,7 +105,8 @@ impl ServeArguments {
     /// The configuration that the flags and the file make.
     pub(crate) fn check(self) -> anyhow::Result<Config> {
         let file = self.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
-        self.options.or(file).check()
+        let config = self.options.or(file).check()?;
+        Ok(Config { file: self.config, ..config })
     }
 }
 
@@ -100,6 +130,8 @@ impl Options {
             api: self.api.or(other.api),
             connections_max: self.connections_max.or(other.connections_max),
             password: self.password.or(other.password),
+            debug_commands: self.debug_commands.or(other.debug_commands),
+            limits: self.limits.or(other.limits),
         }
     }
 
@@ -135,9 +167,40 @@ impl Options {
             prefault: self.prefault.unwrap_or(true),
             resp,
             unix: self.unix,
-            connections_max,
             password: self.password,
+            debug_commands: self.debug_commands.unwrap_or(false),
+            limits: Limits { connections_max, ..self.limits.unwrap_or_default().check()? },
+            file: None,
             unavailable,
+        })
+    }
+}
+
+impl LimitOptions {
+    fn check(self) -> anyhow::Result<Limits> {
+        let default = Limits::default();
+        for (name, size) in [("request", self.request), ("argument", self.argument)] {
+            let least = Size(REQUEST_LIMIT_BYTES_MIN);
+            ensure!(size.is_none_or(|size| size >= least), "limits.{name}: give at least {least}");
+        }
+        let most = Size(default.argument_bytes_max);
+        ensure!(
+            self.argument.is_none_or(|size| size <= most),
+            "limits.argument: values are {most} long at most"
+        );
+        let bytes = |size: Option<Size>, default: u64| size.map_or(default, |size| size.0);
+        let mut output = default.output;
+        output[ClientClass::Normal as usize] = OutputLimit {
+            hard_bytes: bytes(self.output_hard, 0),
+            soft_bytes: bytes(self.output_soft, 0),
+            soft_s: self.output_soft_s.unwrap_or(0),
+        };
+        Ok(Limits {
+            idle_s: self.idle_s.unwrap_or(default.idle_s),
+            request_bytes_max: bytes(self.request, default.request_bytes_max),
+            argument_bytes_max: bytes(self.argument, default.argument_bytes_max),
+            output,
+            ..default
         })
     }
 }
@@ -181,11 +244,11 @@ mod tests {
         let config = checked(
             "shards = 2\nmemory = \"64MiB\"\nprefault = false\nresp = \"[::1]:0\"\nunix = \"/tmp/x\"\n\
              native = \"127.0.0.1:7400\"\nnbd = \"127.0.0.1:1\"\napi = \"127.0.0.1:2\"\nconnections-max = 5\n\
-             password = \"secret\"",
+             password = \"secret\"\ndebug-commands = true",
         );
         let config = config.unwrap();
         assert_eq!(config.unavailable, ["--native", "--nbd", "--api"]);
-        assert_eq!((config.shards, config.connections_max, config.prefault), (2, 5, false));
+        assert_eq!((config.shards, config.limits.connections_max, config.prefault), (2, 5, false));
     }
 
     #[test]
@@ -202,6 +265,9 @@ mod tests {
             ("data = \"/tmp/x\"", "not available yet"),
             ("native = \"x\"", "give an address"),
             ("shard = 1", "unknown field `shard`"),
+            ("[limits]\nidle = 1", "unknown field `idle`"),
+            ("[limits]\nrequest = \"5\"", "at least 1024 KiB"),
+            ("[limits]\nargument = \"1GiB\"", "512 MiB long at most"),
         ] {
             let error = checked(toml).unwrap_err();
             assert!(error.contains(told), "{toml}: {error}");
@@ -209,10 +275,23 @@ mod tests {
     }
 
     #[test]
+    fn limits_are_a_section() {
+        let config = checked(
+            "connections-max = 9\n[limits]\nidle-s = 300\nrequest = \"2MiB\"\noutput-hard = \"8MiB\"\n\
+             output-soft = 1000000\noutput-soft-s = 20",
+        );
+        let limits = config.unwrap().limits;
+        assert_eq!((limits.connections_max, limits.idle_s, limits.request_bytes_max), (9, 300, 2 << 20));
+        assert_eq!(limits.argument_bytes_max, 512 << 20);
+        let output = OutputLimit { hard_bytes: 8 << 20, soft_bytes: 1_000_000, soft_s: 20 };
+        assert_eq!(limits.output[ClientClass::Normal as usize], output);
+    }
+
+    #[test]
     fn flags_win_over_the_file() {
         let flags = Options { shards: Some(3), ..Options::default() };
         let file: Options = toml::from_str("shards = 2\nconnections-max = 7").unwrap();
         let config = flags.or(file).check().unwrap();
-        assert_eq!((config.shards, config.connections_max), (3, 7));
+        assert_eq!((config.shards, config.limits.connections_max), (3, 7));
     }
 }

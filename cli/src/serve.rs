@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
@@ -10,12 +10,13 @@ use std::thread::JoinHandle;
 use adit_dataplane::mailbox::Command;
 use adit_dataplane::map::SlotMap;
 use adit_dataplane::mesh::Mesh;
-use adit_dataplane::settings::Settings;
+use adit_dataplane::settings::{Limits, Settings};
 use adit_dataplane::shard::{Parts, Shard};
 use adit_dataplane::stats::{StatsReader, StatsWriter};
 use adit_drivers::clock::Clock;
 use adit_drivers::kernel::{KernelStreams, ListenError, Listener, raise_descriptor_limit};
 use adit_drivers::memory::Arena;
+use adit_drivers::process::system_name;
 use adit_drivers::streams::Streams;
 use adit_drivers::wake::{Sleeper, Waker};
 use adit_store::kv::Config as StoreConfig;
@@ -79,18 +80,10 @@ struct Seed {
 impl Appliance {
     fn start(config: &Config) -> anyhow::Result<Self> {
         let count = usize::from(config.shards);
-        let connections_max = admissible_connections(config);
         let listeners = listen(config)?;
         let addresses: Vec<String> = listeners[0].iter().map(|listener| listener.name().to_owned()).collect();
         let pools = Pools::of(config.memory.0 / u64::from(config.shards));
-        let settings = Settings {
-            connections_max,
-            password: config.password.clone(),
-            memory_bytes: config.memory.0,
-            resp_port: listeners[0].iter().find_map(Listener::port).unwrap_or(0),
-            started_ns: Clock::Kernel.now().mono_ns,
-            process_id: std::process::id(),
-        };
+        let settings = settings(config, listeners[0].iter().find_map(Listener::port));
         let cores = core_affinity::get_core_ids().unwrap_or_default();
         if cores.len() < count {
             eprintln!("adit: {count} shards share {} cores; more shards than cores are slower", cores.len());
@@ -256,13 +249,34 @@ fn unix_error(path: &Path, error: ListenError) -> anyhow::Error {
     }
 }
 
+/// What the shards are told.
+fn settings(config: &Config, resp_port: Option<u16>) -> Settings {
+    let connections_possible = connections_possible(config);
+    let connections_max = config.limits.connections_max.min(connections_possible);
+    let path = |path: Option<PathBuf>| path.map_or_else(String::new, |path| path.display().to_string());
+    Settings {
+        limits: Limits { connections_max, memory_bytes_max: config.memory.0, ..config.limits },
+        password: config.password.as_ref().map(|password| password.clone().into_bytes()),
+        memory_bytes: config.memory.0,
+        connections_possible,
+        debug_commands: config.debug_commands,
+        resp_port: resp_port.unwrap_or(0),
+        started_ns: Clock::Kernel.now().mono_ns,
+        process_id: std::process::id(),
+        run_id: (0..3).map(|_| format!("{:016x}", random_secret())).collect::<String>()[..RUN_ID_DIGITS]
+            .to_owned(),
+        system: system_name(),
+        files: (path(std::env::current_exe().ok()), path(config.file.clone())),
+    }
+}
+
 /// Connections that the process has file descriptors for.
-fn admissible_connections(config: &Config) -> u64 {
+fn connections_possible(config: &Config) -> u64 {
     let limit = raise_descriptor_limit().saturating_sub(DESCRIPTORS_RESERVED + 4 * u64::from(config.shards));
-    if limit < config.connections_max {
+    if limit < config.limits.connections_max {
         eprintln!("adit: at most {limit} connections, as `ulimit -n` allows no more files");
     }
-    config.connections_max.min(limit.max(1))
+    limit.max(1)
 }
 
 fn announce(config: &Config, pools: &Pools, page_kind: &str, addresses: &[String]) {
@@ -289,6 +303,8 @@ fn random_secret() -> u64 {
 }
 
 const MAILBOX_COMMANDS_MAX: usize = 16;
+/// Digits of the number that tells this run from others.
+const RUN_ID_DIGITS: usize = 40;
 /// Descriptors that are not connections: standard streams, libraries.
 const DESCRIPTORS_RESERVED: u64 = 32;
 const BUFFER_BYTES_MIN: u64 = 8 << 20;

@@ -2,6 +2,7 @@
 
 use adit_wire::resp::request::Span;
 
+use crate::calls::CommandId;
 use crate::plan::{Arguments, Plan};
 
 /// One decoded request.
@@ -15,6 +16,8 @@ pub struct Entry {
     pub span_count: u32,
     /// Where its connection's next request begins.
     pub end: usize,
+    /// Its command, for those who count.
+    pub command: CommandId,
     /// What it will do.
     pub plan: Plan,
     /// The hash of its key, if it has one key.

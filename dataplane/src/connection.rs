@@ -8,11 +8,15 @@ use adit_wire::kv::BucketId;
 use adit_wire::resp::Version;
 use adit_wire::resp::reply::{self, HEADER_BYTES_MAX, Sink, header_bytes};
 
+use crate::calls::CommandId;
 use crate::engine::Outcome;
 use crate::inflight::Owed;
 use crate::intake::Intake;
 use crate::message::Reply;
 use crate::multi::Multi;
+use crate::round::Round;
+use crate::silence::Silence;
+use crate::stats::ErrorCode;
 use crate::transaction::Watch;
 use crate::transaction::encoded::Encoded;
 use crate::transaction::program::Program;
@@ -24,8 +28,12 @@ pub struct Connection {
     pub id: ConnectionId,
     /// What was received and not executed.
     pub intake: Intake,
-    /// What is to be sent.
+    /// Where replies are encoded to: what is to be sent, but see `aside`.
     pub outbox: Outbox,
+    /// What is to be sent, while what is encoded is dropped.
+    pub aside: Option<Box<Outbox>>,
+    /// Which replies are dropped.
+    pub silence: Silence,
     /// Replies that wait for other shards, oldest first.
     pub owed: Owed,
     /// What the client said about itself.
@@ -38,6 +46,10 @@ pub struct Connection {
     pub transaction: Option<u32>,
     /// Replies that wait for room in the outbox.
     pub result: Option<Box<Encoded>>,
+    /// A round through all shards that is under way.
+    pub round: Option<Box<Round>>,
+    /// Its request is answered at this time; 0 if it does not sleep.
+    pub sleeps_until_ns: u64,
     /// It is in one of the shard's lists of connections with requests to execute.
     pub scheduled: bool,
     /// It is in the shard's list of connections with something to send.
@@ -54,6 +66,8 @@ pub struct Connection {
     pub closing: bool,
     /// When bytes last moved.
     pub moved_ns: u64,
+    /// Since when more waits to be sent than the soft limit; 0 if it does not.
+    pub over_soft_since_ns: u64,
     /// Bytes that it takes on the heap, as last counted by [`Heap`].
     pub heap_bytes: usize,
 }
@@ -87,6 +101,7 @@ impl Heap {
         let now_bytes = connection.intake.heap_bytes()
             + connection.walk.as_ref().map_or(0, |walk| walk.heap_bytes())
             + connection.result.as_ref().map_or(0, |result| result.heap_bytes())
+            + connection.round.as_ref().map_or(0, |round| round.heap_bytes())
             + connection.session.heap_bytes;
         self.used_bytes = self.used_bytes - connection.heap_bytes + now_bytes;
         connection.heap_bytes = now_bytes;
@@ -130,6 +145,12 @@ pub struct Session {
     pub name: Vec<u8>,
     /// The library that it uses, and the version of that.
     pub library: (Vec<u8>, Vec<u8>),
+    /// It asked not to be closed to free memory.
+    pub no_evict: bool,
+    /// It asked that its look-ups do not count as uses of a key.
+    pub no_touch: bool,
+    /// The command that it gave last.
+    pub last: CommandId,
     /// When it connected.
     pub opened_ns: u64,
     /// What came since MULTI.
@@ -147,6 +168,8 @@ pub struct Queue {
     pub program: Program,
     /// One was refused: EXEC will be.
     pub broken: bool,
+    /// One of them may take memory.
+    pub takes_memory: bool,
 }
 
 impl Session {
@@ -181,6 +204,9 @@ impl Connection {
             authenticated,
             name: Vec::new(),
             library: (Vec::new(), Vec::new()),
+            no_evict: false,
+            no_touch: false,
+            last: CommandId::UNKNOWN,
             opened_ns: now_ns,
             queue: None,
             watched: Vec::new(),
@@ -190,12 +216,16 @@ impl Connection {
             id,
             intake: Intake::default(),
             outbox: Outbox::default(),
+            aside: None,
+            silence: Silence::None,
             owed: Owed::default(),
             session,
             multi: None,
             walk: None,
             transaction: None,
             result: None,
+            round: None,
+            sleeps_until_ns: 0,
             scheduled: false,
             dirty: false,
             paused: false,
@@ -204,6 +234,7 @@ impl Connection {
             ended: false,
             closing: false,
             moved_ns: now_ns,
+            over_soft_since_ns: 0,
             heap_bytes: 0,
         }
     }
@@ -214,17 +245,27 @@ impl Connection {
         Writer::new(&mut self.outbox, pool, self.session.version)
     }
 
+    /// Whether a request is being executed, waits for it, or for its answer.
+    pub fn is_busy(&self) -> bool {
+        self.has_request() || !self.owed.is_empty()
+    }
+
+    /// Whether a request is being executed or waits for it.
+    fn has_request(&self) -> bool {
+        self.scheduled
+            || self.waits_for_output
+            || self.walk.is_some()
+            || self.transaction.is_some()
+            || self.result.is_some()
+            || self.sleeps_until_ns > 0
+    }
+
     /// Whether nothing is left to do for a peer that sends no more.
     pub fn is_done(&self) -> bool {
         (self.ended || self.closing)
             && self.outbox.is_empty()
             && self.owed.is_empty()
-            && (self.closing
-                || !(self.scheduled
-                    || self.waits_for_output
-                    || self.walk.is_some()
-                    || self.transaction.is_some()
-                    || self.result.is_some()))
+            && (self.closing || !self.has_request())
     }
 }
 
@@ -274,11 +315,11 @@ pub trait ReplySink: Sink {
             Reply::Integer(number) => reply::integer(self, number),
             Reply::Bytes(bytes) => self.write_bulk(bytes.as_slice()),
             Reply::Chain(chain) => self.pinned_bulk(chain.into()),
-            Reply::Part(part) => self.pinned_bulk(*part),
+            Reply::Slice(slice) => self.pinned_bulk(*slice),
             Reply::Array(count) => reply::array(self, count as usize),
             Reply::Failed(status) => reply::status(self, status),
-            Reply::Keys(_) | Reply::Record(_) | Reply::Step(_) => {
-                unreachable!("walks and transactions take these themselves")
+            Reply::Keys(_) | Reply::Record(_) | Reply::Step(_) | Reply::Part(_) => {
+                unreachable!("walks, rounds and transactions take these themselves")
             }
         }
     }
@@ -290,13 +331,15 @@ pub struct Writer<'a> {
     pool: &'a mut ChunkPool,
     /// The protocol of the replies.
     pub version: Version,
+    /// The code of the last error that was encoded.
+    pub error: Option<ErrorCode>,
 }
 
 impl<'a> Writer<'a> {
     /// Encodes into `outbox`, with chunks of `pool`.
     #[inline]
     pub fn new(outbox: &'a mut Outbox, pool: &'a mut ChunkPool, version: Version) -> Self {
-        Self { outbox, pool, version }
+        Self { outbox, pool, version, error: None }
     }
 }
 
@@ -316,6 +359,11 @@ impl ReplySink for Writer<'_> {
 }
 
 impl Sink for Writer<'_> {
+    #[cold]
+    fn note_error(&mut self, text: &str) {
+        self.error = Some(ErrorCode::of(text));
+    }
+
     #[inline]
     fn write(&mut self, bytes: &[u8]) {
         self.outbox.write(self.pool, bytes);

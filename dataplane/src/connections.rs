@@ -41,6 +41,16 @@ impl Connections {
         self.places[id.index as usize].take()
     }
 
+    /// The connections in `count` places from `first` on.
+    pub(crate) fn places(&self, first: u32, count: u32) -> impl Iterator<Item = &Connection> {
+        self.places.iter().skip(first as usize).take(count as usize).filter_map(|place| place.as_deref())
+    }
+
+    /// The place behind `count` ones from `first` on, if there is one.
+    pub(crate) fn place_after(&self, first: u32, count: u32) -> Option<u32> {
+        Some(first.saturating_add(count)).filter(|&next| (next as usize) < self.places.len())
+    }
+
     /// All connections.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Connection> {
         self.places.iter().filter_map(|place| place.as_deref())

@@ -168,6 +168,7 @@ impl Engine {
             | Operation::Type
             | Operation::Length
             | Operation::ExpiryOf(_) => unreachable!("execute does these itself"),
+            Operation::Manage { .. } => unreachable!("a shard does tasks itself"),
         }
     }
 
@@ -305,7 +306,7 @@ impl Engine {
                 let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
                 Reply::Bytes(Payload::new(&bytes[place(start)..place(start + len)]))
             }
-            Value::Chain(chain) => Reply::Part(Box::new(chain.slice(start, len))),
+            Value::Chain(chain) => Reply::Slice(Box::new(chain.slice(start, len))),
         }
     }
 
@@ -341,6 +342,7 @@ impl Engine {
                 _ => Reply::Integer(1),
             },
             Aspect::IdleSeconds => Reply::Integer(0),
+            Aspect::Frequency => Reply::Failed(Status::NotCounted),
             Aspect::Memory => Reply::Integer(i64::try_from(self.store.value_len(item)).unwrap_or(i64::MAX)),
             // Redis keeps numbers as such, and values up to 44 bytes in the item.
             Aspect::Encoding => Reply::Text(match self.store.value(item) {

@@ -4,6 +4,7 @@
 use adit_drivers::streams::ConnectionId;
 use adit_wire::kv::Status;
 
+use crate::calls::CommandId;
 use crate::message::Reply;
 
 /// What a slot waits for.
@@ -33,6 +34,7 @@ struct Slot {
     next: u32,
     /// Bytes that the reply takes on the heap, or may take when it comes.
     bytes: u32,
+    command: CommandId,
     state: State,
 }
 
@@ -72,15 +74,30 @@ pub struct InFlight {
     free_count: usize,
     bytes: u64,
     bytes_max: u64,
+    /// The command that is executed now: the slots that are opened are for its replies.
+    pub command: CommandId,
 }
 
 impl InFlight {
     /// A table of `slot_count` slots, whose replies may take some `bytes_max` on the heap.
     pub fn new(slot_count: u32, bytes_max: u64) -> Self {
         let nobody = ConnectionId { index: u32::MAX, generation: 0 };
-        let free = |index: u32| Slot { connection: nobody, next: index + 1, bytes: 0, state: State::Free };
+        let free = |index: u32| Slot {
+            connection: nobody,
+            next: index + 1,
+            bytes: 0,
+            command: CommandId::UNKNOWN,
+            state: State::Free,
+        };
         let slots: Vec<Slot> = (0..slot_count).map(free).collect();
-        Self { free_count: slots.len(), slots, first_free: 0, bytes: 0, bytes_max }
+        Self {
+            free_count: slots.len(),
+            slots,
+            first_free: 0,
+            bytes: 0,
+            bytes_max,
+            command: CommandId::UNKNOWN,
+        }
     }
 
     /// Whether a slot is free and the replies that wait leave room for another.
@@ -157,9 +174,9 @@ impl InFlight {
         connection
     }
 
-    /// The connection's oldest reply, if it is known. Its slot is free again.
+    /// The connection's oldest reply, if it is known, and the command that it answers. Its slot is free again.
     #[inline]
-    pub fn next_reply(&mut self, owed: &mut Owed) -> Option<Reply> {
+    pub fn next_reply(&mut self, owed: &mut Owed) -> Option<(CommandId, Reply)> {
         if owed.count == 0 {
             return None;
         }
@@ -172,8 +189,9 @@ impl InFlight {
         owed.first = slot.next;
         owed.count -= 1;
         owed.bytes -= u64::from(slot.bytes);
+        let command = slot.command;
         self.free(index);
-        Some(reply)
+        Some((command, reply))
     }
 
     /// Forgets a connection: its known replies are dropped, its waiting slots are freed when their answers come.
@@ -200,7 +218,7 @@ impl InFlight {
         let slot = &mut self.slots[index as usize];
         self.first_free = slot.next;
         self.free_count -= 1;
-        *slot = Slot { connection, next: u32::MAX, bytes, state };
+        *slot = Slot { connection, next: u32::MAX, bytes, command: self.command, state };
         self.bytes += u64::from(bytes);
         owed.bytes += u64::from(bytes);
         if owed.count == 0 {
@@ -247,9 +265,9 @@ mod tests {
 
     const ID: ConnectionId = ConnectionId { index: 3, generation: 1 };
 
-    fn number(reply: Option<Reply>) -> Option<i64> {
+    fn number(reply: Option<(CommandId, Reply)>) -> Option<i64> {
         match reply {
-            Some(Reply::Integer(number)) => Some(number),
+            Some((_, Reply::Integer(number))) => Some(number),
             _ => None,
         }
     }
@@ -304,7 +322,7 @@ mod tests {
         table.expect_answer(slot);
         table.complete(slot, Reply::Failed(Status::OutOfMemory));
         table.close_gather(slot, 0);
-        assert!(matches!(table.next_reply(&mut owed), Some(Reply::Failed(Status::OutOfMemory))));
+        assert!(matches!(table.next_reply(&mut owed), Some((_, Reply::Failed(Status::OutOfMemory)))));
     }
 
     #[test]

@@ -26,6 +26,8 @@ struct Assembly {
     spans: Vec<Span>,
     progress: Progress,
     larges: Vec<Large>,
+    /// Bytes of the large arguments.
+    large_bytes: u64,
     whole: bool,
 }
 
@@ -36,6 +38,19 @@ struct Large {
     left_bytes: u64,
     /// The memory was full: the rest is taken off the stream and dropped.
     failed: bool,
+}
+
+/// What a request may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Allowance {
+    /// Bytes on the heap.
+    pub heap_bytes: usize,
+    /// Bytes in all, its large argument counted.
+    pub request_bytes: u64,
+    /// Bytes of its large argument.
+    pub argument_bytes: u64,
+    /// It is made by who has not said the password.
+    pub is_strangers: bool,
 }
 
 /// What decoding came to.
@@ -85,6 +100,13 @@ impl Intake {
         }
     }
 
+    /// Bytes that were received and not consumed, and the room behind them that is kept for more.
+    pub fn held_bytes(&self) -> (usize, usize) {
+        let assembled = self.assembly.as_ref().map_or(0, |assembly| assembly.bytes.len());
+        let filled: usize = self.chunks.iter().map(|chunk| chunk.filled().len()).sum();
+        (assembled + filled, self.chunks.iter().map(Chunk::spare_bytes).sum())
+    }
+
     /// Bytes that an unfinished request takes on the heap.
     #[inline]
     pub fn heap_bytes(&self) -> usize {
@@ -94,7 +116,7 @@ impl Intake {
     /// Decodes the request that begins `start` bytes into the first chunk, if it lies there whole. Once one was
     /// found, call [`Intake::assemble`] only after it was executed and consumed.
     #[inline]
-    pub fn decode(&mut self, start: usize, spans: &mut Vec<Span>) -> Found {
+    pub fn decode(&mut self, start: usize, is_strangers: bool, spans: &mut Vec<Span>) -> Found {
         if self.assembly.is_some() {
             return Found::Nothing;
         }
@@ -102,6 +124,12 @@ impl Intake {
         let first_span = spans.len();
         let mut progress = Progress::at(start);
         match progress.decode(chunk.filled(), spans) {
+            Ok(Step::Whole) if is_strangers => {
+                match progress.judge_stranger(chunk.filled(), &spans[first_span..]) {
+                    Ok(()) => Found::Request { end: progress.position },
+                    Err(error) => Found::Broken(error),
+                }
+            }
             Ok(Step::Whole) => Found::Request { end: progress.position },
             Ok(Step::More | Step::Large { .. } | Step::Inline) => {
                 spans.truncate(first_span);
@@ -114,11 +142,11 @@ impl Intake {
         }
     }
 
-    /// Puts the next request together from what was received; it may take `bytes_max` on the heap. An assembled
-    /// request is whole: it ends at 0, as nothing else lies in its bytes.
+    /// Puts the next request together from what was received, within what it may take. An assembled request is whole:
+    /// it ends at 0, as nothing else lies in its bytes.
     pub fn assemble(
         &mut self,
-        bytes_max: usize,
+        allowance: &Allowance,
         spans: &mut Vec<Span>,
         store: &mut Store,
         pool: &mut ChunkPool,
@@ -126,7 +154,7 @@ impl Intake {
         while !self.assembly.as_ref().is_some_and(|assembly| assembly.whole) {
             let Some(chunk) = self.chunks.front_mut() else { return Found::Nothing };
             let assembly = self.assembly.get_or_insert_default();
-            let taken = assembly.take(chunk.filled(), bytes_max, store);
+            let taken = assembly.take(chunk.filled(), allowance, store);
             let ended = taken.map(|count| {
                 chunk.consume(count);
                 chunk.filled().is_empty()
@@ -191,7 +219,12 @@ impl Assembly {
     }
 
     /// Takes bytes off the stream, at least one, and says how many. What lies behind the request is not taken.
-    fn take(&mut self, stream: &[u8], bytes_max: usize, store: &mut Store) -> Result<usize, ProtocolError> {
+    fn take(
+        &mut self,
+        stream: &[u8],
+        allowance: &Allowance,
+        store: &mut Store,
+    ) -> Result<usize, ProtocolError> {
         if let Some(large) = self.larges.last_mut()
             && large.left_bytes > 0
         {
@@ -202,21 +235,40 @@ impl Assembly {
             return Ok(count);
         }
         let before = self.bytes.len();
-        if before + stream.len() > REQUEST_BYTES_MAX || self.heap_bytes() + stream.len() > bytes_max {
+        if before + stream.len() > REQUEST_BYTES_MAX
+            || self.heap_bytes() + stream.len() > allowance.heap_bytes
+        {
             return Err(ProtocolError::TooBigRequest);
+        }
+        if (before + stream.len()) as u64 + self.large_bytes > allowance.request_bytes {
+            return Err(ProtocolError::TooBigForLimit);
         }
         // Grown by a quarter, not doubled: the heap of a shard is small.
         if self.bytes.capacity() - before < stream.len() {
             self.bytes.reserve_exact(stream.len().max(before / 4));
         }
         self.bytes.extend_from_slice(stream);
-        match self.progress.decode(&self.bytes, &mut self.spans)? {
+        let step = self.progress.decode(&self.bytes, &mut self.spans)?;
+        if allowance.is_strangers && step != Step::Inline {
+            self.progress.judge_stranger(&self.bytes, &self.spans)?;
+        }
+        match step {
             Step::More => Ok(stream.len()),
             Step::Whole => {
                 self.whole = true;
                 Ok(self.keep_decoded(before))
             }
             Step::Large { len_bytes } => {
+                if allowance.is_strangers {
+                    return Err(ProtocolError::StrangersBulk);
+                }
+                if len_bytes > allowance.argument_bytes {
+                    return Err(ProtocolError::InvalidBulkLength);
+                }
+                self.large_bytes += len_bytes;
+                if self.bytes.len() as u64 + self.large_bytes > allowance.request_bytes {
+                    return Err(ProtocolError::TooBigForLimit);
+                }
                 let (argument, chain) = (self.spans.len(), Chain::default());
                 self.larges.push(Large { argument, chain, left_bytes: len_bytes, failed: false });
                 Ok(self.keep_decoded(before))

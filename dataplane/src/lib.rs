@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod batch;
+pub mod calls;
 pub mod connection;
 mod connections;
 pub mod decimal;
@@ -11,17 +12,23 @@ pub mod info;
 pub mod intake;
 mod keys;
 pub mod lcs;
+mod limits;
 pub mod mailbox;
+mod manage;
 pub mod map;
 pub mod mesh;
 pub mod message;
 pub mod multi;
+pub mod parameters;
 pub mod plan;
 pub mod refusal;
 pub mod requests;
+pub mod round;
+mod sending;
 pub mod session;
 pub mod settings;
 pub mod shard;
+pub mod silence;
 pub mod stats;
 pub mod transaction;
 pub mod walk;

@@ -75,6 +75,14 @@ impl Mesh {
         self.push(shard, Message::Step(step));
     }
 
+    /// Asks another shard for a transaction, instead of a step.
+    ///
+    /// # Panics
+    /// As [`Mesh::step`].
+    pub fn ask_for_transaction(&mut self, shard: u16, ask: Ask) {
+        self.push(shard, Message::Ask(ask));
+    }
+
     #[inline]
     fn push(&mut self, shard: u16, message: Message) {
         let Some(link) = &mut self.links[usize::from(shard)] else { unreachable!("a shard asks itself") };

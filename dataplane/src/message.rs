@@ -4,6 +4,7 @@ use adit_store::kv::{Chain, ChainSlice, Key, NewValue};
 use adit_wire::kv::{BucketId, Operation, Status};
 
 use crate::engine::Request;
+use crate::round::{Part, Task};
 use crate::transaction::step::{Step, StepReply};
 
 /// What goes from one shard to another. Two cache lines.
@@ -31,6 +32,7 @@ pub struct Ask {
 enum Content {
     Inline { key_len: u8, len: u8, bytes: [u8; ASK_INLINE_BYTES] },
     Heap(Box<HeapContent>),
+    Task(Box<Task>),
 }
 
 struct HeapContent {
@@ -48,6 +50,21 @@ impl Ask {
         Self { slot, bucket: key.bucket(), hash: key.hash(), operation, content }
     }
 
+    /// Asks for a step of a task, which begins at `cursor`.
+    pub fn of_task(slot: u32, cursor: u32, task: Task) -> Self {
+        let operation = Operation::Manage { cursor };
+        Self { slot, bucket: BucketId(0), hash: 0, operation, content: Content::Task(Box::new(task)) }
+    }
+
+    /// The task and where its step begins, if it asks for one.
+    #[inline]
+    pub fn task(&self) -> Option<(&Task, u32)> {
+        match (self.operation, &self.content) {
+            (Operation::Manage { cursor }, Content::Task(task)) => Some((task, cursor)),
+            _ => None,
+        }
+    }
+
     /// The request, and the slot to answer to.
     #[inline]
     pub fn request(&mut self) -> (u32, Request<'_>) {
@@ -60,6 +77,7 @@ impl Ask {
                 let (key, value) = content.bytes.split_at(content.key_len);
                 (key, content.chain.take().map_or(NewValue::Inline(value), NewValue::Chain))
             }
+            Content::Task(_) => unreachable!("a task is no request"),
         };
         let key = Key::hashed(self.bucket, key, self.hash);
         (self.slot, Request { operation: self.operation, key, value })
@@ -109,7 +127,7 @@ pub enum Reply {
     /// A value in blocks, pinned.
     Chain(Chain),
     /// A part of a value in blocks, pinned.
-    Part(Box<ChainSlice>),
+    Slice(Box<ChainSlice>),
     /// Keys of a scan.
     Keys(Box<Keys>),
     /// A value with its expiry, to be written elsewhere.
@@ -118,6 +136,8 @@ pub enum Reply {
     Step(Box<StepReply>),
     /// The header of an array whose elements follow as replies of their own.
     Array(u32),
+    /// What a step of a task came to.
+    Part(Box<Part>),
     /// Refused.
     Failed(Status),
 }

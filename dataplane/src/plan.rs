@@ -7,6 +7,7 @@ use adit_wire::kv::{
 use adit_wire::resp::Command;
 use adit_wire::resp::number::parse_i64;
 use adit_wire::resp::request::ProtocolError;
+use adit_wire::resp::subcommand::Subcommand;
 
 /// What a request will do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +101,10 @@ pub enum Refusal {
     UnknownCommand,
     /// It takes another number of arguments.
     WrongArity(Command),
+    /// The command has no such subcommand.
+    UnknownSubcommand(Command),
+    /// The subcommand takes another number of arguments.
+    WrongSubcommandArity(Subcommand),
     /// Its options make no sense.
     Syntax,
     /// An argument that must be a number is none.
@@ -122,14 +127,32 @@ pub enum Refusal {
     SameObject,
     /// LCS: its length and its places at once.
     LengthAndPlaces,
-    /// The command has no such subcommand.
-    UnknownSubcommand(Command),
-    /// The subcommand takes another number of arguments.
-    WrongSubcommandArity(Command),
     /// An argument that is not the value of a write is longer than 64 KiB.
     ArgumentTooLong,
     /// The connection has to say the password first.
     NotAuthenticated,
+    /// More memory is used than `maxmemory` allows.
+    OverMemoryLimit,
+}
+
+impl Refusal {
+    /// Whether the request was refused without a look at what its arguments say.
+    pub fn is_rejection(self) -> bool {
+        matches!(
+            self,
+            Self::UnknownCommand
+                | Self::WrongArity(_)
+                | Self::UnknownSubcommand(_)
+                | Self::WrongSubcommandArity(_)
+                | Self::NotAuthenticated
+                | Self::OverMemoryLimit
+        )
+    }
+
+    /// Whether it is told to who has not said the password: such a request is looked at no further.
+    pub fn comes_before_password(self) -> bool {
+        self.is_rejection() && self != Self::OverMemoryLimit
+    }
 }
 
 /// The arguments of a request, its name first.
@@ -145,9 +168,15 @@ type Planned = Result<Plan, Refusal>;
 /// Plans a request that has arrived at `now_ms` (milliseconds since 1970).
 #[inline]
 pub fn plan(arguments: &impl Arguments, now_ms: u64) -> Plan {
-    let Some(command) = Command::find(arguments.get(0)) else {
-        return Plan::Refused(Refusal::UnknownCommand);
-    };
+    match Command::find(arguments.get(0)) {
+        Some(command) => plan_command(command, arguments, now_ms),
+        None => Plan::Refused(Refusal::UnknownCommand),
+    }
+}
+
+/// Plans a request whose command is known.
+#[inline]
+pub fn plan_command(command: Command, arguments: &impl Arguments, now_ms: u64) -> Plan {
     if !command.accepts(arguments.count()) {
         return Plan::Refused(Refusal::WrongArity(command));
     }
@@ -219,15 +248,17 @@ fn plan_rare(command: Command, arguments: &impl Arguments, now_ms: u64) -> Plann
         Command::Move => return plan_move(arguments),
         Command::Lcs => return plan_lcs(arguments),
         Command::Object => return plan_object(arguments),
+        Command::Memory => return plan_memory(arguments),
         Command::Randomkey => Plan::RandomKey,
         Command::Watch => Plan::Keys(Operation::Version, Together::Watch),
         Command::Dbsize => Plan::Shards(Operation::Count, Together::Sum),
         Command::Flushdb => plan_flush(Operation::Flush, arguments)?,
         Command::Flushall => plan_flush(Operation::FlushAll, arguments)?,
+        Command::Client | Command::CommandInfo | Command::Config | Command::Function => {
+            plan_container(command, arguments)?
+        }
         Command::Auth
-        | Command::Client
-        | Command::CommandInfo
-        | Command::Config
+        | Command::Debug
         | Command::Discard
         | Command::Echo
         | Command::Exec
@@ -237,11 +268,25 @@ fn plan_rare(command: Command, arguments: &impl Arguments, now_ms: u64) -> Plann
         | Command::Multi
         | Command::Ping
         | Command::Quit
+        | Command::Reset
         | Command::Scan
         | Command::Select
+        | Command::Time
         | Command::Unwatch => Plan::Alone(command),
     };
     Ok(planned)
+}
+
+/// A command with subcommands: argument 1 has to name one, and its arguments are counted.
+fn plan_container(command: Command, arguments: &impl Arguments) -> Planned {
+    if arguments.count() > 1 {
+        let unknown = Refusal::UnknownSubcommand(command);
+        let subcommand = command.subcommand(arguments.get(1)).ok_or(unknown)?;
+        if !subcommand.spec().accepts(arguments.count()) {
+            return Err(Refusal::WrongSubcommandArity(subcommand));
+        }
+    }
+    Ok(Plan::Alone(command))
 }
 
 /// `SET key value [NX | XX] [GET] [EX s | PX ms | EXAT s | PXAT ms | KEEPTTL]`
@@ -384,15 +429,27 @@ fn plan_lcs(arguments: &impl Arguments) -> Planned {
 
 /// `OBJECT ENCODING | REFCOUNT | IDLETIME key`
 fn plan_object(arguments: &impl Arguments) -> Planned {
-    let (planned, count) = match upper(arguments.get(1)).as_slice() {
-        b"ENCODING" => (Plan::Key(Operation::Describe(Aspect::Encoding), 0), 3),
-        b"REFCOUNT" => (Plan::Key(Operation::Describe(Aspect::References), 0), 3),
-        b"IDLETIME" => (Plan::Key(Operation::Describe(Aspect::IdleSeconds), 0), 3),
-        b"HELP" => (Plan::Alone(Command::Object), 2),
-        _ => return Err(Refusal::UnknownSubcommand(Command::Object)),
+    let aspect = match upper(arguments.get(1)).as_slice() {
+        b"ENCODING" => Aspect::Encoding,
+        b"REFCOUNT" => Aspect::References,
+        b"IDLETIME" => Aspect::IdleSeconds,
+        b"FREQ" => Aspect::Frequency,
+        _ => return plan_container(Command::Object, arguments),
     };
-    let right = arguments.count() == count;
-    if right { Ok(planned) } else { Err(Refusal::WrongSubcommandArity(Command::Object)) }
+    plan_container(Command::Object, arguments).map(|_| Plan::Key(Operation::Describe(aspect), 0))
+}
+
+/// `MEMORY USAGE key [SAMPLES count]`
+fn plan_memory(arguments: &impl Arguments) -> Planned {
+    let planned = plan_container(Command::Memory, arguments)?;
+    match (upper(arguments.get(1)).as_slice(), arguments.count()) {
+        (b"USAGE", 3) => Ok(Plan::Key(Operation::Describe(Aspect::Memory), 0)),
+        (b"USAGE", 5) if arguments.get(3).eq_ignore_ascii_case(b"SAMPLES") => {
+            number(arguments.get(4)).map(|_| Plan::Key(Operation::Describe(Aspect::Memory), 0))
+        }
+        (b"USAGE", _) => Err(Refusal::Syntax),
+        _ => Ok(planned),
+    }
 }
 
 /// The argument that is the key of an operation on one key.

@@ -12,6 +12,14 @@ pub fn encode(sink: &mut impl Sink, refusal: Refusal, arguments: &impl Arguments
             let name = command.spec().name;
             return error(sink, &format!("ERR wrong number of arguments for '{name}' command"));
         }
+        Refusal::UnknownSubcommand(command) => {
+            let (name, subcommand) = (command.spec().name.to_ascii_uppercase(), shown(arguments.get(1)));
+            return error(sink, &format!("ERR unknown subcommand '{subcommand}'. Try {name} HELP."));
+        }
+        Refusal::WrongSubcommandArity(subcommand) => {
+            let name = subcommand.spec().name;
+            return error(sink, &format!("ERR wrong number of arguments for '{name}' command"));
+        }
         Refusal::InvalidExpire(command) => {
             return error(sink, &format!("ERR invalid expire time in '{}' command", command.spec().name));
         }
@@ -20,14 +28,6 @@ pub fn encode(sink: &mut impl Sink, refusal: Refusal, arguments: &impl Arguments
                 sink,
                 &format!("ERR Unsupported option {}", shown(arguments.get(usize::from(index)))),
             );
-        }
-        Refusal::UnknownSubcommand(command) => {
-            let (given, upper) = (shown(arguments.get(1)), command.spec().name.to_ascii_uppercase());
-            return error(sink, &format!("ERR unknown subcommand '{given}'. Try {upper} HELP."));
-        }
-        Refusal::WrongSubcommandArity(command) => {
-            let (name, given) = (command.spec().name, shown(arguments.get(1)).to_ascii_lowercase());
-            return error(sink, &format!("ERR wrong number of arguments for '{name}|{given}' command"));
         }
         Refusal::Syntax => "ERR syntax error",
         Refusal::OffsetOutOfRange => "ERR offset is out of range",
@@ -39,6 +39,7 @@ pub fn encode(sink: &mut impl Sink, refusal: Refusal, arguments: &impl Arguments
         Refusal::ExpireNxConflict => "ERR NX and XX, GT or LT options at the same time are not compatible",
         Refusal::ExpireGtLtConflict => "ERR GT and LT options at the same time are not compatible",
         Refusal::ArgumentTooLong => "ERR an argument is longer than 64 KiB; only the value of a write may be",
+        Refusal::OverMemoryLimit => "OOM command not allowed when used memory > 'maxmemory'.",
         Refusal::NotAuthenticated => "NOAUTH Authentication required.",
     };
     error(sink, text);
@@ -56,7 +57,7 @@ fn unknown(arguments: &impl Arguments) -> String {
 }
 
 /// The start of an argument as text.
-fn shown(argument: &[u8]) -> String {
+pub(crate) fn shown(argument: &[u8]) -> String {
     String::from_utf8_lossy(&argument[..argument.len().min(SHOWN_BYTES_MAX)]).into_owned()
 }
 

@@ -5,24 +5,27 @@ use adit_drivers::outbox::Outbox;
 use adit_drivers::streams::{ConnectionId, Streams};
 use adit_store::kv::{Key, Store};
 use adit_wire::kv::{Operation, PutAnswer, Status};
-use adit_wire::resp::request::Span;
+use adit_wire::resp::request::{ProtocolError, Span};
 use adit_wire::resp::{Command, reply};
 
 use crate::batch::{Batch, Entry, Slices};
+use crate::calls::CommandId;
 use crate::connection::{Connection, ReplySink, Writer};
 use crate::engine::{Request, value_of};
 use crate::inflight::InFlight;
-use crate::intake::Found;
+use crate::intake::{Allowance, Found};
 use crate::map::SlotMap;
 use crate::message::{Ask, PAYLOAD_INLINE_BYTES, Reply};
-use crate::plan::{Arguments, Plan, Refusal, Together, key_argument, may_be_large, plan};
+use crate::plan::{Arguments, Plan, Refusal, Together, key_argument, may_be_large, plan_command};
 use crate::refusal;
-use crate::session::{self, After, Context};
+use crate::round::Round;
+use crate::session::{self, After, Context, client};
 use crate::settings::{
     BATCH_REQUESTS_MAX, KEYS_BYTES_MAX, OUTPUT_BYTES_SOFT, OWED_REPLIES_MAX, TURN_REQUESTS_MAX,
 };
 use crate::shard::Shard;
-use crate::stats::{Counter, StatsReader};
+use crate::silence::Silence;
+use crate::stats::{Counter, ErrorCode, StatsReader};
 use crate::transaction::Kind;
 use crate::transaction::intents::Keys;
 use crate::transaction::queue::queued;
@@ -40,6 +43,8 @@ pub(crate) enum Flow {
     Starved,
     /// It goes on when the connection's peer has taken some of its replies.
     Full,
+    /// It goes on when its time has come.
+    Asleep,
 }
 
 impl Shard {
@@ -93,6 +98,10 @@ impl Shard {
             connection.waits_for_output = true;
             return;
         }
+        if connection.waits_for_silence(&mut self.pool) {
+            connection.scheduled = true;
+            return self.starved.push(index);
+        }
         if !self.pool.may_reply() {
             connection.scheduled = true;
             return self.again.push(index);
@@ -100,23 +109,29 @@ impl Shard {
         let (first, mut start) = (batch.entries.len(), 0);
         while batch.entries.len() < BATCH_REQUESTS_MAX {
             let first_span = batch.spans.len();
-            let mut found = connection.intake.decode(start, &mut batch.spans);
+            let is_strangers = !connection.session.authenticated;
+            let mut found = connection.intake.decode(start, is_strangers, &mut batch.spans);
             if found == Found::Nothing && batch.entries.len() == first {
                 self.make_room(index);
                 let Some(again) = self.connections.get_mut(index) else { return };
                 connection = again;
-                let bytes_max = self.heap.room_for(connection);
+                let allowance = Allowance {
+                    heap_bytes: self.heap.room_for(connection),
+                    request_bytes: self.settings.limits.request_bytes_max,
+                    argument_bytes: self.settings.limits.argument_bytes_max,
+                    is_strangers,
+                };
                 let (store, pool) = (&mut self.engine.store, &mut self.pool);
-                found = connection.intake.assemble(bytes_max, &mut batch.spans, store, pool);
+                found = connection.intake.assemble(&allowance, &mut batch.spans, store, pool);
                 self.heap.count(connection);
             }
-            let (end, planned) = match found {
+            let (end, (command, planned)) = match found {
                 Found::Request { end } => {
                     let arguments =
                         Slices { bytes: connection.intake.bytes(), spans: &batch.spans[first_span..] };
-                    (end, admit(&arguments, connection, self.now.unix_ms))
+                    (end, admit(&arguments, connection, self.is_over_memory, self.now.unix_ms))
                 }
-                Found::Broken(error) => (start, Plan::Broken(error)),
+                Found::Broken(error) => (start, (CommandId::UNKNOWN, Plan::Broken(error))),
                 Found::Nothing => break,
             };
             let spans = &batch.spans[first_span..];
@@ -132,13 +147,14 @@ impl Shard {
                 first_span: u32::try_from(first_span).unwrap_or(u32::MAX),
                 span_count: u32::try_from(spans.len()).unwrap_or(u32::MAX),
                 end,
+                command,
                 plan: planned,
                 hash,
                 owner,
             };
             batch.entries.push(entry);
             // An assembled request ends at 0: nothing else lies in its bytes.
-            if ends_decoding(planned) || end == 0 {
+            if ends_decoding(planned) || end == 0 || connection.is_alone() {
                 break;
             }
             start = end;
@@ -166,6 +182,7 @@ impl Shard {
     fn execute_connection(&mut self, index: u32, batch: &Batch, position: usize) -> usize {
         let mine = batch.entries[position..].iter().take_while(|entry| entry.connection == index);
         let (mut next, mut executed_end, mut executed, mut flow) = (position, 0, 0, Flow::Next);
+        let mut last = CommandId::UNKNOWN;
         for entry in mine {
             next += 1;
             if flow == Flow::Next {
@@ -173,19 +190,25 @@ impl Shard {
                 if flow == Flow::Next {
                     executed_end = entry.end;
                     executed += 1;
+                    last = entry.command;
+                    self.note_called(entry);
                 }
             }
         }
         self.engine.counters.add(Counter::Requests, executed);
-        self.after_requests(index, (executed > 0).then_some(executed_end), flow);
+        self.after_requests(index, (executed > 0).then_some((executed_end, last)), flow);
         next
     }
 
     /// Drops the input that was executed and decides when the connection's next request is tried.
-    fn after_requests(&mut self, index: u32, executed_end: Option<usize>, flow: Flow) {
+    fn after_requests(&mut self, index: u32, executed: Option<(usize, CommandId)>, flow: Flow) {
         let Some(connection) = self.connections.get_mut(index) else { return };
         self.heap.count(connection);
-        if let Some(end) = executed_end {
+        if let Some((end, last)) = executed {
+            connection.session.last = last;
+            if connection.is_alone() {
+                connection.silence = Silence::Done;
+            }
             connection.intake.consume(end, &mut self.engine.store, &mut self.pool);
             resume_if_drained(&mut self.streams, connection);
             self.heap.count(connection);
@@ -193,7 +216,7 @@ impl Shard {
         connection.scheduled = match flow {
             Flow::Next => connection.intake.has_input(),
             Flow::Again | Flow::Starved => true,
-            Flow::Full => false,
+            Flow::Full | Flow::Asleep => false,
         };
         match flow {
             Flow::Next if connection.scheduled => self.ready.push_back(index),
@@ -201,12 +224,14 @@ impl Shard {
             Flow::Again => self.again.push(index),
             Flow::Starved => self.starved.push(index),
             Flow::Full => connection.waits_for_output = true,
+            Flow::Asleep => {}
         }
         self.mark_dirty(index);
     }
 
     #[inline]
     fn execute(&mut self, entry: &Entry, batch: &Batch) -> Flow {
+        self.inflight.command = entry.command;
         match entry.plan {
             Plan::Key(operation, value) => self.execute_key(entry, batch, operation, usize::from(value)),
             Plan::Keys(_, Together::Watch) => self.execute_watch(entry, batch),
@@ -271,7 +296,10 @@ impl Shard {
         let request = Request { operation, key, value: value_of(value, chain) };
         let outcome = self.engine.execute(request, self.now.unix_ms);
         if in_turn {
-            Writer::new(&mut connection.outbox, &mut self.pool, connection.session.version).outcome(outcome);
+            let mut writer = Writer::new(&mut connection.outbox, &mut self.pool, connection.session.version);
+            writer.outcome(outcome);
+            let error = writer.error;
+            self.note_error(entry.command, error);
         } else {
             let kept = self.inflight.keep(connection.id, &mut connection.owed, outcome.into_reply());
             assert!(kept.is_ok(), "a slot was free");
@@ -283,7 +311,10 @@ impl Shard {
     pub(crate) fn deliver(&mut self, index: u32, reply: Reply) -> Flow {
         let Some(connection) = self.connections.get_mut(index) else { return Flow::Next };
         if connection.owed.is_empty() {
-            connection.writer(&mut self.pool).reply(reply);
+            let mut writer = connection.writer(&mut self.pool);
+            writer.reply(reply);
+            let (error, command) = (writer.error, self.inflight.command);
+            self.note_error(command, error);
             return Flow::Next;
         }
         match self.inflight.keep(connection.id, &mut connection.owed, reply) {
@@ -342,50 +373,115 @@ impl Shard {
         if !connection.owed.is_empty() {
             return Flow::Starved;
         }
-        if command == Command::Quit {
+        if let Some(round) = connection.round.take() {
+            return self.go_round(entry, batch, round);
+        }
+        if connection.sleeps_until_ns > 0 {
+            return self.sleep(entry.connection);
+        }
+        if matches!(command, Command::Quit | Command::Reset) {
             let queue = connection.session.leave_multi();
             queue.into_iter().for_each(|mut queue| queue.program.clear(&mut self.engine.store));
         }
+        connection.session.last = entry.command;
         if command == Command::Info {
             self.engine.counters.publish(&mut self.stats);
         }
-        let addresses = match command {
-            Command::Client => self.streams.addresses(connection.id),
-            _ => (String::new(), String::new()),
+        let arguments = Slices { bytes: connection.intake.bytes(), spans: batch.spans_of(entry) };
+        let wants_line = command == Command::Client && arguments.get(1).eq_ignore_ascii_case(b"INFO");
+        let line = if wants_line {
+            client::describe(connection, &self.streams, self.now.mono_ns)
+        } else {
+            String::new()
         };
         let context =
-            Context { settings: &self.settings, pages: &self.pages, now_ns: self.now.mono_ns, addresses };
-        let arguments = Slices { bytes: connection.intake.bytes(), spans: batch.spans_of(entry) };
+            Context { settings: &self.settings, pages: &self.pages, now: self.now, line, calls: None };
         let mut writer = Writer::new(&mut connection.outbox, &mut self.pool, connection.session.version);
         let after = session::run(command, &arguments, &mut connection.session, &mut writer, &context);
-        connection.closing |= after == After::Close;
+        let error = writer.error;
+        self.note_error(entry.command, error);
+        match after {
+            After::Round(task) => self.go_round(entry, batch, Box::new(Round::new(task))),
+            after => self.follow(entry.connection, after),
+        }
+    }
+
+    /// Does what a command that concerns its connection leaves to be done.
+    pub(crate) fn follow(&mut self, index: u32, after: After) -> Flow {
+        let Some(connection) = self.connections.get_mut(index) else { return Flow::Next };
+        match after {
+            After::Stay => {}
+            After::Close => connection.closing = true,
+            After::Round(_) => unreachable!("a round is begun with its request"),
+            After::Silence(Silence::None) => {
+                connection.unmute(&mut self.pool);
+                reply::ok(&mut connection.writer(&mut self.pool));
+            }
+            After::Silence(Silence::Next) if connection.silence == Silence::All => {}
+            After::Silence(silence) => {
+                connection.silence = silence;
+                if silence == Silence::All {
+                    connection.mute();
+                }
+            }
+            After::Sleep(time_ns) => {
+                connection.sleeps_until_ns = self.now.mono_ns.saturating_add(time_ns);
+                return self.sleep(index);
+            }
+            After::Reset => {
+                connection.unmute(&mut self.pool);
+                reply::simple(&mut connection.writer(&mut self.pool), "RESET");
+            }
+        }
         Flow::Next
     }
 
-    /// Runs such a command within a transaction; the reply is appended to `bytes`.
+    /// Runs such a command within a transaction; the reply is appended to `bytes`. Says what is left to be done.
     pub(crate) fn run_alone_into(
         &mut self,
         id: ConnectionId,
         command: Command,
         arguments: &Slices<'_>,
         bytes: &mut Vec<u8>,
-    ) {
-        let Some(connection) = self.connections.of(id) else { return };
+    ) -> After {
+        let Some(connection) = self.connections.of(id) else { return After::Stay };
         if command == Command::Info {
             self.engine.counters.publish(&mut self.stats);
         }
-        let addresses = match command {
-            Command::Client => self.streams.addresses(id),
-            _ => (String::new(), String::new()),
-        };
+        let line = client::describe(connection, &self.streams, self.now.mono_ns);
         let context =
-            Context { settings: &self.settings, pages: &self.pages, now_ns: self.now.mono_ns, addresses };
+            Context { settings: &self.settings, pages: &self.pages, now: self.now, line, calls: None };
         let mut outbox = Outbox::default();
         let mut writer = Writer::new(&mut outbox, &mut self.pool, connection.session.version);
         let after = session::run(command, arguments, &mut connection.session, &mut writer, &context);
-        connection.closing |= after == After::Close;
         outbox.runs().for_each(|run| bytes.extend_from_slice(run));
         outbox.clear(&mut self.pool, drop);
+        after
+    }
+
+    /// Lets a connection sleep on, or answers it.
+    fn sleep(&mut self, index: u32) -> Flow {
+        let Some(connection) = self.connections.get_mut(index) else { return Flow::Next };
+        if connection.sleeps_until_ns > self.now.mono_ns {
+            let sleeper = (connection.sleeps_until_ns, connection.id);
+            // It is here already if more was received while it sleeps.
+            if !self.sleepers.contains(&sleeper) {
+                self.sleepers.push(sleeper);
+            }
+            return Flow::Asleep;
+        }
+        connection.sleeps_until_ns = 0;
+        reply::ok(&mut connection.writer(&mut self.pool));
+        Flow::Next
+    }
+
+    /// Counts an error that was encoded as the answer to a command.
+    #[inline]
+    pub(crate) fn note_error(&mut self, command: CommandId, error: Option<ErrorCode>) {
+        if let Some(code) = error {
+            self.engine.counters.add_error(code);
+            self.calls.failed(command);
+        }
     }
 
     fn refuse(&mut self, entry: &Entry, batch: &Batch) -> Flow {
@@ -399,7 +495,9 @@ impl Shard {
         let mut writer = Writer::new(&mut connection.outbox, &mut self.pool, connection.session.version);
         match entry.plan {
             Plan::Broken(error) => {
-                self.engine.counters.add(Counter::ProtocolErrors, 1);
+                let limited = error == ProtocolError::TooBigForLimit;
+                self.engine.counters.add(Counter::ProtocolErrors, u64::from(!limited));
+                self.engine.counters.add(Counter::ClosedRequest, u64::from(limited));
                 reply::protocol_error(&mut writer, error);
                 connection.closing = true;
             }
@@ -409,7 +507,30 @@ impl Shard {
             }
             _ => unreachable!("this plan is not refused"),
         }
+        let error = writer.error;
+        self.note_refused(entry, error);
         Flow::Next
+    }
+
+    /// Counts a request that was executed, unless it was refused.
+    #[inline]
+    fn note_called(&mut self, entry: &Entry) {
+        match entry.plan {
+            Plan::Broken(_) => {}
+            Plan::Refused(refusal) if refusal.is_rejection() => {}
+            _ => self.calls.called(entry.command),
+        }
+    }
+
+    /// Counts a request that was refused.
+    fn note_refused(&mut self, entry: &Entry, error: Option<ErrorCode>) {
+        match entry.plan {
+            Plan::Refused(refusal) if !refusal.is_rejection() => self.note_error(entry.command, error),
+            _ => {
+                self.calls.refused(entry.command);
+                error.into_iter().for_each(|code| self.engine.counters.add_error(code));
+            }
+        }
     }
 
     /// Gives a connection the replies that are due.
@@ -418,7 +539,7 @@ impl Shard {
         else {
             return;
         };
-        while let Some(reply) = self.inflight.next_reply(&mut connection.owed) {
+        while let Some((command, reply)) = self.inflight.next_reply(&mut connection.owed) {
             // What other walks have taken since the step was asked for counts.
             let walk_bytes_max = self.heap.room_for_walk(connection).min(KEYS_BYTES_MAX);
             match (reply, &mut connection.walk) {
@@ -427,7 +548,21 @@ impl Shard {
                     walk.take(&keys);
                     self.heap.count(connection);
                 }
-                (reply, _) => connection.writer(&mut self.pool).reply(reply),
+                (Reply::Part(part), _) => {
+                    if let Some(round) = &mut connection.round {
+                        round.bytes_max = walk_bytes_max;
+                        round.take(*part);
+                        self.heap.count(connection);
+                    }
+                }
+                (reply, _) => {
+                    let mut writer = connection.writer(&mut self.pool);
+                    writer.reply(reply);
+                    if let Some(code) = writer.error {
+                        self.engine.counters.add_error(code);
+                        self.calls.failed(command);
+                    }
+                }
             }
         }
         self.mark_dirty(id.index);
@@ -454,13 +589,36 @@ fn resume_if_drained(streams: &mut Streams, connection: &mut Connection) {
     }
 }
 
-/// The plan of a request that this connection may make.
+/// The command of a request and the plan of what this connection may do with it.
 #[inline]
-fn admit(arguments: &Slices<'_>, connection: &Connection, now_ms: u64) -> Plan {
+fn admit(
+    arguments: &Slices<'_>,
+    connection: &Connection,
+    is_over_memory: bool,
+    now_ms: u64,
+) -> (CommandId, Plan) {
     if arguments.count() == 0 {
-        return Plan::Nothing;
+        return (CommandId::UNKNOWN, Plan::Nothing);
     }
-    let planned = plan(arguments, now_ms);
+    let Some(command) = Command::find(arguments.get(0)) else {
+        return (CommandId::UNKNOWN, Plan::Refused(Refusal::UnknownCommand));
+    };
+    let mut planned = plan_command(command, arguments, now_ms);
+    if is_over_memory && takes_memory(command, planned) {
+        planned = Plan::Refused(Refusal::OverMemoryLimit);
+    }
+    (CommandId::of(command, arguments), restrict(planned, connection))
+}
+
+/// Whether a request may need more memory; one that is refused anyway does not.
+fn takes_memory(command: Command, planned: Plan) -> bool {
+    let refused = matches!(planned, Plan::Refused(refusal) if refusal.is_rejection());
+    !refused && command.takes_memory()
+}
+
+/// The plan, or why it is refused to this connection.
+#[inline]
+fn restrict(planned: Plan, connection: &Connection) -> Plan {
     if !connection.session.authenticated && !is_allowed_to_strangers(planned) {
         return Plan::Refused(Refusal::NotAuthenticated);
     }
@@ -474,7 +632,11 @@ fn admit(arguments: &Slices<'_>, connection: &Connection, now_ms: u64) -> Plan {
 }
 
 fn is_allowed_to_strangers(planned: Plan) -> bool {
-    matches!(planned, Plan::Alone(Command::Auth | Command::Hello | Command::Quit))
+    match planned {
+        Plan::Alone(command) => command.spec().flags.contains(&"no_auth"),
+        Plan::Refused(refusal) => refusal.comes_before_password(),
+        _ => false,
+    }
 }
 
 /// Whether what follows in the input cannot be planned before this is executed.

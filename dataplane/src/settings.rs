@@ -1,22 +1,93 @@
 //! What a shard is told at its start, and the names of its limits.
 
-/// Settings that all shards of a process share; fixed while it runs.
-#[derive(Clone, Debug)]
+/// Settings that all shards of a process share. Each shard has its copy; `CONFIG SET` changes all of them.
+#[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// Connections of all shards together, above which new ones are refused.
-    pub connections_max: u64,
+    /// What `CONFIG SET` changes while the process runs, the password apart.
+    pub limits: Limits,
     /// The password of `AUTH`; without one every connection may do everything.
-    pub password: Option<String>,
-    /// The memory of all shards in bytes, for `INFO` and `CONFIG GET maxmemory`.
+    pub password: Option<Vec<u8>>,
+    /// The memory of all shards in bytes, as it was reserved at the start.
     pub memory_bytes: u64,
+    /// Connections that the process has file descriptors for.
+    pub connections_possible: u64,
+    /// Whether `DEBUG` is allowed.
+    pub debug_commands: bool,
     /// The TCP port of RESP, 0 without one.
     pub resp_port: u16,
     /// When the process started, on the monotonic clock of the shards.
     pub started_ns: u64,
     /// The process, for `INFO`.
     pub process_id: u32,
+    /// What tells this run of the process from others, 40 hexadecimal digits.
+    pub run_id: String,
+    /// The operating system, for `INFO`.
+    pub system: String,
+    /// The program and the file of its settings, for `INFO`; empty without one.
+    pub files: (String, String),
 }
 
+/// Limits that are set for all shards together and may change while they run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// `maxclients`: connections of all shards together, above which new ones are refused.
+    pub connections_max: u64,
+    /// `maxmemory`: bytes of the stores of all shards together, above which no write is accepted that could need more;
+    /// 0 is all that there is.
+    pub memory_bytes_max: u64,
+    /// `timeout`: seconds after which a connection is closed that moved no byte; 0 is never.
+    pub idle_s: u32,
+    /// `client-output-buffer-limit`: of each [`ClientClass`].
+    pub output: [OutputLimit; CLIENT_CLASSES],
+    /// `client-query-buffer-limit`: bytes of one request, its large argument counted.
+    pub request_bytes_max: u64,
+    /// `proto-max-bulk-len`: bytes of one argument, and of a value that grows.
+    pub argument_bytes_max: u64,
+}
+
+/// The classes of connections that have output limits of their own. Today all connections are normal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientClass {
+    /// It sends requests and reads replies.
+    Normal,
+    /// It follows this server.
+    Replica,
+    /// It reads what others publish.
+    Subscriber,
+}
+
+/// How many bytes may wait to be sent to a connection before it is closed; 0 is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OutputLimit {
+    /// Closed at once.
+    pub hard_bytes: u64,
+    /// Closed if there are more for so long.
+    pub soft_bytes: u64,
+    /// Seconds.
+    pub soft_s: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let replica = OutputLimit { hard_bytes: 256 << 20, soft_bytes: 64 << 20, soft_s: 60 };
+        let subscriber = OutputLimit { hard_bytes: 32 << 20, soft_bytes: 8 << 20, soft_s: 60 };
+        Self {
+            connections_max: 10_000,
+            memory_bytes_max: 0,
+            idle_s: 0,
+            output: [OutputLimit::default(), replica, subscriber],
+            request_bytes_max: 1 << 30,
+            argument_bytes_max: adit_wire::kv::VALUE_BYTES_MAX,
+        }
+    }
+}
+
+/// Number of [`ClientClass`]es.
+pub const CLIENT_CLASSES: usize = 3;
+/// Smallest `client-query-buffer-limit` and `proto-max-bulk-len`, as in Redis.
+pub const REQUEST_LIMIT_BYTES_MIN: u64 = 1 << 20;
+/// Places of connections that one step of a `CLIENT LIST` or `CLIENT KILL` looks at.
+pub const CLIENTS_PER_STEP: u32 = 128;
 /// Requests decoded, prefetched and executed together.
 pub const BATCH_REQUESTS_MAX: usize = 64;
 /// Requests that one turn executes for its connections; what is left waits for the next turn.
@@ -60,6 +131,14 @@ pub const REQUEST_BYTES_MAX: usize = 16 << 20;
 pub const KEYS_BYTES_MAX: usize = 64 << 20;
 /// A connection that takes no bytes, or sends no more of a request it began, is closed after this.
 pub const STALL_NS_MAX: u64 = 60_000_000_000;
+/// Bytes that may wait to be sent to who has not said the password and reads nothing, as in Redis.
+pub const STRANGER_OUTPUT_BYTES_MAX: u64 = 1024;
+/// Places of connections that one look for idle ones visits.
+pub const IDLE_PLACES_PER_CHECK: u32 = 1024;
+/// How soon the next places are visited.
+pub const IDLE_CHECK_NS: u64 = 10_000_000;
+/// How often all places are visited.
+pub const IDLE_ROUND_NS: u64 = 500_000_000;
 /// A connection that has not moved for this long may be closed for one that needs its room.
 pub const IDLE_NS_MIN: u64 = 1_000_000_000;
 /// How often stalled connections are looked for.

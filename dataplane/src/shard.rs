@@ -6,27 +6,28 @@ use std::time::Duration;
 use adit_drivers::chunk::{CHUNK_BYTES, ChunkPool};
 use adit_drivers::clock::{Clock, Now};
 use adit_drivers::memory::{BLOCK_BYTES, PAGE_BYTES};
-use adit_drivers::streams::{ConnectionId, Event, Sending, Streams, Wait};
+use adit_drivers::streams::{ConnectionId, Event, Streams, Wait};
 use adit_store::kv::{Staged, Store};
 use adit_wire::kv::BucketId;
 use adit_wire::resp::reply;
 use crossbeam_channel::{Receiver, TryRecvError};
 
 use crate::batch::Batch;
+use crate::calls::Calls;
 use crate::connection::{Connection, Heap};
 use crate::connections::Connections;
 use crate::engine::Engine;
 use crate::inflight::InFlight;
+use crate::limits::IdleCheck;
 use crate::mailbox::Command;
 use crate::map::SlotMap;
 use crate::mesh::Mesh;
-use crate::message::{Answer, Ask, Message};
+use crate::message::{Answer, Ask, Message, Reply};
 use crate::settings::{
-    ASKS_PER_FETCH, HELD_BYTES_MAX, IDLE_NS_MIN, INFLIGHT_SLOTS, OUTPUT_BYTES_SOFT, STALL_CHECK_NS,
-    STALL_NS_MAX, SWEEP_BUCKETS_MAX, SWEEP_INTERVAL_NS, Settings, TURN_ASKS_MAX, TURN_SENT_BYTES_MAX,
-    TURN_TRANSACTION_OPERATIONS_MAX,
+    ASKS_PER_FETCH, IDLE_NS_MIN, INFLIGHT_SLOTS, STALL_CHECK_NS, STALL_NS_MAX, SWEEP_BUCKETS_MAX,
+    SWEEP_INTERVAL_NS, Settings, TURN_ASKS_MAX, TURN_TRANSACTION_OPERATIONS_MAX,
 };
-use crate::stats::{BUCKETS, Counter, Counters, StatsReader, StatsWriter, total};
+use crate::stats::{BUCKETS, Counter, Counters, Rates, StatsReader, StatsWriter, total};
 use crate::transaction::Transactions;
 use crate::transaction::encoded::Encoded;
 use crate::transaction::intents::{Intents, Keys};
@@ -99,10 +100,20 @@ pub struct Shard {
     pub(crate) stats: StatsWriter,
     pub(crate) pages: Vec<StatsReader>,
     pub(crate) settings: Settings,
+    /// How often each command was called.
+    pub(crate) calls: Calls,
+    /// Connections that sleep, and until when.
+    pub(crate) sleepers: Vec<(u64, ConnectionId)>,
+    /// Keys that have expired are looked for.
+    pub(crate) expires_actively: bool,
+    pub(crate) idle: IdleCheck,
+    /// The stores of all shards take more than `maxmemory` allows.
+    pub(crate) is_over_memory: bool,
+    rates: Rates,
     accepted_count: u64,
     next_sweep_ns: u64,
     next_stall_check_ns: u64,
-    turn_bytes: u64,
+    pub(crate) turn_bytes: u64,
 }
 
 impl Shard {
@@ -139,6 +150,12 @@ impl Shard {
             stats: parts.stats,
             pages: parts.pages,
             settings: parts.settings,
+            calls: Calls::default(),
+            sleepers: Vec::new(),
+            expires_actively: true,
+            idle: IdleCheck::default(),
+            is_over_memory: false,
+            rates: Rates::default(),
             accepted_count: 0,
             next_sweep_ns: 0,
             next_stall_check_ns: 0,
@@ -198,12 +215,18 @@ impl Shard {
         if self.has_work() {
             return Wait::No;
         }
-        let sweep = self.engine.store.has_expiring().then_some(self.next_sweep_ns);
+        let sweep = self.expires().then_some(self.next_sweep_ns);
         let stall = self.watch.then_some(self.next_stall_check_ns);
-        match sweep.into_iter().chain(stall).min() {
+        let sleeper = self.sleepers.iter().map(|(until_ns, _)| *until_ns).min();
+        match sweep.into_iter().chain(stall).chain(sleeper).chain(self.next_idle_check_ns()).min() {
             Some(due_ns) => Wait::For(Duration::from_nanos(due_ns.saturating_sub(self.now.mono_ns))),
             None => Wait::Forever,
         }
+    }
+
+    /// Whether expired keys are to be looked for.
+    fn expires(&self) -> bool {
+        self.expires_actively && self.engine.store.has_expiring()
     }
 
     /// Says that the shard is about to sleep, then looks whether something has come in: who puts something in after
@@ -279,9 +302,10 @@ impl Shard {
         let mut connection = Connection::new(id, client_id, authenticated, self.now.mono_ns);
         let others = total(&self.pages, Counter::Connections)
             .saturating_sub(self.pages[usize::from(self.index)].read()[Counter::Connections as usize]);
-        if others + self.connections.count() as u64 >= self.settings.connections_max {
+        if others + self.connections.count() as u64 >= self.settings.limits.connections_max {
             self.engine.counters.add(Counter::Refused, 1);
-            let text = "ERR max number of clients reached; close some or raise --connections-max";
+            let text =
+                "ERR max number of clients reached; close some, or raise maxclients (--connections-max)";
             reply::error(&mut connection.writer(&mut self.pool), text);
             connection.closing = true;
         }
@@ -293,12 +317,15 @@ impl Shard {
     }
 
     /// Closes a connection and gives back everything it held.
-    fn close(&mut self, id: ConnectionId) {
+    pub(crate) fn close(&mut self, id: ConnectionId) {
         let Some(mut connection) = self.connections.remove(id) else { return };
         self.streams.close(id);
         self.heap.forget(&connection);
         connection.intake.clear(&mut self.engine.store, &mut self.pool);
         connection.outbox.clear(&mut self.pool, drop);
+        if let Some(mut aside) = connection.aside.take() {
+            aside.clear(&mut self.pool, drop);
+        }
         self.inflight.abandon(&mut connection.owed);
         // What has begun goes on to its end: nobody takes the reply.
         connection.transaction.into_iter().for_each(|id| self.transactions.abandon(id));
@@ -309,7 +336,7 @@ impl Shard {
     }
 
     /// Closes a connection because of a limit.
-    fn evict(&mut self, id: ConnectionId) {
+    pub(crate) fn evict(&mut self, id: ConnectionId) {
         self.engine.counters.add(Counter::Evicted, 1);
         self.close(id);
     }
@@ -358,6 +385,11 @@ impl Shard {
         asks.iter().for_each(|ask| self.engine.store.prefetch_item(ask.hash));
         self.engine.counters.add(Counter::Asks, count as u64);
         for mut ask in asks.drain(..) {
+            if let Some((task, cursor)) = ask.task() {
+                let result = Reply::Part(Box::new(self.manage(task, cursor, None)));
+                self.mesh.answer(shard, Answer { slot: ask.slot, result });
+                continue;
+            }
             if self.intents.blocks(ask.hash) {
                 self.intents.enter(Keys::One(ask.hash), Parked::Ask(shard, ask));
                 continue;
@@ -389,66 +421,10 @@ impl Shard {
         }
     }
 
-    /// Sends what is due, up to the bound of a turn.
-    fn send(&mut self) {
-        let dirty = std::mem::take(&mut self.dirty);
-        let mut left_bytes = TURN_SENT_BYTES_MAX as u64;
-        for index in dirty {
-            if left_bytes == 0 {
-                self.dirty.push(index);
-                continue;
-            }
-            left_bytes = left_bytes.saturating_sub(self.send_to(index));
-        }
-    }
-
-    /// Sends to one connection; says how many bytes left.
-    fn send_to(&mut self, index: u32) -> u64 {
-        let Some(connection) = self.connections.get_mut(index) else { return 0 };
-        connection.dirty = false;
-        let before = connection.outbox.left_bytes();
-        // The rest of the pipeline is on its way: one send for all of it. Delivering it marks the connection again.
-        if connection.blocked || (!connection.owed.is_empty() && before < HELD_BYTES_MAX) {
-            return 0;
-        }
-        let sending = if connection.outbox.is_empty() {
-            Sending::Done
-        } else {
-            self.streams.send(connection.id, &mut connection.outbox, &mut self.pool)
-        };
-        let sent_bytes = before - connection.outbox.left_bytes();
-        if sent_bytes > 0 {
-            connection.moved_ns = self.now.mono_ns;
-        }
-        if connection.waits_for_output && connection.outbox.left_bytes() < OUTPUT_BYTES_SOFT {
-            connection.waits_for_output = false;
-            connection.scheduled = true;
-            self.again.push(index);
-        }
-        let done = connection.is_done();
-        let id = connection.id;
-        match sending {
-            Sending::Blocked => {
-                connection.blocked = true;
-                self.watch = true;
-            }
-            Sending::Sliced => {
-                connection.dirty = true;
-                self.dirty.push(index);
-            }
-            Sending::Lost => self.close(id),
-            Sending::Done if done => self.close(id),
-            Sending::Done => {}
-        }
-        self.turn_bytes += sent_bytes;
-        self.engine.counters.add(Counter::SentBytes, sent_bytes);
-        sent_bytes
-    }
-
     /// What is due now and then: expired keys, stalled connections, the page of counters.
     fn tend(&mut self) {
         let now_ns = self.now.mono_ns;
-        let due = self.engine.store.has_expiring() && now_ns >= self.next_sweep_ns;
+        let due = self.expires() && now_ns >= self.next_sweep_ns;
         if due || self.engine.store.has_sweep_debt() {
             let swept = self.engine.store.sweep(self.now.unix_ms, SWEEP_BUCKETS_MAX);
             self.engine.counters.add(Counter::Expired, swept.expired);
@@ -457,6 +433,8 @@ impl Shard {
             self.next_sweep_ns = if many { now_ns } else { now_ns + SWEEP_INTERVAL_NS };
         }
         self.engine.store.collect();
+        self.wake_sleepers();
+        self.close_idle();
         self.relieve_buffers();
         if self.watch && now_ns >= self.next_stall_check_ns {
             self.next_stall_check_ns = now_ns + STALL_CHECK_NS;
@@ -465,11 +443,35 @@ impl Shard {
         self.show_counters();
     }
 
+    /// Lets the requests of connections go on whose time has come.
+    fn wake_sleepers(&mut self) {
+        let now_ns = self.now.mono_ns;
+        for position in (0..self.sleepers.len()).rev() {
+            let (until_ns, id) = self.sleepers[position];
+            if until_ns > now_ns {
+                continue;
+            }
+            self.sleepers.swap_remove(position);
+            if let Some(connection) = self.connections.of(id)
+                && !connection.scheduled
+                && !connection.waits_for_output
+            {
+                connection.scheduled = true;
+                self.again.push(id.index);
+            }
+        }
+    }
+
     /// Closes connections that have taken or sent nothing for too long while something was due.
     fn close_stalled(&mut self) {
         let now_ns = self.now.mono_ns;
         let waiting = |connection: &Connection| connection.blocked || connection.intake.is_cut();
-        self.watch = self.connections.iter().any(waiting);
+        let over_soft = |connection: &Connection| connection.over_soft_since_ns > 0;
+        self.watch = self.connections.iter().any(|connection| waiting(connection) || over_soft(connection));
+        let over: Vec<ConnectionId> =
+            self.connections.iter().filter(|found| over_soft(found)).map(|found| found.id).collect();
+        // Sending looks at the limit, also if the peer takes nothing.
+        over.into_iter().for_each(|id| self.mark_dirty(id.index));
         let late = |connection: &&Connection| {
             waiting(connection) && now_ns.saturating_sub(connection.moved_ns) > STALL_NS_MAX
         };
@@ -528,12 +530,16 @@ impl Shard {
         counters.set(Counter::Keys, keys);
         counters.set(Counter::Connections, self.connections.count() as u64);
         let block_bytes = usage.arena.blocks_in_use * BLOCK_BYTES as u64;
-        counters.set(Counter::StoreBytes, usage.index_used_bytes + usage.item_bytes + block_bytes);
+        let store_bytes = usage.index_used_bytes + usage.item_bytes + block_bytes;
+        counters.set(Counter::StoreBytes, store_bytes);
+        counters.set(Counter::StoreBytesPeak, counters.get(Counter::StoreBytesPeak).max(store_bytes));
         counters.set(Counter::StoreBytesMax, usage.index_bytes + usage.arena.pages * PAGE_BYTES as u64);
         counters.set(Counter::ChunkBytes, self.pool.lent_bytes());
         counters.set(Counter::LargestValueBytes, *largest_value_bytes);
         counters.set(Counter::TurnBytesMax, counters.get(Counter::TurnBytesMax).max(self.turn_bytes));
+        self.rates.tend(counters, self.now.mono_ns);
         counters.publish(&mut self.stats);
+        self.look_at_memory();
     }
 
     /// Obeys control. Says whether to go on.

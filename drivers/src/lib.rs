@@ -8,6 +8,7 @@ pub mod memory;
 pub mod outbox;
 pub mod port;
 pub mod prefetch;
+pub mod process;
 pub mod ring;
 pub mod sim;
 pub mod streams;

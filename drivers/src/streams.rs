@@ -142,6 +142,14 @@ impl Streams {
         }
     }
 
+    /// The number that the kernel gave the connection, for people to read; -1 without one.
+    pub fn descriptor(&self, connection: ConnectionId) -> i32 {
+        match self {
+            Self::Kernel(streams) => streams.descriptor(connection),
+            Self::Sim(_) => -1,
+        }
+    }
+
     /// The peer's address and ours, for people to read.
     pub fn addresses(&self, connection: ConnectionId) -> (String, String) {
         match self {

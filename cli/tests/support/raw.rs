@@ -124,6 +124,11 @@ impl Raw {
         self.rest()
     }
 
+    /// Whether a connection is let in.
+    pub fn rest_is_pong(&mut self) -> bool {
+        self.try_write(b"PING\r\n").is_ok() && self.try_reply().is_some_and(|reply| reply == b"+PONG\r\n")
+    }
+
     /// A second handle to the same connection, to write while the first reads.
     pub fn try_clone(&self) -> Self {
         let stream = match &self.stream {

@@ -9,10 +9,12 @@ use adit_wire::resp::{Command, number};
 
 use crate::connection::ReplySink;
 use crate::lcs::Lcs;
-use crate::message::{Record, Reply};
+use crate::message::{Ask, Record, Reply};
 use crate::plan::{Arguments, Plan, Refusal, Together, Transfer, TransferAnswer, key_argument, plan};
 use crate::refusal;
 use crate::requests::answer_bytes;
+use crate::round::Round;
+use crate::session::After;
 use crate::settings::{
     KEYS_BYTES_MAX, LCS_CELLS_PER_SLICE, STEP_BYTES_MAX, STEP_OPERATIONS_MAX, TRANSACTION_KEYS_MAX,
 };
@@ -21,7 +23,7 @@ use crate::transaction::intents::Keys;
 use crate::transaction::program::Program;
 use crate::transaction::round::Encode;
 use crate::transaction::step::Staging;
-use crate::transaction::{Kind, Phase, Transaction, Watch};
+use crate::transaction::{Kind, Phase, TRANSACTION_SLOT, Transaction, Watch};
 use crate::walk::Walk;
 
 /// What a transaction is at.
@@ -40,6 +42,8 @@ pub(super) enum Doing {
     Walk(Box<Walk>),
     /// RANDOMKEY: shards that were asked.
     RandomKey { asked: u16 },
+    /// CLIENT LIST, CONFIG SET and the like.
+    Round(Box<Round>),
     /// LCS, once both values are there.
     Lcs(Option<Box<Lcs>>),
 }
@@ -167,6 +171,7 @@ impl Shard {
                 let key = Key::hashed(transaction.bucket, &[], 0);
                 transaction.round.push((id, shard), operation, &key, &[], None);
             }
+            Doing::Round(_) => self.build_task(transaction, id),
             Doing::Lcs(None) => self.build_lcs(transaction, id),
             Doing::Lcs(Some(lcs)) => {
                 self.spend(STEP_OPERATIONS_MAX);
@@ -241,8 +246,16 @@ impl Shard {
                     }
                 }
                 Plan::Alone(command) => {
-                    let bytes = self.run_alone(transaction, command);
-                    transaction.ready(bytes);
+                    let (bytes, after) = self.run_alone(transaction, command);
+                    match after {
+                        After::Round(_) if !alone => return,
+                        After::Round(task) => {
+                            transaction.doing = Doing::Round(Box::new(Round::new(task)));
+                            return self.build_round(transaction, id);
+                        }
+                        After::Sleep(_) | After::Silence(_) => transaction.ready(b"+OK\r\n".to_vec()),
+                        After::Stay | After::Close | After::Reset => transaction.ready(bytes),
+                    }
                 }
                 Plan::Refused(refusal) => {
                     let mut bytes = Vec::new();
@@ -375,6 +388,25 @@ impl Shard {
         }
     }
 
+    /// Takes a round through all shards one step further, or encodes its reply.
+    fn build_task(&mut self, transaction: &mut Transaction, id: u32) {
+        let Doing::Round(round) = &mut transaction.doing else { return };
+        round.bytes_max = self.heap.room_for_result(transaction.heap_bytes);
+        if round.shard == self.map.shard_count() {
+            let arguments = transaction.program.call(transaction.at.call);
+            let bytes = self.finish_round_into(transaction.connection, round, &arguments);
+            transaction.result.write(&bytes);
+            transaction.end_call();
+        } else if round.shard == self.index {
+            let part = self.manage(&round.task, round.cursor, transaction.connection);
+            round.take(part);
+        } else {
+            transaction.waiting += 1;
+            let ask = Ask::of_task(TRANSACTION_SLOT | id, round.cursor, round.task.clone());
+            self.mesh.ask_for_transaction(round.shard, ask);
+        }
+    }
+
     fn build_lcs(&self, transaction: &mut Transaction, id: u32) {
         let Transaction { program, round, at, bucket, .. } = transaction;
         let arguments = program.call(at.call);
@@ -417,6 +449,7 @@ impl Shard {
                     }
                 }
             }
+            Doing::Round(_) => {}
             Doing::Lcs(lcs @ None) => {
                 let values: Vec<Reply> = transaction.round.take_replies().collect();
                 let arguments = transaction.program.call(transaction.at.call);
@@ -435,16 +468,15 @@ impl Shard {
     }
 
     /// Runs a command that concerns the connection or the process; its encoded reply.
-    fn run_alone(&mut self, transaction: &mut Transaction, command: Command) -> Vec<u8> {
+    fn run_alone(&mut self, transaction: &mut Transaction, command: Command) -> (Vec<u8>, After) {
         let arguments = transaction.program.call(transaction.at.call);
         if command == Command::Select {
             transaction.bucket = selected(&arguments).unwrap_or(transaction.bucket);
         }
         let mut bytes = Vec::new();
-        if let Some(id) = transaction.connection {
-            self.run_alone_into(id, command, &arguments, &mut bytes);
-        }
-        bytes
+        // Where nobody waits for the reply, nothing is done.
+        let after = transaction.connection.map(|id| self.run_alone_into(id, command, &arguments, &mut bytes));
+        (bytes, after.unwrap_or(After::Stay))
     }
 }
 

@@ -24,12 +24,13 @@ use adit_wire::resp::reply;
 
 use crate::connection::ReplySink;
 use crate::message::Reply;
+use crate::round::Part;
 use crate::shard::Shard;
 use crate::transaction::call::{Doing, Position};
 use crate::transaction::encoded::Encoded;
 use crate::transaction::intents::{Holder, Keys};
 use crate::transaction::program::Program;
-use crate::transaction::round::Round;
+use crate::transaction::round::Round as Operations;
 use crate::transaction::step::{Access, Staging, Step, StepReply};
 
 /// A key whose version is compared before a transaction begins.
@@ -72,7 +73,7 @@ pub(crate) struct Transaction {
     verdict: Staging,
     doing: Doing,
     at: Position,
-    round: Round,
+    round: Operations,
     /// Steps without an answer.
     waiting: usize,
     phase: Phase,
@@ -146,6 +147,18 @@ impl Transactions {
     pub(crate) fn note(&mut self, id: u32, from: u16, reply: StepReply) {
         let Some(transaction) = self.get_mut(id) else { unreachable!("a step is answered once") };
         transaction.note(from, reply);
+        if self.current != Some(id) {
+            self.active.push_back(id);
+        }
+    }
+
+    /// Notes what another shard did in a round through all shards.
+    pub(crate) fn note_part(&mut self, id: u32, part: Part) {
+        let Some(transaction) = self.get_mut(id) else { unreachable!("an ask is answered once") };
+        transaction.waiting -= 1;
+        if let Doing::Round(round) = &mut transaction.doing {
+            round.take(part);
+        }
         if self.current != Some(id) {
             self.active.push_back(id);
         }
@@ -242,7 +255,7 @@ impl Shard {
             verdict: Staging::Commit,
             doing,
             at: Position::default(),
-            round: Round::default(),
+            round: Operations::default(),
             waiting: 0,
             phase: Phase::Build,
             result,
@@ -324,7 +337,7 @@ impl Shard {
 
     /// Gathers the next round.
     fn build(&mut self, transaction: &mut Transaction, id: u32) {
-        transaction.round = Round::default();
+        transaction.round = Operations::default();
         self.build_round(transaction, id);
         if transaction.phase == Phase::Build {
             transaction.phase = if transaction.visits.is_empty() { Phase::Send } else { Phase::Visit };

@@ -62,8 +62,14 @@ impl Shard {
         let checks = std::mem::take(&mut connection.session.watched);
         let Some(mut queue) = connection.session.leave_multi() else { return Flow::Next };
         self.heap.count(connection);
-        if queue.broken {
-            let error = "EXECABORT Transaction discarded because of previous errors.";
+        let error = if queue.broken {
+            Some("EXECABORT Transaction discarded because of previous errors.")
+        } else if queue.takes_memory && self.is_over_memory {
+            Some(OVER_MEMORY)
+        } else {
+            None
+        };
+        if let Some(error) = error {
             reply::error(&mut connection.writer(&mut self.pool), error);
             queue.program.clear(&mut self.engine.store);
             return Flow::Next;
@@ -78,6 +84,8 @@ impl Shard {
         if !connection.owed.is_empty() {
             return Flow::Starved;
         }
+        let name = Slices { bytes: connection.intake.bytes(), spans: batch.spans_of(entry) }.get(0).to_vec();
+        let takes_memory = Command::find(&name).is_some_and(Command::takes_memory);
         let larges = connection.intake.take_larges();
         let room = self.heap.room_for(connection) / 2;
         let (Some(queue), bytes) = (&mut connection.session.queue, connection.intake.bytes()) else {
@@ -91,6 +99,7 @@ impl Shard {
             }
         };
         let too_long = queue.program.heap_bytes() > room;
+        queue.takes_memory |= takes_memory;
         queue.broken |= error.is_some() || too_long;
         if too_long {
             queue.program.clear(&mut self.engine.store);
@@ -146,20 +155,16 @@ pub(crate) fn queued(planned: Plan) -> Plan {
     match planned {
         Plan::Nothing
         | Plan::Broken(_)
-        | Plan::Refused(
-            Refusal::UnknownCommand
-            | Refusal::WrongArity(_)
-            | Refusal::UnknownSubcommand(_)
-            | Refusal::WrongSubcommandArity(_)
-            | Refusal::ArgumentTooLong
-            | Refusal::NotAuthenticated,
-        )
-        | Plan::Alone(Command::Multi | Command::Exec | Command::Discard | Command::Quit)
+        | Plan::Refused(Refusal::ArgumentTooLong)
+        | Plan::Alone(Command::Multi | Command::Exec | Command::Discard | Command::Quit | Command::Reset)
         | Plan::Keys(Operation::Version, Together::Watch) => planned,
+        Plan::Refused(refusal) if refusal.is_rejection() => planned,
         _ => Plan::Queue,
     }
 }
 
+const OVER_MEMORY: &str = "EXECABORT Transaction discarded because of: OOM command not allowed when used memory > \
+                           'maxmemory'.";
 const QUEUE_TOO_LONG: &str = "ERR the commands since MULTI take more than the buffers of this shard have left; send \
                               fewer or raise --memory";
 const TOO_MANY_WATCHED: &str = "ERR more than 1024 keys are watched; UNWATCH some";

@@ -223,6 +223,9 @@ impl Shard {
     pub(crate) fn take_answer(&mut self, from: u16, slot: u32, result: Reply) {
         match result {
             Reply::Step(reply) => self.transactions.note(slot & !TRANSACTION_SLOT, from, *reply),
+            Reply::Part(part) if slot & TRANSACTION_SLOT != 0 => {
+                self.transactions.note_part(slot & !TRANSACTION_SLOT, *part);
+            }
             result => {
                 let id = self.inflight.complete(slot, result);
                 self.deliver_owed(id);

@@ -73,6 +73,8 @@ impl Client {
                 self.unacknowledged.push(self.model.clone());
                 self.expected.push_back(Expected::Counter(counter));
                 encode_request(&mut bytes, &[b"INCR", format!("shared:{counter}").as_bytes()]);
+            } else if self.random.one_in(20) {
+                self.write_silently(&mut bytes);
             } else {
                 let command = self.command();
                 self.unacknowledged.push(self.model.clone());
@@ -83,6 +85,25 @@ impl Client {
             self.requests += 1;
         }
         self.connection.write(&bytes);
+    }
+
+    /// Reads whose replies are dropped, one of them or some; of the latter the end is answered.
+    fn write_silently(&mut self, bytes: &mut Vec<u8>) {
+        let skips = self.random.one_in(2);
+        encode_request(bytes, &[b"CLIENT", b"REPLY", if skips { &b"SKIP"[..] } else { b"OFF" }]);
+        for _ in 0..if skips { 1 } else { self.random.below(4) } {
+            let (first, second) = (self.key(), self.key());
+            match self.random.below(4) {
+                0 => encode_request(bytes, &[b"MGET", &first, &second, &first]),
+                1 => encode_request(bytes, &[b"CLIENT", b"LIST"]),
+                _ => encode_request(bytes, &[b"GET", &first]),
+            }
+        }
+        if !skips {
+            self.unacknowledged.push(self.model.clone());
+            self.expected.push_back(Expected::Exactly(crate::model::OK()));
+            encode_request(bytes, &[b"CLIENT", b"REPLY", b"ON"]);
+        }
     }
 
     fn key(&mut self) -> Vec<u8> {
@@ -122,7 +143,14 @@ impl Client {
             20 => &["EXPIRE", "K", ["7", "70"][self.random.index(2)]],
             21 => [&["PTTL", "K"][..], &["PERSIST", "K"], &["TYPE", "K"]][self.random.index(3)],
             22 => &["STRLEN", "K"],
-            _ => [&["PING"][..], &["ECHO", "hello"], &["NOSUCH"]][self.random.index(3)],
+            _ => [
+                &["PING"][..],
+                &["ECHO", "hello"],
+                &["NOSUCH"],
+                &["CONFIG", "SET", "timeout", "0"],
+                &["CLIENT", "LIST", "TYPE", "master"],
+                &["CLIENT", "KILL", "ID", "99999999"],
+            ][self.random.index(6)],
         };
         let word = |word: &&str| match *word {
             "K" => self.key(),

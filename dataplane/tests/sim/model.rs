@@ -52,6 +52,9 @@ impl Model {
         match arguments.as_slice() {
             [b"PING"] => ReplyValue::Simple(b"PONG".to_vec()),
             [b"NOSUCH", ..] => error("ERR unknown command 'NOSUCH', with args beginning with: "),
+            [b"CONFIG", b"SET", ..] => OK(),
+            [b"CLIENT", b"LIST", ..] => bulk(Some(Vec::new())),
+            [b"CLIENT", b"KILL", ..] => number(0),
             [b"ECHO", text] => bulk(Some(text.to_vec())),
             [b"GET", key] => bulk(self.get(key)),
             [b"STRLEN", key] => number(self.get(key).map_or(0, |value| value.len())),

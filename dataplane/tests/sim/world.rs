@@ -291,14 +291,7 @@ pub(crate) fn judge_end(shard: &mut Shard) {
 }
 
 fn settings() -> Settings {
-    Settings {
-        connections_max: 1_000,
-        password: None,
-        memory_bytes: ARENA_BYTES,
-        resp_port: 0,
-        started_ns: 0,
-        process_id: 0,
-    }
+    Settings { memory_bytes: ARENA_BYTES, ..Settings::default() }
 }
 
 const ARENA_BYTES: u64 = 32 << 20;

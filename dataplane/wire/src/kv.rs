@@ -70,6 +70,8 @@ pub enum Aspect {
     References,
     /// Seconds since it was used: not known, 0.
     IdleSeconds,
+    /// How often it is used: not known, an error.
+    Frequency,
     /// Bytes that key and value take.
     Memory,
 }
@@ -168,6 +170,11 @@ pub enum Operation {
         /// Keys above which no further bucket is visited.
         keys_max: u32,
     },
+    /// A step of a task that concerns the shard and no key; the task travels beside it.
+    Manage {
+        /// Where the step begins, 0 at first.
+        cursor: u32,
+    },
 }
 
 /// Why a request failed, sorted by whose fault it is.
@@ -189,6 +196,8 @@ pub enum Status {
     NotADecimal,
     /// The state's: the sum of decimal fractions is too large.
     DecimalOverflow,
+    /// The state's: how often a key is used is not counted.
+    NotCounted,
     /// The state's: the key to be renamed does not exist.
     NoSuchKey,
     /// The state's: the shard's memory is full.

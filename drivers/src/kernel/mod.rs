@@ -9,7 +9,7 @@ mod socket;
 
 pub use listener::{ListenError, Listener};
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
@@ -190,6 +190,10 @@ impl KernelStreams {
 
     pub(crate) fn close(&mut self, id: ConnectionId) {
         self.sockets.remove(id);
+    }
+
+    pub(crate) fn descriptor(&self, id: ConnectionId) -> i32 {
+        self.sockets.get(id).map_or(-1, |socket| socket.fd.as_raw_fd())
     }
 
     pub(crate) fn addresses(&self, id: ConnectionId) -> (String, String) {

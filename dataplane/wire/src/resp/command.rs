@@ -42,6 +42,7 @@ commands! {
     Config "config" -2 [] 0 0 0;
     Copy "copy" -3 ["write" "denyoom"] 1 2 1;
     Dbsize "dbsize" 1 ["readonly" "fast"] 0 0 0;
+    Debug "debug" -2 ["admin" "noscript" "loading" "stale"] 0 0 0;
     Decr "decr" 2 ["write" "denyoom" "fast"] 1 1 1;
     Decrby "decrby" 3 ["write" "denyoom" "fast"] 1 1 1;
     Del "del" -2 ["write"] 1 -1 1;
@@ -54,6 +55,7 @@ commands! {
     Expiretime "expiretime" 2 ["readonly" "fast"] 1 1 1;
     Flushall "flushall" -1 ["write"] 0 0 0;
     Flushdb "flushdb" -1 ["write"] 0 0 0;
+    Function "function" -2 [] 0 0 0;
     Get "get" 2 ["readonly" "fast"] 1 1 1;
     Getdel "getdel" 2 ["write" "fast"] 1 1 1;
     Getex "getex" -2 ["write" "fast"] 1 1 1;
@@ -66,6 +68,7 @@ commands! {
     Info "info" -1 ["loading" "stale"] 0 0 0;
     Keys "keys" 2 ["readonly"] 0 0 0;
     Lcs "lcs" -3 ["readonly"] 1 2 1;
+    Memory "memory" -2 [] 0 0 0;
     Mget "mget" -2 ["readonly" "fast"] 1 -1 1;
     Move "move" 3 ["write" "fast"] 1 1 1;
     Mset "mset" -3 ["write" "denyoom"] 1 -1 2;
@@ -83,6 +86,7 @@ commands! {
     Randomkey "randomkey" 1 ["readonly"] 0 0 0;
     Rename "rename" 3 ["write"] 1 2 1;
     Renamenx "renamenx" 3 ["write" "fast"] 1 2 1;
+    Reset "reset" 1 ["noscript" "loading" "stale" "fast" "no_auth" "allow_busy"] 0 0 0;
     Scan "scan" -2 ["readonly"] 0 0 0;
     Select "select" 2 ["loading" "stale" "fast"] 0 0 0;
     Set "set" -3 ["write" "denyoom"] 1 1 1;
@@ -91,6 +95,7 @@ commands! {
     Setrange "setrange" 4 ["write" "denyoom"] 1 1 1;
     Strlen "strlen" 2 ["readonly" "fast"] 1 1 1;
     Substr "substr" 4 ["readonly"] 1 1 1;
+    Time "time" 1 ["loading" "stale" "fast"] 0 0 0;
     Touch "touch" -2 ["readonly" "fast"] 1 -1 1;
     Ttl "ttl" 2 ["readonly" "fast"] 1 1 1;
     Type "type" 2 ["readonly" "fast"] 1 1 1;
@@ -128,12 +133,24 @@ impl Command {
         &SPECS[self as usize]
     }
 
+    /// Whether it may need more memory.
+    pub fn takes_memory(self) -> bool {
+        self.spec().flags.contains(&"denyoom")
+    }
+
     /// Whether it takes `count` arguments, its name included.
     #[inline]
     pub fn accepts(self, count: usize) -> bool {
-        let arity = self.spec().arity;
-        let wanted = usize::from(arity.unsigned_abs());
-        if arity < 0 { count >= wanted } else { count == wanted }
+        self.spec().accepts(count)
+    }
+}
+
+impl Spec {
+    /// Whether it takes `count` arguments, its name included.
+    #[inline]
+    pub fn accepts(&self, count: usize) -> bool {
+        let wanted = usize::from(self.arity.unsigned_abs());
+        if self.arity < 0 { count >= wanted } else { count == wanted }
     }
 }
 

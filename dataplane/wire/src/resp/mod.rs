@@ -2,11 +2,13 @@
 
 pub mod client;
 pub mod command;
+pub mod docs;
 pub mod glob;
 pub mod inline;
 pub mod number;
 pub mod reply;
 pub mod request;
+pub mod subcommand;
 
 pub use command::Command;
 

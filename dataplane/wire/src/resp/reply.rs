@@ -10,6 +10,10 @@ pub trait Sink {
     /// Appends bytes.
     fn write(&mut self, bytes: &[u8]);
 
+    /// Notes that an error with this text is written; its first word is its code.
+    #[inline]
+    fn note_error(&mut self, _text: &str) {}
+
     /// A bulk string: most replies. A sink that has room in one piece may do better than three writes.
     #[inline]
     fn write_bulk(&mut self, value: &[u8]) {
@@ -112,13 +116,18 @@ pub fn set(sink: &mut impl Sink, version: Version, count: usize) {
 
 /// A text for people, such as that of INFO; in RESP 2 a bulk string.
 pub fn verbatim(sink: &mut impl Sink, version: Version, text: &str) {
+    verbatim_header(sink, version, text.len() as u64);
+    sink.write(text.as_bytes());
+    sink.write(b"\r\n");
+}
+
+/// What comes before such a text of `len_bytes`. The text and a line end follow.
+pub fn verbatim_header(sink: &mut impl Sink, version: Version, len_bytes: u64) {
     match version {
-        Version::Resp2 => bulk(sink, text.as_bytes()),
+        Version::Resp2 => header(sink, b'$', len_bytes),
         Version::Resp3 => {
-            header(sink, b'=', text.len() as u64 + 4);
+            header(sink, b'=', len_bytes + 4);
             sink.write(b"txt:");
-            sink.write(text.as_bytes());
-            sink.write(b"\r\n");
         }
     }
 }
@@ -126,6 +135,7 @@ pub fn verbatim(sink: &mut impl Sink, version: Version, text: &str) {
 /// An error. `text` begins with its code, `ERR` or another. Line ends in it, which would end the reply, become
 /// spaces.
 pub fn error(sink: &mut impl Sink, text: &str) {
+    sink.note_error(text);
     sink.write(b"-");
     for line in text.split_inclusive(['\r', '\n']) {
         let plain = line.trim_end_matches(['\r', '\n']);
@@ -151,6 +161,10 @@ fn status_text(status: Status) -> &'static str {
         Status::OffsetOutOfRange => "ERR offset is out of range",
         Status::NotADecimal => "ERR value is not a valid float",
         Status::DecimalOverflow => "ERR increment would produce NaN or Infinity",
+        Status::NotCounted => {
+            "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when \
+             switching between policies at runtime LRU and LFU data will take some time to adjust."
+        }
         Status::NoSuchKey => "ERR no such key",
         Status::Overflow => "ERR increment or decrement would overflow",
         Status::OutOfMemory => {
@@ -176,6 +190,11 @@ pub fn protocol_error(sink: &mut impl Sink, protocol_error: ProtocolError) {
         ProtocolError::TooBigRequest => {
             "too big request: its arguments take more than 16 MiB, or than the buffers have left; send fewer at a time"
         }
+        ProtocolError::TooBigForLimit => {
+            "too big request: it is longer than client-query-buffer-limit; send less at a time, or raise the limit"
+        }
+        ProtocolError::StrangersArguments => "unauthenticated multibulk length",
+        ProtocolError::StrangersBulk => "unauthenticated bulk length",
     };
     error(sink, &format!("ERR Protocol error: {text}"));
 }

@@ -73,6 +73,12 @@ pub enum ProtocolError {
     UnbalancedQuotes,
     /// A request, large argument not counted, is longer than its limit.
     TooBigRequest,
+    /// A request, large argument counted, is longer than the server is set to take.
+    TooBigForLimit,
+    /// Who has not said the password announces more than [`STRANGER_ARGUMENTS_MAX`].
+    StrangersArguments,
+    /// Who has not said the password announces an argument longer than [`STRANGER_BULK_BYTES_MAX`].
+    StrangersBulk,
 }
 
 impl Progress {
@@ -80,6 +86,26 @@ impl Progress {
     #[inline]
     pub fn at(position: usize) -> Self {
         Self { position, missing: None, line_end_due: false }
+    }
+
+    /// Judges a request that somebody makes who has not said the password, as far as it is decoded: `spans` are its
+    /// arguments that are whole, `bytes` hold the header of the next one, perhaps.
+    ///
+    /// # Errors
+    /// [`ProtocolError`] if it asks for more buffers than strangers get.
+    pub fn judge_stranger(&self, bytes: &[u8], spans: &[Span]) -> Result<(), ProtocolError> {
+        if spans.len() + self.missing.unwrap_or(0) as usize > STRANGER_ARGUMENTS_MAX {
+            return Err(ProtocolError::StrangersArguments);
+        }
+        let announced = match (self.missing, bytes.get(self.position)) {
+            (Some(1..), Some(b'$')) => match read_line_number(bytes, self.position + 1) {
+                Line::Number(len, _) => usize::try_from(len).unwrap_or(0),
+                _ => 0,
+            },
+            _ => 0,
+        };
+        let longest = spans.iter().map(|span| span.len as usize).max().unwrap_or(0).max(announced);
+        if longest > STRANGER_BULK_BYTES_MAX { Err(ProtocolError::StrangersBulk) } else { Ok(()) }
     }
 
     /// Notes that the bytes of a large argument have been taken. Decoding goes on at `position` with its line end.
@@ -240,6 +266,10 @@ pub const ARGUMENTS_MAX: u32 = 1 << 20;
 pub const BULK_BYTES_MAX: usize = 512 << 20;
 /// Longest argument that is waited for and decoded in place: the longest key.
 pub const LARGE_BYTES: usize = 64 << 10;
+/// Most arguments of who has not said the password, as in Redis.
+pub const STRANGER_ARGUMENTS_MAX: usize = 10;
+/// Longest argument of who has not said the password, as in Redis.
+pub const STRANGER_BULK_BYTES_MAX: usize = 16 << 10;
 /// Longest inline request, as in Redis.
 pub const INLINE_BYTES_MAX: usize = 64 << 10;
 /// Longest line that may still become a number.
@@ -311,6 +341,34 @@ mod tests {
         let endless = |first: &[u8]| decode(&[first, &[b'1'; 100]].concat()).0;
         assert_eq!(endless(b"*"), Err(Error::TooBigMultibulkCount));
         assert_eq!(endless(b"*1\r\n$"), Err(Error::TooBigBulkCount));
+    }
+
+    #[test]
+    fn strangers_get_few_and_short_arguments() {
+        let judged = |bytes: &[u8]| {
+            let (mut progress, mut spans) = (Progress::default(), Vec::new());
+            progress.decode(bytes, &mut spans).unwrap();
+            progress.judge_stranger(bytes, &spans)
+        };
+        let long = [b"*1\r\n$16385\r\n".to_vec(), vec![b'x'; 16_385], b"\r\n".to_vec()].concat();
+        for (bytes, error) in [
+            (&b"*10\r\n"[..], None),
+            (b"*11\r\n", Some(ProtocolError::StrangersArguments)),
+            (b"*11\r\n$1\r\na\r\n$1\r\n", Some(ProtocolError::StrangersArguments)),
+            (b"*2\r\n$16384\r\n", None),
+            (b"*2\r\n$16385\r\n", Some(ProtocolError::StrangersBulk)),
+            (b"*2\r\n$1\r\na\r\n$16385", None),
+            (b"*2\r\n$1\r\na\r\n$16385\r\nx", Some(ProtocolError::StrangersBulk)),
+            (&long, Some(ProtocolError::StrangersBulk)),
+            (SET, None),
+        ] {
+            assert_eq!(
+                judged(bytes),
+                error.map_or(Ok(()), Err),
+                "{}",
+                bytes[..bytes.len().min(40)].escape_ascii()
+            );
+        }
     }
 
     #[test]

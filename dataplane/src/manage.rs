@@ -1,0 +1,162 @@
+//! What a shard does for all when a command goes round: its steps of a [`Task`], and the round itself.
+
+use adit_drivers::outbox::Outbox;
+use adit_drivers::streams::ConnectionId;
+
+use crate::batch::{Batch, Entry, Slices};
+use crate::calls::Calls;
+use crate::connection::Writer;
+use crate::message::Ask;
+use crate::requests::Flow;
+use crate::round::{Part, Round, Task};
+use crate::session::filter::Filter;
+use crate::session::{self, Context, client};
+use crate::settings::{CLIENTS_PER_STEP, ClientClass, KEYS_BYTES_MAX, OUTPUT_BYTES_SOFT};
+use crate::shard::Shard;
+
+impl Shard {
+    /// A step of a task, which begins at `cursor`; `asker` is its connection, if that is this shard's.
+    pub(crate) fn manage(&mut self, task: &Task, cursor: u32, asker: Option<ConnectionId>) -> Part {
+        match task {
+            Task::List(filter) => self.list_connections(filter, cursor),
+            Task::Kill(filter) => self.kill_connections(filter, cursor, asker),
+            Task::Calls => Part::Calls(Box::new(self.calls.clone())),
+            Task::Configure(changes) => {
+                changes.iter().for_each(|change| self.settings.apply(change));
+                self.look_at_memory();
+                Part::Done
+            }
+            Task::ResetCounters => {
+                self.engine.counters.reset();
+                self.calls = Calls::default();
+                self.engine.counters.publish(&mut self.stats);
+                Part::Done
+            }
+            Task::ActiveExpiry(active) => {
+                self.expires_actively = *active;
+                Part::Done
+            }
+        }
+    }
+
+    fn list_connections(&self, filter: &Filter, cursor: u32) -> Part {
+        let mut lines = Vec::new();
+        for connection in self.connections.places(cursor, CLIENTS_PER_STEP) {
+            if filter.may_pass(connection.session.client_id, ClientClass::Normal) {
+                let line = client::describe(connection, &self.streams, self.now.mono_ns);
+                lines.extend_from_slice(line.as_bytes());
+            }
+        }
+        Part::Lines(lines, self.connections.place_after(cursor, CLIENTS_PER_STEP))
+    }
+
+    fn kill_connections(&mut self, filter: &Filter, cursor: u32, asker: Option<ConnectionId>) -> Part {
+        let mut found = Vec::new();
+        for connection in self.connections.places(cursor, CLIENTS_PER_STEP) {
+            let passes = filter.may_pass(connection.session.client_id, ClientClass::Normal)
+                && (!filter.wants_addresses() || filter.passes(&self.streams.addresses(connection.id)));
+            if passes && !connection.closing {
+                found.push(connection.id);
+            }
+        }
+        // Who asked is closed when it has its reply.
+        let others = found.iter().filter(|&&id| Some(id) != asker);
+        others.for_each(|&id| self.close(id));
+        Part::Killed {
+            count: found.len() as u64,
+            asker: found.iter().any(|&id| Some(id) == asker),
+            next: self.connections.place_after(cursor, CLIENTS_PER_STEP),
+        }
+    }
+
+    /// Takes a round one step further, here or on another shard; encodes its reply when it is over.
+    pub(crate) fn go_round(&mut self, entry: &Entry, batch: &Batch, mut round: Box<Round>) -> Flow {
+        let Some(connection) = self.connections.get_mut(entry.connection) else { return Flow::Next };
+        if round.shard == self.map.shard_count() {
+            return self.finish_round(entry, batch, round);
+        }
+        round.bytes_max = self.heap.room_for_walk(connection).min(KEYS_BYTES_MAX);
+        if round.shard == self.index {
+            let id = connection.id;
+            let part = self.manage(&round.task, round.cursor, Some(id));
+            round.take(part);
+            if let Some(connection) = self.connections.get_mut(entry.connection) {
+                connection.round = Some(round);
+            }
+            return Flow::Again;
+        }
+        if self.mesh.has_room(round.shard)
+            && let Some(slot) = self.inflight.wait(connection.id, &mut connection.owed, PART_BYTES)
+        {
+            self.mesh.ask(round.shard, Ask::of_task(slot, round.cursor, round.task.clone()));
+        }
+        connection.round = Some(round);
+        Flow::Starved
+    }
+
+    /// Encodes what a round came to that was a call of a transaction.
+    pub(crate) fn finish_round_into(
+        &mut self,
+        id: Option<ConnectionId>,
+        round: &mut Round,
+        arguments: &Slices<'_>,
+    ) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let Some(connection) = id.and_then(|id| self.connections.of(id)) else { return bytes };
+        let mut outbox = Outbox::default();
+        let mut writer = Writer::new(&mut outbox, &mut self.pool, connection.session.version);
+        if matches!(round.task, Task::List(_)) {
+            while client::finish_list(round, arguments, &mut writer) {}
+        } else {
+            let context = Context {
+                settings: &self.settings,
+                pages: &self.pages,
+                now: self.now,
+                line: String::new(),
+                calls: round.found.calls.as_deref(),
+            };
+            let after = session::finish(round, arguments, &mut writer, &context);
+            connection.closing |= matches!(after, session::After::Close);
+        }
+        outbox.runs().for_each(|run| bytes.extend_from_slice(run));
+        outbox.clear(&mut self.pool, drop);
+        bytes
+    }
+
+    fn finish_round(&mut self, entry: &Entry, batch: &Batch, mut round: Box<Round>) -> Flow {
+        let Some(connection) = self.connections.get_mut(entry.connection) else { return Flow::Next };
+        let arguments = Slices { bytes: connection.intake.bytes(), spans: batch.spans_of(entry) };
+        if matches!(round.task, Task::List(_)) {
+            while connection.outbox.left_bytes() < OUTPUT_BYTES_SOFT {
+                let mut writer =
+                    Writer::new(&mut connection.outbox, &mut self.pool, connection.session.version);
+                let more = client::finish_list(&mut round, &arguments, &mut writer);
+                let error = writer.error;
+                if !more {
+                    self.note_error(entry.command, error);
+                    return Flow::Next;
+                }
+            }
+            connection.round = Some(round);
+            return Flow::Full;
+        }
+        if matches!(round.task, Task::Calls) {
+            self.engine.counters.publish(&mut self.stats);
+        }
+        let context = Context {
+            settings: &self.settings,
+            pages: &self.pages,
+            now: self.now,
+            line: String::new(),
+            calls: round.found.calls.as_deref(),
+        };
+        let mut writer = Writer::new(&mut connection.outbox, &mut self.pool, connection.session.version);
+        let after = session::finish(&round, &arguments, &mut writer, &context);
+        let error = writer.error;
+        self.note_error(entry.command, error);
+        self.follow(entry.connection, after)
+    }
+}
+
+/// Bytes that the answer to a step may take on the heap: the lines of its connections, or the table of calls.
+const PART_BYTES: u32 = 128 << 10;
