@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use adit_drivers::memory::{Arena, BLOCK_BYTES, Lines, PAGE_BYTES};
-use adit_store::kv::{Chain, INDEX_BYTES_MIN, Item, NewValue, Store, StoreError, Value};
+use adit_store::kv::{Chain, INDEX_BYTES_MIN, Item, NewValue, Staged, Store, StoreError, Value};
 use adit_wire::kv::BucketId;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,12 +49,20 @@ struct Entry {
 
 type Place = (u32, Vec<u8>);
 
+/// A write that is staged, and what it will be.
+struct Intent {
+    staged: Staged,
+    place: Place,
+    entry: Entry,
+}
+
 struct Run {
     shape: Shape,
     random: Random,
     store: Store,
     model: BTreeMap<Place, Entry>,
     pins: Vec<(Chain, Vec<u8>)>,
+    intents: Vec<Intent>,
     now_ms: u64,
     version: u64,
     refused: u64,
@@ -70,6 +78,7 @@ impl Run {
             store: Store::new(arena, lines, seed),
             model: BTreeMap::new(),
             pins: Vec::new(),
+            intents: Vec::new(),
             now_ms: 1_000,
             version: 0,
             refused: 0,
@@ -152,15 +161,17 @@ impl Run {
         Some(chain)
     }
 
+    /// The bytes as a new value of either kind; `None` if memory ran out.
+    fn new_value<'a>(&mut self, bytes: &'a [u8]) -> Option<NewValue<'a>> {
+        if self.random.below(2) == 0 && bytes.len() > 1_000 {
+            return self.upload(bytes).map(NewValue::Chain);
+        }
+        Some(NewValue::Inline(bytes))
+    }
+
     fn put(&mut self) {
         let (place, value, expiry_ms) = (self.place(), self.bytes(), self.expiry());
-        let chained = self.random.below(2) == 0 && value.len() > 1_000;
-        let new = if chained {
-            let Some(chain) = self.upload(&value) else { return self.check(&place) };
-            NewValue::Chain(chain)
-        } else {
-            NewValue::Inline(&value)
-        };
+        let Some(new) = self.new_value(&value) else { return self.check(&place) };
         let key = self.store.key(BucketId(place.0), &place.1);
         match self.store.put(&key, new, expiry_ms, self.now_ms) {
             Ok(version) => {
@@ -197,6 +208,54 @@ impl Run {
             Err(error) => self.refuse(error),
         }
         self.check(&place);
+    }
+
+    fn stage(&mut self) {
+        let (place, value, expiry_ms) = (self.place(), self.bytes(), self.expiry());
+        let Some(new) = self.new_value(&value) else { return self.check(&place) };
+        let key = self.store.key(BucketId(place.0), &place.1);
+        match self.store.stage(&key, new, expiry_ms, self.now_ms) {
+            Ok(staged) => {
+                let entry = Entry { value, expiry_ms };
+                self.intents.push(Intent { staged, place: place.clone(), entry });
+            }
+            Err(error) => self.refuse(error),
+        }
+        assert_eq!(self.store.staged(), self.intents.len() as u64);
+        self.check(&place);
+    }
+
+    /// Commits or discards one that is staged.
+    fn settle(&mut self, commits: bool) {
+        if self.intents.is_empty() {
+            return;
+        }
+        let chosen = self.random.length(self.intents.len() as u64);
+        let Intent { staged, place, entry } = self.intents.swap_remove(chosen);
+        if commits {
+            let version = self.store.commit(staged, self.now_ms);
+            self.wrote(version);
+            self.model.insert(place.clone(), entry);
+        } else {
+            self.store.discard(staged);
+        }
+        self.check(&place);
+    }
+
+    /// Puts as many new keys as there certainly is room for.
+    fn fill_room(&mut self) {
+        let count = self.random.length(20);
+        if !self.store.has_room_for(count) {
+            return;
+        }
+        for number in 0..count {
+            let fresh = [&self.version.to_le_bytes()[..], b"fresh", &number.to_le_bytes()].concat();
+            let value = vec![3; self.random.length(65_000)];
+            let key = self.store.key(BucketId(0), &fresh);
+            let version = self.store.put(&key, NewValue::Inline(&value), None, self.now_ms).expect("room");
+            self.wrote(version);
+            self.model.insert((0, fresh), Entry { value, expiry_ms: None });
+        }
     }
 
     fn remove(&mut self) {
@@ -243,12 +302,15 @@ impl Run {
 
     fn step(&mut self) {
         match self.random.below(100) {
-            0..45 => self.put(),
-            45..60 => self.append(),
-            60..75 => self.remove(),
-            75..85 => self.set_expiry(),
-            85..92 => self.pin(),
-            92..98 => self.now_ms += self.random.below(100),
+            0..37 => self.put(),
+            37..52 => self.append(),
+            52..67 => self.remove(),
+            67..75 => self.set_expiry(),
+            75..83 => self.stage(),
+            83..87 => self.settle(true),
+            87..89 => self.settle(false),
+            89..93 => self.pin(),
+            93..98 => self.now_ms += self.random.below(100),
             98 => {
                 let budget = self.random.length(200);
                 self.store.sweep(self.now_ms, budget);
@@ -256,6 +318,7 @@ impl Run {
             _ => match self.random.below(self.shape.keys / 10) {
                 0 => self.flush(),
                 1..5 => self.check_all(),
+                5..9 => self.fill_room(),
                 _ => {}
             },
         }
@@ -274,7 +337,7 @@ impl Run {
             let expiring = mine().filter(|(_, entry)| entry.expiry_ms.is_some()).count() as u64;
             assert_eq!(self.store.count_with_expiry(BucketId(bucket)), expiring);
         }
-        assert_eq!(self.store.usage().items, self.model.len() as u64);
+        assert_eq!(self.store.usage().items, (self.model.len() + self.intents.len()) as u64);
         let places: Vec<Place> = self.model.keys().cloned().collect();
         assert_eq!(self.scan(), places.iter().cloned().collect());
         for place in places {
@@ -299,6 +362,10 @@ impl Run {
 
     /// Empties the store; all memory must be free again.
     fn finish(mut self) -> u64 {
+        while !self.intents.is_empty() {
+            let commits = self.random.below(2) == 0;
+            self.settle(commits);
+        }
         self.check_all();
         for place in self.model.keys().filter(|place| place.0 != 0) {
             let key = self.store.key(BucketId(place.0), &place.1);

@@ -3,7 +3,7 @@
 
 use adit_drivers::memory::{Arena, BLOCK_BYTES, Lines, MemoryError, PAGE_BYTES};
 use adit_store::kv::{
-    Chain, Config, DROPPED_BLOCKS_MAX, INDEX_BYTES_MIN, NewValue, Store, StoreError, Value,
+    Chain, Config, DROPPED_BLOCKS_MAX, INDEX_BYTES_MIN, NewValue, Staged, Store, StoreError, Value,
 };
 use adit_wire::kv::{BucketId, KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use std::collections::BTreeMap;
@@ -397,6 +397,138 @@ fn any_cursor_ends() {
         }
         assert_eq!(cursor, 0, "from {start}");
     }
+}
+
+/// Stages a value of bucket 0 at time 0.
+fn stage(store: &mut Store, key: &[u8], value: &[u8], expiry_ms: Option<u64>) -> Result<Staged, StoreError> {
+    let key = store.key(ZERO, key);
+    store.stage(&key, NewValue::Inline(value), expiry_ms, 0)
+}
+
+#[test]
+fn a_staged_value_is_seen_when_it_is_committed() {
+    let mut store = store(4);
+    let new = stage(&mut store, b"new", b"value", None).unwrap();
+    put(&mut store, ZERO, b"old", b"before").unwrap();
+    let old = stage(&mut store, b"old", b"after!", Some(100)).unwrap();
+    let seen = |store: &Store| {
+        let mut keys = Vec::new();
+        store.scan(0, usize::MAX, 0, &mut |_, key| keys.push(key.to_vec()));
+        keys.sort();
+        keys
+    };
+    assert_eq!((read(&mut store, ZERO, b"new"), seen(&store)), (None, vec![b"old".to_vec()]));
+    assert_eq!(read(&mut store, ZERO, b"old").unwrap().0, b"before");
+    assert_eq!((store.count(ZERO), store.count_with_expiry(ZERO), store.staged()), (1, 0, 2));
+    assert!(!store.has_expiring());
+
+    assert_eq!((store.commit(new, 0), store.commit(old, 0)), (2, 3));
+    assert_eq!(read(&mut store, ZERO, b"new").unwrap().0, b"value");
+    assert_eq!(read(&mut store, ZERO, b"old").unwrap().0, b"after!");
+    assert_eq!((store.count(ZERO), store.count_with_expiry(ZERO), store.staged()), (2, 1, 0));
+    assert_eq!((seen(&store).len(), store.usage().items), (2, 2));
+    assert_eq!(read_at(&mut store, ZERO, b"old", 100), None);
+}
+
+#[test]
+fn the_last_commit_of_a_key_wins() {
+    let mut store = store(8);
+    let large = vec![1; 100_000];
+    let first = stage(&mut store, b"key", &large, None).unwrap();
+    let second = stage(&mut store, b"key", b"second", None).unwrap();
+    let third = stage(&mut store, b"key", b"third", None).unwrap();
+    put(&mut store, ZERO, b"key", b"put").unwrap();
+    store.commit(first, 0);
+    assert_eq!(read(&mut store, ZERO, b"key"), Some((large, true)));
+    store.commit(third, 0);
+    assert_eq!(read(&mut store, ZERO, b"key").unwrap().0, b"third");
+    store.commit(second, 0);
+    assert_eq!(read(&mut store, ZERO, b"key").unwrap().0, b"second");
+    let usage = store.usage();
+    assert_eq!((store.count(ZERO), usage.items, usage.chains), (1, 1, 0));
+}
+
+#[test]
+fn a_discarded_value_leaves_nothing() {
+    let mut store = store(8);
+    put(&mut store, ZERO, b"key", b"kept").unwrap();
+    let before = store.usage();
+    for value in [&b"gone"[..], &[1; 5_000], &[1; 200_000]] {
+        let staged = stage(&mut store, b"key", value, Some(1)).unwrap();
+        assert_ne!(store.usage(), before);
+        store.discard(staged);
+        store.sweep(0, 0);
+        assert_eq!(store.usage(), before);
+        assert_eq!(read(&mut store, ZERO, b"key").unwrap().0, b"kept");
+    }
+}
+
+#[test]
+fn a_staged_value_that_expired_meanwhile_only_removes_the_key() {
+    let mut store = store(8);
+    for (at_ms, there) in [(101, true), (100, false), (99, false)] {
+        put(&mut store, ZERO, b"key", b"old").unwrap();
+        let staged = stage(&mut store, b"key", &[1; 100_000], Some(at_ms)).unwrap();
+        let before = store.commit(staged, 100);
+        assert_eq!(read_at(&mut store, ZERO, b"key", 100).is_some(), there);
+        assert_eq!(store.count(ZERO), u64::from(there));
+        assert!(put(&mut store, ONE, b"other", b"value").unwrap() > before);
+    }
+    assert_eq!((store.staged(), store.usage().items, store.usage().chains), (0, 1, 0));
+}
+
+#[test]
+fn flushes_and_sweeps_leave_staged_values_alone() {
+    let mut store = store(8);
+    put(&mut store, ZERO, b"key", b"old").unwrap();
+    let staged = stage(&mut store, b"key", b"new", Some(10)).unwrap();
+    let kept = stage(&mut store, b"kept", b"value", None).unwrap();
+    store.flush(ZERO);
+    assert_eq!(store.sweep(1_000, usize::MAX).flushed, 1);
+    assert_eq!((store.staged(), store.usage().items), (2, 2));
+    store.commit(staged, 5);
+    store.commit(kept, 5);
+    assert_eq!(read_at(&mut store, ZERO, b"key", 5).unwrap().0, b"new");
+    assert_eq!(read_at(&mut store, ZERO, b"kept", 5).unwrap().0, b"value");
+    assert_eq!(store.count(ZERO), 2);
+}
+
+#[test]
+fn a_commit_needs_no_memory() {
+    let mut store = store(1);
+    let staged = stage(&mut store, b"key", &[1; 60_000], None).unwrap();
+    let filled =
+        (0..100u32).take_while(|number| put(&mut store, ONE, &number.to_le_bytes(), &[2; 60_000]).is_ok());
+    assert!((10..100).contains(&filled.count()), "memory ran out");
+    assert_eq!(stage(&mut store, b"other", &[1; 60_000], None), Err(StoreError::OutOfMemory));
+    assert_eq!(stage(&mut store, b"other", &[1; 100_000], None), Err(StoreError::OutOfMemory));
+    assert_eq!((store.staged(), store.usage().chains), (1, 0));
+    store.commit(staged, 0);
+    assert_eq!(read(&mut store, ZERO, b"key").unwrap().0, [1; 60_000]);
+}
+
+#[test]
+fn staged_keys_and_values_have_the_limits_of_others() {
+    let mut store = store(1);
+    let longer = vec![1; KEY_BYTES_MAX + 1];
+    assert_eq!(stage(&mut store, &longer, b"", None), Err(StoreError::KeyTooLong));
+    let value = chain(&mut store, &[1; 10]);
+    let key = store.key(ZERO, &longer);
+    assert_eq!(store.stage(&key, NewValue::Chain(value), None, 0), Err(StoreError::KeyTooLong));
+    store.sweep(0, 0);
+    assert_eq!(store.usage().arena.pages_free, 1);
+}
+
+#[test]
+fn room_that_was_promised_is_there() {
+    let mut store = store(6);
+    assert!(store.has_room_for(0) && store.has_room_for(6) && !store.has_room_for(7));
+    // Six sizes far apart: each takes a page.
+    for (number, len) in [10, 100, 1_000, 5_000, 20_000, 60_000].into_iter().enumerate() {
+        assert!(store.has_room_for(6 - number));
+        put(&mut store, ZERO, &number.to_le_bytes(), &vec![1; len]).unwrap();
+    }
+    assert!(store.has_room_for(0) && !store.has_room_for(1));
 }
 
 #[test]

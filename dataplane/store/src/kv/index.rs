@@ -308,7 +308,7 @@ struct Tail {
 /// Splitting.
 impl Index {
     /// Lines that can still become overflow buckets.
-    fn spare_lines(&self) -> usize {
+    pub(super) fn spare_lines(&self) -> usize {
         self.overflow_start - self.bucket_count + self.free_count
     }
 

@@ -13,7 +13,8 @@ use adit_wire::kv::BucketId;
 // journal position  of the last write; 0 in a bucket that is not journaled
 // expiry            Unix time in ms at which the item is gone; 0 = never
 // flags             bit 0 CHAIN: the body is the u32 number of a chain, else it is the value
-//                   bit 1 INTENT and bit 2 REFERENCED: kept for operations on many keys and for eviction
+//                   bit 1 INTENT: staged, not yet the key's item; whoever looks for the key does not see it
+//                   bit 2 REFERENCED: kept for eviction
 // value len         bytes of the value, also if it lies in a chain
 
 /// Bytes of a header.
@@ -28,6 +29,12 @@ pub(super) const CHAIN_ID_BYTES: usize = 4;
 const SHORT_KEY_BYTES: usize = 64;
 /// Flag: the body is the number of a chain.
 pub(super) const FLAG_CHAIN: u16 = 1;
+/// Flag: the item is staged.
+pub(super) const FLAG_INTENT: u16 = 2;
+/// Start of the word that holds the key length and the flags.
+const KEY_WORD: usize = 32;
+/// The bits of that word that tell a key's item from others: its length, and that it is not staged.
+const KEY_WORD_COMPARED: u64 = u32::MAX as u64 | (FLAG_INTENT as u64) << 32;
 
 /// The numbers at the start of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +83,12 @@ impl Header {
         self.flags & FLAG_CHAIN != 0
     }
 
+    /// Whether the item is staged.
+    #[inline]
+    pub(super) fn is_intent(&self) -> bool {
+        self.flags & FLAG_INTENT != 0
+    }
+
     /// Bytes after the key.
     #[inline]
     pub(super) fn body_len(&self) -> usize {
@@ -99,6 +112,7 @@ impl Header {
 #[derive(Clone, Copy)]
 pub(super) struct View<'a> {
     pub(super) header: Header,
+    head: &'a [u8; HEADER_BYTES],
     rest: &'a [u8],
 }
 
@@ -109,8 +123,16 @@ impl<'a> View<'a> {
     /// If there is not even room for a header: the index then points to what never was an item.
     #[inline]
     pub(super) fn of(bytes: &'a [u8]) -> Self {
-        let Some((header, rest)) = bytes.split_first_chunk() else { no_item() };
-        Self { header: Header::read(header), rest }
+        let Some((head, rest)) = bytes.split_first_chunk() else { no_item() };
+        Self { header: Header::read(head), head, rest }
+    }
+
+    /// Whether the item is one of this key: not staged, and with these bytes in this bucket.
+    #[inline]
+    pub(super) fn is_of(&self, bucket: BucketId, key: &[u8]) -> bool {
+        // Length and flag at once and first: a key is cut out of the page only where one of this length can be.
+        let word = u64::from_le_bytes(part(self.head, KEY_WORD));
+        word & KEY_WORD_COMPARED == key.len() as u64 && self.header.bucket == bucket && equal(self.key(), key)
     }
 
     /// The key.
@@ -234,5 +256,17 @@ mod tests {
         let view = View::of(&bytes);
         assert_eq!((view.key(), view.chain()), (&b"ky"[..], Some(0x0201)));
         assert_eq!(view.header.item_len(), 46);
+    }
+
+    #[test]
+    fn an_item_is_of_its_key_unless_it_is_staged() {
+        for (flags, is_of) in [(0, true), (FLAG_CHAIN, true), (FLAG_INTENT, false), (!FLAG_INTENT, true)] {
+            let mut bytes = bytes_of(&Header { flags, ..HEADER }).to_vec();
+            bytes.extend_from_slice(b"kyval");
+            let view = View::of(&bytes);
+            assert_eq!((view.is_of(HEADER.bucket, b"ky"), view.header.is_intent()), (is_of, flags & 2 != 0));
+            assert!(!view.is_of(BucketId(0), b"ky"));
+            assert!(!view.is_of(HEADER.bucket, b"kx") && !view.is_of(HEADER.bucket, b"k"));
+        }
     }
 }

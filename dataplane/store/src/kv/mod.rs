@@ -1,25 +1,27 @@
 //! The key-value store of a shard: items by bucket and key. It has no clock, no randomness and no queues of its own.
 //!
-//! [`Store::find`] and the readers after it are the path of a GET; `write` holds what stores values, `scan` the walk of
-//! clients, `sweep` the walk that removes what is dead.
+//! [`Store::find`] and the readers after it are the path of a GET; `write` holds what stores values, `stage` what stores
+//! them in two steps, `scan` the walk of clients, `sweep` the walk that removes what is dead.
 
 mod chain;
 mod index;
 mod item;
 mod scan;
 mod slab;
+mod stage;
 mod sweep;
 mod write;
 
 pub use chain::Chain;
 pub use scan::CURSOR_BITS;
+pub use stage::Staged;
 pub use sweep::{DROPPED_BLOCKS_MAX, Swept};
 
 use adit_drivers::memory::{Arena, ArenaUsage, Lines, MemoryError};
 use adit_wire::kv::{BUCKET_COUNT, BucketId};
 use chain::ChainTable;
 use index::{Index, Place};
-use item::{HEADER_BYTES, Header, View, equal, no_item};
+use item::{HEADER_BYTES, Header, View, no_item};
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_micro_inline};
 use slab::Slab;
 
@@ -141,7 +143,7 @@ pub struct Usage {
     pub index_buckets: u64,
     /// Overflow buckets in use.
     pub index_overflow_buckets: u64,
-    /// Items, with dead ones that are not yet removed.
+    /// Items, with staged ones and dead ones that are not yet removed.
     pub items: u64,
     /// Bytes of these items, rounded up to their size classes.
     pub item_bytes: u64,
@@ -166,6 +168,8 @@ struct Bucket {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     Live,
+    /// It has not become its key's item yet.
+    Staged,
     Expired,
     Flushed,
 }
@@ -193,6 +197,8 @@ pub struct Store {
     flushed_left: u64,
     /// Items that expire, in all buckets.
     expiring: u64,
+    /// Items that are staged.
+    staged: u64,
     /// Next index bucket of the sweep.
     sweep_hand: usize,
     /// Chains of many blocks that are dropped in portions.
@@ -224,6 +230,7 @@ impl Store {
             version: 0,
             flushed_left: 0,
             expiring: 0,
+            staged: 0,
             sweep_hand: 0,
             dropping: Vec::new(),
         }
@@ -354,10 +361,7 @@ impl Store {
             // The value mostly begins on the second line: not to wait for it after the wait for the first.
             self.arena.prefetch(offset + PREFETCHED_BYTES / 2);
             let view = self.view(offset);
-            // Lengths first: a key is cut out of the page only where one of this length can be.
-            let same = view.header.key_len as usize == key.bytes.len()
-                && view.header.bucket == key.bucket
-                && equal(view.key(), key.bytes);
+            let same = view.is_of(key.bucket, key.bytes);
             found = same.then_some((offset, view.header));
             same
         })?;
@@ -369,6 +373,13 @@ impl Store {
         None
     }
 
+    /// What has become of an item that a walk came to.
+    #[inline]
+    fn fate_of_any(&self, header: &Header, now_ms: u64) -> Fate {
+        if header.is_intent() { Fate::Staged } else { self.fate(header, now_ms) }
+    }
+
+    /// What has become of an item that is not staged.
     #[inline]
     fn fate(&self, header: &Header, now_ms: u64) -> Fate {
         if header.version <= self.buckets[bucket_index(header.bucket)].flushed_version {
@@ -380,12 +391,10 @@ impl Store {
         }
     }
 
-    /// Removes an item of a bucket of the index, dead or alive, with its slot and chain.
+    /// Removes an item of a bucket of the index, dead or alive but not staged, with its slot and chain.
     #[inline(never)]
     fn remove_at(&mut self, bucket: usize, place: Place) {
-        let offset = self.index.offset(place);
-        let view = self.view(offset);
-        let (header, chain) = (view.header, view.chain());
+        let header = self.view(self.index.offset(place)).header;
         let counts = &mut self.buckets[bucket_index(header.bucket)];
         if header.version <= counts.flushed_version {
             self.flushed_left -= 1;
@@ -393,6 +402,14 @@ impl Store {
             counts.count -= 1;
             self.forget_expiry(header.bucket, header.expiry_ms);
         }
+        self.free_at(bucket, place);
+    }
+
+    /// Frees the slot, the room and the chain of an item that counts nowhere any more.
+    #[inline]
+    fn free_at(&mut self, bucket: usize, place: Place) {
+        let offset = self.index.offset(place);
+        let chain = self.view(offset).chain();
         self.index.remove(bucket, place);
         self.slab.free(&mut self.arena, offset);
         if let Some(id) = chain {

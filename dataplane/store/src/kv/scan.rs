@@ -39,7 +39,7 @@ impl Store {
         let mut walk = self.index.first(bucket);
         while let Some(place) = walk {
             let view = self.view(self.index.offset(place));
-            if self.fate(&view.header, now_ms) == Fate::Live {
+            if self.fate_of_any(&view.header, now_ms) == Fate::Live {
                 visit(view.header.bucket, view.key());
             }
             walk = self.index.after(place);

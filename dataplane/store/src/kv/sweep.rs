@@ -83,8 +83,8 @@ impl Store {
         let mut walk = self.index.first(bucket);
         while let Some(place) = walk {
             let header = self.view(self.index.offset(place)).header;
-            match self.fate(&header, now_ms) {
-                Fate::Live => {
+            match self.fate_of_any(&header, now_ms) {
+                Fate::Live | Fate::Staged => {
                     walk = self.index.after(place);
                     continue;
                 }

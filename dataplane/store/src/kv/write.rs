@@ -9,12 +9,12 @@ use core::num::NonZeroU64;
 const RELIEF_BUCKETS: usize = 64;
 
 /// An item to be written. The key is not copied: what a caller has just stored in parts would be loaded as a whole.
-struct Draft<'a> {
-    key: &'a Key<'a>,
+pub(super) struct Draft<'a> {
+    pub(super) key: &'a Key<'a>,
     /// What follows the key.
     body: &'a [u8],
     value_len: u32,
-    flags: u16,
+    pub(super) flags: u16,
     expiry_ms: u64,
 }
 
@@ -48,26 +48,7 @@ impl Store {
         expiry_ms: Option<u64>,
         now_ms: u64,
     ) -> Result<u64, StoreError> {
-        let checked = check(key, value.len_bytes());
-        let expiry_ms = stored_expiry(expiry_ms);
-        match value {
-            _ if checked.is_err() => self.drop_value(value, checked.map(|()| 0)),
-            NewValue::Inline(bytes) if fits_item(key, bytes.len() as u64) => {
-                self.write_item(&Draft::inline(key, bytes, expiry_ms), now_ms)
-            }
-            NewValue::Inline(bytes) => {
-                let mut chain = Chain::new();
-                self.extend_chain(&mut chain, bytes)?;
-                self.write_chain(key, chain, expiry_ms, now_ms)
-            }
-            NewValue::Chain(ref chain) if fits_item(key, chain.len_bytes()) => {
-                // What fits an item fits one block.
-                let bytes = chain.pieces().next().unwrap_or_default();
-                let written = self.write_item(&Draft::inline(key, bytes, expiry_ms), now_ms);
-                self.drop_value(value, written)
-            }
-            NewValue::Chain(chain) => self.write_chain(key, chain, expiry_ms, now_ms),
-        }
+        self.write(key, value, expiry_ms, now_ms, Self::write_once).map(NonZeroU64::get)
     }
 
     /// Appends to the value of a key, or stores it if the key is not there. Keeps the expiry. Gives the new length.
@@ -107,17 +88,54 @@ impl Store {
         result
     }
 
-    /// Stores a chain; drops it if that fails.
-    fn write_chain(
+    /// Writes a value by `once`, which writes an item, or says by `None` that there is no memory for it.
+    #[inline(always)]
+    pub(super) fn write<T>(
+        &mut self,
+        key: &Key<'_>,
+        value: NewValue<'_>,
+        expiry_ms: Option<u64>,
+        now_ms: u64,
+        once: impl Fn(&mut Self, &Draft<'_>, u64) -> Option<T>,
+    ) -> Result<T, StoreError> {
+        let expiry_ms = stored_expiry(expiry_ms);
+        match value {
+            // What fits an item is within all limits.
+            NewValue::Inline(bytes) if fits_item(key, bytes.len() as u64) => {
+                self.write_item(&Draft::inline(key, bytes, expiry_ms), now_ms, once)
+            }
+            NewValue::Inline(bytes) => {
+                check(key, bytes.len() as u64)?;
+                let mut chain = Chain::new();
+                self.extend_chain(&mut chain, bytes)?;
+                self.write_chain(key, chain, expiry_ms, now_ms, once)
+            }
+            NewValue::Chain(ref chain) if fits_item(key, chain.len_bytes()) => {
+                // What fits an item fits one block.
+                let bytes = chain.pieces().next().unwrap_or_default();
+                let written = self.write_item(&Draft::inline(key, bytes, expiry_ms), now_ms, once);
+                self.drop_value(value, written)
+            }
+            NewValue::Chain(chain) => match check(key, chain.len_bytes()) {
+                Ok(()) => self.write_chain(key, chain, expiry_ms, now_ms, once),
+                Err(error) => self.drop_value(NewValue::Chain(chain), Err(error)),
+            },
+        }
+    }
+
+    /// Writes a chain; drops it if that fails.
+    fn write_chain<T>(
         &mut self,
         key: &Key<'_>,
         chain: Chain,
         expiry_ms: u64,
         now_ms: u64,
-    ) -> Result<u64, StoreError> {
+        once: impl Fn(&mut Self, &Draft<'_>, u64) -> Option<T>,
+    ) -> Result<T, StoreError> {
         let value_len = chain.len_bytes();
         let id = self.chains.keep(chain);
-        let written = self.write_item(&Draft::chained(key, &id.to_le_bytes(), value_len, expiry_ms), now_ms);
+        let body = id.to_le_bytes();
+        let written = self.write_item(&Draft::chained(key, &body, value_len, expiry_ms), now_ms, once);
         if written.is_err() {
             self.drop_chain_of(id);
         }
@@ -126,12 +144,17 @@ impl Store {
 
     /// Writes an item, if need be after a search for memory.
     #[inline]
-    fn write_item(&mut self, draft: &Draft<'_>, now_ms: u64) -> Result<u64, StoreError> {
-        let mut written = self.write_once(draft, now_ms);
+    fn write_item<T>(
+        &mut self,
+        draft: &Draft<'_>,
+        now_ms: u64,
+        once: impl Fn(&mut Self, &Draft<'_>, u64) -> Option<T>,
+    ) -> Result<T, StoreError> {
+        let mut written = once(self, draft, now_ms);
         if written.is_none() && self.relieve(now_ms) {
-            written = self.write_once(draft, now_ms);
+            written = once(self, draft, now_ms);
         }
-        written.map(NonZeroU64::get).ok_or(StoreError::OutOfMemory)
+        written.ok_or(StoreError::OutOfMemory)
     }
 
     /// Writes an item. Gives its version, `None` if there is no memory: a number in a register, where a `Result` is one
@@ -145,15 +168,22 @@ impl Store {
 
     #[inline(never)]
     fn insert(&mut self, draft: &Draft<'_>) -> Option<NonZeroU64> {
+        let offset = self.place(draft)?;
+        self.buckets[bucket_index(draft.key.bucket)].count += 1;
+        self.note_expiry(draft.key.bucket, draft.expiry_ms);
+        self.fill(offset, draft)
+    }
+
+    /// Takes room and a slot of the index, and writes the key.
+    #[inline]
+    pub(super) fn place(&mut self, draft: &Draft<'_>) -> Option<u64> {
         let offset = self.slab.allocate(&mut self.arena, draft.item_len())?;
         if self.index.insert(draft.key.hash, offset).is_err() {
             self.slab.free(&mut self.arena, offset);
             return None;
         }
-        self.buckets[bucket_index(draft.key.bucket)].count += 1;
-        self.note_expiry(draft.key.bucket, draft.expiry_ms);
         self.fill_key(offset, draft);
-        self.fill(offset, draft)
+        Some(offset)
     }
 
     #[inline]
@@ -185,6 +215,13 @@ impl Store {
     #[inline]
     fn fill(&mut self, offset: u64, draft: &Draft<'_>) -> Option<NonZeroU64> {
         let version = self.next_version();
+        self.fill_as(offset, draft, version, draft.flags);
+        NonZeroU64::new(version)
+    }
+
+    /// Writes header and body with this version and these flags.
+    #[inline]
+    pub(super) fn fill_as(&mut self, offset: u64, draft: &Draft<'_>, version: u64, flags: u16) {
         let header = Header {
             version,
             journal_position: 0,
@@ -192,13 +229,12 @@ impl Store {
             bucket: draft.key.bucket,
             value_len: draft.value_len,
             key_len: stored_len(draft.key.bytes.len() as u64),
-            flags: draft.flags,
+            flags,
         };
         let bytes = self.arena.bytes_mut(offset, draft.item_len());
         let Some((head, rest)) = bytes.split_first_chunk_mut() else { no_item() };
         header.write(head);
         rest[draft.key.bytes.len()..].copy_from_slice(draft.body);
-        NonZeroU64::new(version)
     }
 
     /// Room for an item that replaces or continues the one at `old`: the same, if its class is right, or if it is too large

@@ -1,0 +1,95 @@
+//! Writes in two steps: what can fail is done when a value is staged, and nobody sees it before it is committed.
+//!
+//! A staged item has its room and its slot of the index, and a header with the flag INTENT: whoever looks for its key
+//! passes it by, and so do scans, sweeps and flushes.
+
+use super::item::FLAG_INTENT;
+use super::write::Draft;
+use super::{Key, NewValue, Store, StoreError, bucket_index};
+
+/// Lines of the index that one insert takes at most: one for its own chain, one for the split that it brings about.
+const INSERT_LINES_MAX: usize = 2;
+
+/// A value that is staged: to be [committed](Store::commit) or [discarded](Store::discard) in the store that gave it,
+/// which keeps its memory until then.
+#[must_use = "the memory of a staged value is held until it is committed or discarded"]
+#[derive(Debug, PartialEq, Eq)]
+pub struct Staged {
+    offset: u64,
+    hash: u64,
+}
+
+impl Store {
+    /// Takes all the memory that `value` needs under `key`, and writes it there unseen. What the key has stays as it is.
+    ///
+    /// A key may be staged several times: the last commit wins. `expiry_ms` counts at the commit. Errors as for
+    /// [`put`](Self::put); nothing is then held.
+    pub fn stage(
+        &mut self,
+        key: &Key<'_>,
+        value: NewValue<'_>,
+        expiry_ms: Option<u64>,
+        now_ms: u64,
+    ) -> Result<Staged, StoreError> {
+        self.write(key, value, expiry_ms, now_ms, |store, draft, _| store.stage_once(draft))
+    }
+
+    /// Makes a staged value the one of its key, in place of the one there if any; it counts from now on. Gives the
+    /// version of this write. If its expiry has passed, the key is only removed.
+    ///
+    /// # Panics
+    /// If the value was staged in another store.
+    pub fn commit(&mut self, staged: Staged, now_ms: u64) -> u64 {
+        self.remove_committed(&staged);
+        let mut header = self.view(staged.offset).header;
+        if header.expiry_ms != 0 && header.expiry_ms <= now_ms {
+            self.discard(staged);
+            return self.next_version();
+        }
+        self.staged -= 1;
+        self.buckets[bucket_index(header.bucket)].count += 1;
+        self.note_expiry(header.bucket, header.expiry_ms);
+        header.version = self.next_version();
+        header.flags &= !FLAG_INTENT;
+        self.write_header(staged.offset, &header);
+        header.version
+    }
+
+    /// Gives the memory of a staged value back. What the key has stays as it is.
+    ///
+    /// # Panics
+    /// If the value was staged in another store.
+    pub fn discard(&mut self, staged: Staged) {
+        let place = self.index.find(staged.hash, |offset| offset == staged.offset);
+        let place = place.expect("a staged item has a slot of the index");
+        self.staged -= 1;
+        self.free_at(self.index.bucket_of(staged.hash), place);
+    }
+
+    /// Items that are staged.
+    pub fn staged(&self) -> u64 {
+        self.staged
+    }
+
+    /// Whether the next `items` writes of new keys find room for sure, if their values stand in their items (they do up
+    /// to 64 KiB with the key): then they need not be staged. Cheap, and so it may say no where there is room.
+    pub fn has_room_for(&self, items: usize) -> bool {
+        self.arena.usage().pages_free >= items as u64 && self.index.spare_lines() / INSERT_LINES_MAX >= items
+    }
+
+    fn stage_once(&mut self, draft: &Draft<'_>) -> Option<Staged> {
+        let offset = self.place(draft)?;
+        self.fill_as(offset, draft, 0, draft.flags | FLAG_INTENT);
+        self.staged += 1;
+        Some(Staged { offset, hash: draft.key.hash })
+    }
+
+    /// Removes the item that a staged one replaces, dead or alive.
+    fn remove_committed(&mut self, staged: &Staged) {
+        let view = self.view(staged.offset);
+        let same = |offset| self.view(offset).is_of(view.header.bucket, view.key());
+        if let Some(place) = self.index.find(staged.hash, same) {
+            self.remove_at(self.index.bucket_of(staged.hash), place);
+        }
+    }
+}
