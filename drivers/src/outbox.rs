@@ -9,7 +9,9 @@ use crate::memory::{BLOCK_BYTES, Block};
 /// has left; then the driver gives them back as [`crate::streams::Event::Sent`].
 pub struct Pinned {
     blocks: Vec<Block>,
-    len_bytes: u64,
+    /// Where they end, in bytes from the start of the first block.
+    end_bytes: u64,
+    /// Where what is not yet sent begins.
     sent_bytes: u64,
 }
 
@@ -19,20 +21,29 @@ impl Pinned {
     /// # Panics
     /// If the blocks do not hold that many.
     pub fn new(blocks: Vec<Block>, len_bytes: u64) -> Self {
-        assert!(len_bytes <= (blocks.len() * BLOCK_BYTES) as u64, "more bytes than the blocks hold");
-        Self { blocks, len_bytes, sent_bytes: 0 }
+        Self::slice(blocks, 0, len_bytes)
+    }
+
+    /// Pins `len_bytes` of `blocks` from byte `start_bytes` on.
+    ///
+    /// # Panics
+    /// If the blocks do not hold that many.
+    pub fn slice(blocks: Vec<Block>, start_bytes: u64, len_bytes: u64) -> Self {
+        let end_bytes = start_bytes.saturating_add(len_bytes);
+        assert!(end_bytes <= (blocks.len() * BLOCK_BYTES) as u64, "more bytes than the blocks hold");
+        Self { blocks, end_bytes, sent_bytes: start_bytes }
     }
 
     /// Bytes that are still to be sent.
     pub fn left_bytes(&self) -> u64 {
-        self.len_bytes - self.sent_bytes
+        self.end_bytes - self.sent_bytes
     }
 
     /// The runs of bytes that come next, in order.
     pub fn runs(&self) -> impl Iterator<Item = &[u8]> {
         let mut at = self.sent_bytes;
         std::iter::from_fn(move || {
-            let left = usize::try_from(self.len_bytes - at).ok().filter(|&left| left > 0)?;
+            let left = usize::try_from(self.end_bytes - at).ok().filter(|&left| left > 0)?;
             let block = &self.blocks[usize::try_from(at / BLOCK_BYTES as u64).ok()?];
             let start = usize::try_from(at % BLOCK_BYTES as u64).ok()?;
             let run = &block[start..BLOCK_BYTES.min(start + left)];
@@ -206,5 +217,41 @@ impl Part {
             Self::Blocks(pinned) => pinned.sent_bytes += step as u64,
         }
         step
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::{Arena, PAGE_BYTES};
+
+    #[test]
+    fn a_slice_of_blocks_is_sent_from_its_start_to_its_end() {
+        let mut arena = Arena::new(PAGE_BYTES as u64, false).unwrap();
+        let blocks: Vec<Block> = (0..3)
+            .map(|number| {
+                let mut block = arena.block().unwrap();
+                block.get_mut().unwrap().fill(number);
+                block
+            })
+            .collect();
+        let start = BLOCK_BYTES - 2;
+        let len = BLOCK_BYTES + 5;
+        let (mut pool, mut outbox) = (ChunkPool::new(PAGE_BYTES as u64), Outbox::default());
+        outbox.pin(Pinned::slice(blocks, start as u64, len as u64));
+        assert_eq!(outbox.left_bytes(), len as u64);
+        let sent: Vec<u8> = outbox.runs().flatten().copied().collect();
+        assert_eq!(sent, [vec![0; 2], vec![1; BLOCK_BYTES], vec![2; 3]].concat());
+        outbox.advance(len - 2, &mut pool, |_| panic!("two bytes are left"));
+        assert!(outbox.runs().flatten().eq(&[2, 2]));
+        let mut done = 0;
+        outbox.advance(2, &mut pool, |_| done += 1);
+        assert!(done == 1 && outbox.is_empty());
+    }
+
+    #[test]
+    #[should_panic(expected = "more bytes than the blocks hold")]
+    fn a_slice_past_the_end_is_refused() {
+        drop(Pinned::slice(Vec::new(), 1, 0));
     }
 }

@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use adit_drivers::memory::{Arena, BLOCK_BYTES, Lines, PAGE_BYTES};
-use adit_store::kv::{Chain, INDEX_BYTES_MIN, Item, NewValue, Staged, Store, StoreError, Value};
+use adit_store::kv::{
+    Chain, ChainSlice, INDEX_BYTES_MIN, Item, NewValue, Splice, Spliced, Staged, Store, StoreError, Value,
+};
 use adit_wire::kv::BucketId;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,13 +58,22 @@ struct Intent {
     entry: Entry,
 }
 
+/// A write of a long chain that is under way.
+struct Splicing {
+    place: Place,
+    offset: Option<usize>,
+    part: Vec<u8>,
+    splice: Splice,
+}
+
 struct Run {
     shape: Shape,
     random: Random,
     store: Store,
     model: BTreeMap<Place, Entry>,
-    pins: Vec<(Chain, Vec<u8>)>,
+    pins: Vec<(ChainSlice, Vec<u8>)>,
     intents: Vec<Intent>,
+    splices: Vec<Splicing>,
     now_ms: u64,
     version: u64,
     refused: u64,
@@ -79,6 +90,7 @@ impl Run {
             model: BTreeMap::new(),
             pins: Vec::new(),
             intents: Vec::new(),
+            splices: Vec::new(),
             now_ms: 1_000,
             version: 0,
             refused: 0,
@@ -185,29 +197,91 @@ impl Run {
 
     fn append(&mut self) {
         let (place, tail) = (self.place(), self.bytes());
-        let chained = self.random.below(3) == 0;
-        let new = if chained {
-            let Some(chain) = self.upload(&tail) else { return };
-            NewValue::Chain(chain)
-        } else {
-            NewValue::Inline(&tail)
-        };
+        let Some(new) = self.new_value(&tail) else { return };
         let key = self.store.key(BucketId(place.0), &place.1);
-        match self.store.append(&key, new, self.now_ms) {
+        let appended = self.store.append(&key, new, self.now_ms);
+        self.wrote_part(&place, None, &tail, appended);
+    }
+
+    fn set_range(&mut self) {
+        let (place, part) = (self.place(), self.bytes());
+        let offset = self.offset();
+        let Some(new) = self.new_value(&part) else { return };
+        let key = self.store.key(BucketId(place.0), &place.1);
+        let written = self.store.set_range(&key, offset as u64, new, self.now_ms);
+        self.wrote_part(&place, Some(offset), &part, written);
+    }
+
+    fn offset(&mut self) -> usize {
+        let most = match self.random.below(self.shape.large_every) {
+            0 => 1_000_000,
+            1 => 200_000,
+            2 => 5_000,
+            _ => 100,
+        };
+        self.random.length(most)
+    }
+
+    /// Begins to write a long chain in portions, or goes on with one.
+    fn splice(&mut self) {
+        let (place, part, offset) = (self.place(), self.bytes(), self.offset());
+        if self.splices.len() < 3 {
+            // More than one portion, now and then.
+            let part = part.repeat(1 + self.random.length(8));
+            let Some(chain) = self.upload(&part) else { return };
+            let offset = (self.random.below(2) == 0).then_some(offset);
+            let splice = match offset {
+                None => Splice::append(chain),
+                Some(offset) => Splice::set_range(offset as u64, chain),
+            };
+            self.splices.push(Splicing { place, offset, part, splice });
+        }
+        let chosen = self.random.length(self.splices.len() as u64);
+        let splicing = self.splices.swap_remove(chosen);
+        if self.random.below(20) == 0 {
+            return self.store.drop_chain(splicing.splice.into_dropped());
+        }
+        let Splicing { place, offset, part, splice } = splicing;
+        let key = self.store.key(BucketId(place.0), &place.1);
+        match self.store.splice(&key, splice, self.now_ms) {
+            Ok(Spliced::More(splice)) => {
+                self.check(&place);
+                self.splices.push(Splicing { place, offset, part, splice });
+            }
+            Ok(Spliced::Done(len)) => self.wrote_part(&place, offset, &part, Ok(len)),
+            Err(error) => self.wrote_part(&place, offset, &part, Err(error)),
+        }
+    }
+
+    /// What was written into a value at an offset, or behind its end.
+    fn wrote_part(
+        &mut self,
+        place: &Place,
+        offset: Option<usize>,
+        part: &[u8],
+        written: Result<u64, StoreError>,
+    ) {
+        match written {
+            Ok(len) if offset.is_some() && part.is_empty() => {
+                assert_eq!(len, self.live(place).map_or(0, |entry| entry.value.len()) as u64);
+            }
             Ok(len) => {
-                if self.live(&place).is_none() {
+                if self.live(place).is_none() {
                     self.model.insert(place.clone(), Entry { value: Vec::new(), expiry_ms: None });
                 }
-                let entry = self.model.get_mut(&place).unwrap();
-                entry.value.extend_from_slice(&tail);
-                assert_eq!(len, entry.value.len() as u64);
-                let item = self.find(&place).unwrap();
+                let value = &mut self.model.get_mut(place).unwrap().value;
+                let start = offset.unwrap_or(value.len());
+                let end = start + part.len();
+                value.resize(value.len().max(end), 0);
+                value[start..end].copy_from_slice(part);
+                assert_eq!(len, value.len() as u64);
+                let item = self.find(place).unwrap();
                 let version = self.store.version(item);
                 self.wrote(version);
             }
             Err(error) => self.refuse(error),
         }
-        self.check(&place);
+        self.check(place);
     }
 
     fn stage(&mut self) {
@@ -292,19 +366,26 @@ impl Run {
         if let Some(item) = self.find(&place)
             && let Value::Chain(chain) = self.store.value(item)
         {
-            self.pins.push((chain.clone(), self.model[&place].value.clone()));
+            let (start, len) = (self.random.below(200_000), self.random.below(200_000));
+            let value = &self.model[&place].value;
+            let begin = value.len().min(usize::try_from(start).unwrap());
+            let part = &value[begin..value.len().min(begin + usize::try_from(len).unwrap())];
+            self.pins.push((chain.slice(start, len), part.to_vec()));
+            self.pins.push((chain.clone().into(), value.clone()));
         }
         if self.pins.len() > 5 {
-            let (chain, value) = self.pins.swap_remove(0);
-            assert!(text(&chain) == value, "a pinned chain changed");
+            let (slice, value) = self.pins.swap_remove(0);
+            assert!(slice.pieces().flatten().eq(&value), "a pinned chain changed");
         }
     }
 
     fn step(&mut self) {
         match self.random.below(100) {
             0..37 => self.put(),
-            37..52 => self.append(),
-            52..67 => self.remove(),
+            37..44 => self.append(),
+            44..51 => self.set_range(),
+            51..54 => self.splice(),
+            54..67 => self.remove(),
             67..75 => self.set_expiry(),
             75..83 => self.stage(),
             83..87 => self.settle(true),
@@ -366,18 +447,24 @@ impl Run {
             let commits = self.random.below(2) == 0;
             self.settle(commits);
         }
+        for splicing in self.splices.drain(..) {
+            self.store.drop_chain(splicing.splice.into_dropped());
+        }
         self.check_all();
         for place in self.model.keys().filter(|place| place.0 != 0) {
             let key = self.store.key(BucketId(place.0), &place.1);
             assert!(self.store.remove(&key, self.now_ms));
         }
         self.store.flush(BucketId(0));
-        for (chain, value) in self.pins.drain(..) {
-            assert!(text(&chain) == value, "a pinned chain changed");
+        for (slice, value) in self.pins.drain(..) {
+            assert!(slice.pieces().flatten().eq(&value), "a pinned chain changed");
         }
         self.model.clear();
         self.check_all();
-        self.store.sweep(self.now_ms, 1);
+        // Blocks come home in portions.
+        for _ in 0..100 {
+            self.store.sweep(self.now_ms, 1);
+        }
         let usage = self.store.usage();
         assert_eq!((usage.items, usage.item_bytes, usage.chains), (0, 0, 0));
         assert_eq!(usage.index_overflow_buckets, 0);

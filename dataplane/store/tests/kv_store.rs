@@ -3,7 +3,8 @@
 
 use adit_drivers::memory::{Arena, BLOCK_BYTES, Lines, MemoryError, PAGE_BYTES};
 use adit_store::kv::{
-    Chain, Config, DROPPED_BLOCKS_MAX, INDEX_BYTES_MIN, NewValue, Staged, Store, StoreError, Value,
+    Chain, Config, DROPPED_BLOCKS_MAX, INDEX_BYTES_MIN, NewValue, SPLICE_BYTES_MAX, Splice, Spliced, Staged,
+    Store, StoreError, Value,
 };
 use adit_wire::kv::{BucketId, KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use std::collections::BTreeMap;
@@ -529,6 +530,223 @@ fn room_that_was_promised_is_there() {
         put(&mut store, ZERO, &number.to_le_bytes(), &vec![1; len]).unwrap();
     }
     assert!(store.has_room_for(0) && !store.has_room_for(1));
+}
+
+/// Writes into a value of bucket 0 at time 0.
+fn set_range(store: &mut Store, key: &[u8], offset: u64, part: &[u8]) -> Result<u64, StoreError> {
+    let key = store.key(ZERO, key);
+    store.set_range(&key, offset, NewValue::Inline(part), 0)
+}
+
+#[test]
+fn ranges_are_written_in_items_in_chains_and_across() {
+    let inline_max = INLINE_BYTES_MAX - HEADER_BYTES - 3;
+    for len in [0, 5, inline_max, inline_max + 1, 200_000] {
+        for offset in [0, 3, 5, 9, inline_max - 1, inline_max, 150_000, 300_000] {
+            let mut store = store(8);
+            let mut expected = vec![1; len];
+            put(&mut store, ZERO, b"key", &expected).unwrap();
+            let end = offset + 1;
+            expected.resize(len.max(end), 0);
+            expected[offset] = 2;
+            assert_eq!(set_range(&mut store, b"key", offset as u64, &[2]), Ok(expected.len() as u64));
+            let chained = expected.len() > inline_max || len > inline_max;
+            assert_eq!(read(&mut store, ZERO, b"key"), Some((expected, chained)), "{len} {offset}");
+            // The same of a key that was not there.
+            let mut fresh = vec![0; end];
+            fresh[offset] = 2;
+            assert_eq!(set_range(&mut store, b"new", offset as u64, &[2]), Ok(end as u64));
+            assert_eq!(read(&mut store, ZERO, b"new"), Some((fresh, end > inline_max)));
+            assert_eq!(store.count(ZERO), 2);
+        }
+    }
+}
+
+#[test]
+fn an_empty_range_changes_nothing() {
+    let mut store = store(4);
+    assert_eq!(set_range(&mut store, b"key", 7, b""), Ok(0));
+    assert_eq!(set_range(&mut store, b"key", u64::MAX, b""), Ok(0));
+    assert_eq!((read(&mut store, ZERO, b"key"), store.count(ZERO)), (None, 0));
+    let version = put(&mut store, ZERO, b"key", b"value").unwrap();
+    assert_eq!(set_range(&mut store, b"key", 100, b""), Ok(5));
+    let key = store.key(ZERO, b"key");
+    let empty = NewValue::Chain(Chain::new());
+    assert_eq!(store.set_range(&key, 100, empty, 0), Ok(5));
+    let item = store.find(&key, 0).unwrap();
+    assert_eq!((store.version(item), store.value_len(item)), (version, 5));
+}
+
+#[test]
+fn a_range_keeps_the_expiry_and_takes_a_version() {
+    for len in [10, 100_000] {
+        let mut store = store(4);
+        let key = store.key(ZERO, b"key");
+        let version = store.put(&key, NewValue::Inline(&vec![1; len]), Some(100), 0).unwrap();
+        for offset in [0, 70_000, 200_000] {
+            store.set_range(&key, offset, NewValue::Inline(b"xy"), 99).unwrap();
+            let item = store.find(&key, 99).unwrap();
+            assert!(store.expiry(item) == Some(100) && store.version(item) > version);
+        }
+        assert_eq!(store.set_range(&key, 1, NewValue::Inline(b"x"), 100), Ok(2));
+        let item = store.find(&key, 100).unwrap();
+        assert_eq!(store.expiry(item), None);
+    }
+}
+
+#[test]
+fn ranges_have_the_limits_of_values() {
+    let mut store = store(4);
+    for offset in [VALUE_BYTES_MAX, VALUE_BYTES_MAX - 1, u64::MAX] {
+        assert_eq!(set_range(&mut store, b"key", offset, b"ab"), Err(StoreError::ValueTooLong));
+        let part = chain(&mut store, &[1; 100_000]);
+        let key = store.key(ZERO, b"key");
+        let refused = store.set_range(&key, offset, NewValue::Chain(part), 0);
+        assert_eq!(refused, Err(StoreError::ValueTooLong));
+    }
+    assert_eq!(read(&mut store, ZERO, b"key"), None);
+    put(&mut store, ZERO, b"key", b"value").unwrap();
+    assert_eq!(set_range(&mut store, b"key", VALUE_BYTES_MAX, b"x"), Err(StoreError::ValueTooLong));
+    // As many zeros as there is memory, and no more.
+    assert_eq!(set_range(&mut store, b"key", VALUE_BYTES_MAX - 1, b"x"), Err(StoreError::OutOfMemory));
+    assert_eq!(read(&mut store, ZERO, b"key").unwrap().0, b"value");
+    store.sweep(0, 0);
+    assert_eq!(store.usage().arena.blocks_in_use, 0);
+    let longer = vec![1; KEY_BYTES_MAX + 1];
+    assert_eq!(set_range(&mut store, &longer, 5, b"x"), Err(StoreError::KeyTooLong));
+}
+
+#[test]
+fn the_longest_gap_takes_two_blocks() {
+    let pages = usize::try_from(VALUE_BYTES_MAX).unwrap() / PAGE_BYTES + 1;
+    let mut store = store(pages);
+    assert_eq!(set_range(&mut store, b"key", VALUE_BYTES_MAX - 1, b"x"), Ok(VALUE_BYTES_MAX));
+    assert_eq!(store.usage().arena.blocks_in_use, 2);
+    let key = store.key(ZERO, b"key");
+    let item = store.find(&key, 0).unwrap();
+    let Value::Chain(value) = store.value(item) else { panic!("a gap is a chain") };
+    let end = value.slice(VALUE_BYTES_MAX - 3, 10);
+    assert!(end.pieces().flatten().eq(&[0, 0, b'x']) && end.blocks().len() == 1);
+    assert_eq!(set_range(&mut store, b"key", VALUE_BYTES_MAX / 2, b"y"), Ok(VALUE_BYTES_MAX));
+    assert_eq!(store.usage().arena.blocks_in_use, 3);
+    store.remove(&key, 0);
+    while store.has_sweep_debt() {
+        store.sweep(0, 0);
+    }
+    store.sweep(0, 0);
+    assert!(end.pieces().flatten().eq(&[0, 0, b'x']));
+    assert_eq!(store.usage().arena.blocks_in_use, 1, "the one that is pinned");
+}
+
+/// A chain of random looks, longer than `portions` portions of a splice.
+fn long_chain(store: &mut Store, portions: usize) -> (Chain, Vec<u8>) {
+    let number = |at: usize| (at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes()[0];
+    let bytes: Vec<u8> = (0..portions * SPLICE_BYTES_MAX + 12_345).map(number).collect();
+    (chain(store, &bytes), bytes)
+}
+
+#[test]
+fn a_long_chain_is_appended_in_portions() {
+    for before in [1, BLOCK_BYTES - 1, BLOCK_BYTES + 1, 3 * BLOCK_BYTES] {
+        let mut store = store(16);
+        let old = vec![7; before];
+        put(&mut store, ZERO, b"key", &old).unwrap();
+        let (tail, bytes) = long_chain(&mut store, 2);
+        let blocks = store.usage().arena.blocks_in_use;
+        let mut splice = Splice::append(tail);
+        assert_eq!(splice.len_bytes(), bytes.len() as u64);
+        let key = store.key(ZERO, b"key");
+        let mut calls = 1;
+        let len = loop {
+            match store.splice(&key, splice, 0).unwrap() {
+                Spliced::Done(len) => break len,
+                Spliced::More(more) => splice = more,
+            }
+            assert_eq!(read(&mut store, ZERO, b"key").unwrap().0, old, "nothing is seen before the end");
+            calls += 1;
+        };
+        let expected = [old, bytes].concat();
+        assert_eq!(len, expected.len() as u64);
+        assert!(read(&mut store, ZERO, b"key") == Some((expected, true)));
+        // Blocks are handed over where they fit, else shifted in portions; no second copy is held.
+        assert_eq!(calls, if before % BLOCK_BYTES == 0 { 1 } else { 3 });
+        store.sweep(0, 0);
+        assert!(store.usage().arena.blocks_in_use <= blocks + 2);
+    }
+}
+
+#[test]
+fn a_splice_follows_a_value_that_changes_meanwhile() {
+    let mut store = store(16);
+    put(&mut store, ZERO, b"key", b"12345").unwrap();
+    let (tail, bytes) = long_chain(&mut store, 2);
+    let key = store.key(ZERO, b"key");
+    let mut expected = b"12345".to_vec();
+    let mut splice = Splice::append(tail);
+    for change in [&b"67"[..], b"8", b""] {
+        let Ok(Spliced::More(more)) = store.splice(&key, splice, 0) else { panic!("it is not done") };
+        store.append(&key, NewValue::Inline(change), 0).unwrap();
+        expected.extend_from_slice(change);
+        splice = more;
+    }
+    // Shorter than before, and then as long as where the blocks begin.
+    for value in [&b"abc"[..], b""] {
+        put(&mut store, ZERO, b"key", value).unwrap();
+        expected = value.to_vec();
+        let Ok(Spliced::More(more)) = store.splice(&key, splice, 0) else { panic!("it is not done") };
+        splice = more;
+    }
+    store.remove(&key, 0);
+    while let Spliced::More(more) = store.splice(&key, splice, 0).unwrap() {
+        splice = more;
+    }
+    expected.clear();
+    expected.extend_from_slice(&bytes);
+    assert!(read(&mut store, ZERO, b"key") == Some((expected, true)));
+    let blocks = bytes.len().div_ceil(BLOCK_BYTES) as u64;
+    store.sweep(0, 0);
+    assert_eq!(store.usage().arena.blocks_in_use, blocks);
+}
+
+#[test]
+fn a_splice_without_memory_keeps_the_old_value() {
+    let mut store = store(2);
+    put(&mut store, ZERO, b"key", b"old").unwrap();
+    let tail = chain(&mut store, &vec![1; 10 * BLOCK_BYTES]);
+    let pin = tail.clone();
+    let key = store.key(ZERO, b"key");
+    // Pinned, it is to be copied, and there is no memory for that.
+    let mut appended = store.splice(&key, Splice::append(tail), 0);
+    while let Ok(Spliced::More(more)) = appended {
+        appended = store.splice(&key, more, 0);
+    }
+    assert_eq!(appended.err(), Some(StoreError::OutOfMemory));
+    assert_eq!(read(&mut store, ZERO, b"key"), Some((b"old".to_vec(), false)));
+    assert!(pin.pieces().flatten().all(|byte| *byte == 1));
+    drop(pin);
+    store.sweep(0, 0);
+    assert_eq!(store.usage().arena.blocks_in_use, 0);
+}
+
+#[test]
+fn items_that_share_a_chain_change_apart() {
+    let mut store = store(8);
+    put(&mut store, ZERO, b"key", &vec![1; 100_000]).unwrap();
+    let (key, copy) = (store.key(ZERO, b"key"), store.key(ZERO, b"copy"));
+    let item = store.find(&key, 0).unwrap();
+    let Value::Chain(value) = store.value(item) else { panic!("100 kB are a chain") };
+    let value = value.clone();
+    store.put(&copy, NewValue::Chain(value), None, 0).unwrap();
+    set_range(&mut store, b"key", 5, b"x").unwrap();
+    store.append(&copy, NewValue::Inline(b"y"), 0).unwrap();
+    set_range(&mut store, b"copy", 99_999, b"z").unwrap();
+    let mut expected = vec![1; 100_000];
+    expected[5] = b'x';
+    assert!(read(&mut store, ZERO, b"key").unwrap().0 == expected);
+    expected[5] = 1;
+    expected[99_999] = b'z';
+    expected.push(b'y');
+    assert!(read(&mut store, ZERO, b"copy").unwrap().0 == expected);
 }
 
 #[test]

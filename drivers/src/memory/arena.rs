@@ -121,6 +121,11 @@ impl Arena {
         self.uses.len()
     }
 
+    /// All blocks that there can be.
+    pub fn block_count(&self) -> usize {
+        self.page_count() * to_usize(u64::from(PAGE_BLOCKS))
+    }
+
     /// Takes a free page for items. Its bytes are what they were; `None` if all are in use.
     pub fn take_page(&mut self) -> Option<u32> {
         self.take_free(PageUse::Items)
@@ -411,7 +416,7 @@ mod tests {
         let mut block = arena.block().unwrap();
         block.get_mut().unwrap()[..5].copy_from_slice(b"bytes");
         let pin = block.clone();
-        assert!(block.is_shared() && block.get_mut().is_none());
+        assert!(block.is_shared() && block.get_mut().is_none() && block.handle_count() == 2);
         drop(block);
         assert_eq!(&pin[..5], b"bytes");
         let mut pin = pin;

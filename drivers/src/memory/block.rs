@@ -126,6 +126,11 @@ impl Block {
         self.home.side(self.index).handles.load(Ordering::Acquire) != 1
     }
 
+    /// Handles of the bytes, this one among them.
+    pub fn handle_count(&self) -> usize {
+        to_usize(u64::from(self.home.side(self.index).handles.load(Ordering::Relaxed)))
+    }
+
     /// Asks for the first lines of the block.
     pub fn prefetch(&self) {
         prefetch::range(self);

@@ -1,19 +1,26 @@
 //! The key-value store of a shard: items by bucket and key. It has no clock, no randomness and no queues of its own.
 //!
-//! [`Store::find`] and the readers after it are the path of a GET; `write` holds what stores values, `stage` what stores
-//! them in two steps, `scan` the walk of clients, `sweep` the walk that removes what is dead.
+//! [`Store::find`] and the readers after it are the path of a GET; `write` holds what stores values, `range` and `splice`
+//! what changes parts of them, `stage` what stores them in two steps, `scan` the walk of clients, `sweep` the walk that
+//! removes what is dead.
 
 mod chain;
 mod index;
 mod item;
+mod range;
 mod scan;
 mod slab;
+mod slice;
+mod splice;
 mod stage;
 mod sweep;
 mod write;
+mod zeros;
 
 pub use chain::Chain;
 pub use scan::CURSOR_BITS;
+pub use slice::ChainSlice;
+pub use splice::{SPLICE_BYTES_MAX, Splice, Spliced};
 pub use stage::Staged;
 pub use sweep::{DROPPED_BLOCKS_MAX, Swept};
 
@@ -24,6 +31,7 @@ use index::{Index, Place};
 use item::{HEADER_BYTES, Header, View, no_item};
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_micro_inline};
 use slab::Slab;
+use zeros::Zeros;
 
 /// Bytes of index that a store needs at least.
 pub const INDEX_BYTES_MIN: u64 = index::LINES_MIN as u64 * 64;
@@ -201,6 +209,8 @@ pub struct Store {
     staged: u64,
     /// Next index bucket of the sweep.
     sweep_hand: usize,
+    /// What fills gaps in chains.
+    zeros: Zeros,
     /// Chains of many blocks that are dropped in portions.
     dropping: Vec<Chain>,
 }
@@ -232,6 +242,7 @@ impl Store {
             expiring: 0,
             staged: 0,
             sweep_hand: 0,
+            zeros: Zeros::default(),
             dropping: Vec::new(),
         }
     }

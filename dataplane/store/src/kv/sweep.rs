@@ -21,7 +21,7 @@ impl Store {
     /// [`DROPPED_BLOCKS_MAX`] at most. Calls go round the index.
     pub fn sweep(&mut self, now_ms: u64, budget: usize) -> Swept {
         self.drop_portion();
-        self.arena.collect();
+        self.collect();
         let mut swept = Swept::default();
         for _ in 0..budget.min(self.index.bucket_count()) {
             if self.flushed_left == 0 && self.expiring == 0 {
@@ -35,6 +35,7 @@ impl Store {
 
     /// Takes back blocks whose last handle was dropped, here or by another shard; a bounded number of them.
     pub fn collect(&mut self) {
+        self.zeros.release_unused();
         self.arena.collect();
     }
 

@@ -1,7 +1,7 @@
-//! What stores values: put and append. A write that fails leaves what was there as it was.
+//! What stores values: put, and the steps of other writes. One that fails leaves what was there as it was.
 
 use super::item::{CHAIN_ID_BYTES, FLAG_CHAIN, HEADER_BYTES, Header, INLINE_BYTES_MAX, no_item};
-use super::{Chain, Found, Key, NewValue, Slab, Store, StoreError, bucket_index, stored_expiry, to_usize};
+use super::{Chain, Found, Key, NewValue, Slab, Store, StoreError, bucket_index, stored_expiry};
 use adit_wire::kv::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use core::num::NonZeroU64;
 
@@ -21,12 +21,17 @@ pub(super) struct Draft<'a> {
 impl<'a> Draft<'a> {
     /// An item that holds its value.
     #[inline]
-    fn inline(key: &'a Key<'a>, value: &'a [u8], expiry_ms: u64) -> Self {
+    pub(super) fn inline(key: &'a Key<'a>, value: &'a [u8], expiry_ms: u64) -> Self {
         Self { key, body: value, value_len: stored_len(value.len() as u64), flags: 0, expiry_ms }
     }
 
     /// An item whose value lies in a chain; `id` is its number.
-    fn chained(key: &'a Key<'a>, id: &'a [u8; CHAIN_ID_BYTES], value_len: u64, expiry_ms: u64) -> Self {
+    pub(super) fn chained(
+        key: &'a Key<'a>,
+        id: &'a [u8; CHAIN_ID_BYTES],
+        value_len: u64,
+        expiry_ms: u64,
+    ) -> Self {
         Self { key, body: id, value_len: stored_len(value_len), flags: FLAG_CHAIN, expiry_ms }
     }
 
@@ -51,37 +56,22 @@ impl Store {
         self.write(key, value, expiry_ms, now_ms, Self::write_once).map(NonZeroU64::get)
     }
 
-    /// Appends to the value of a key, or stores it if the key is not there. Keeps the expiry. Gives the new length.
-    ///
-    /// A chain is copied behind what is there, all of it in this call. Errors as for [`put`](Self::put).
-    pub fn append(&mut self, key: &Key<'_>, tail: NewValue<'_>, now_ms: u64) -> Result<u64, StoreError> {
-        if self.find_live(key, now_ms).is_none() {
-            let len = tail.len_bytes();
-            return self.put(key, tail, None, now_ms).map(|_| len);
-        }
-        let mut appended = self.append_once(key, &tail, now_ms);
-        if appended == Err(StoreError::OutOfMemory) && self.relieve(now_ms) {
-            appended = self.append_once(key, &tail, now_ms);
-        }
-        self.drop_value(tail, appended)
-    }
-
     /// Appends to a chain that is being received. All or nothing; what others pin of it stays as it is.
     ///
     /// Errors: `ValueTooLong`, `OutOfMemory`.
     pub fn extend_chain(&mut self, chain: &mut Chain, bytes: &[u8]) -> Result<(), StoreError> {
-        let mut reserved = chain.reserve(&mut self.arena, bytes.len() as u64);
         // Time 0: nothing expires at it, so that only flushed items and dropped chains are looked for.
-        if reserved == Err(StoreError::OutOfMemory) && self.relieve(0) {
-            reserved = chain.reserve(&mut self.arena, bytes.len() as u64);
-        }
-        reserved?;
+        self.with_relief(0, |store| chain.reserve(&mut store.arena, bytes.len() as u64))?;
         chain.push(bytes);
         Ok(())
     }
 
     /// Drops the value if it is a chain, and hands the result on.
-    fn drop_value<T>(&mut self, value: NewValue<'_>, result: Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(super) fn drop_value<T>(
+        &mut self,
+        value: NewValue<'_>,
+        result: Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         if let NewValue::Chain(chain) = value {
             self.drop_chain(chain);
         }
@@ -124,7 +114,7 @@ impl Store {
     }
 
     /// Writes a chain; drops it if that fails.
-    fn write_chain<T>(
+    pub(super) fn write_chain<T>(
         &mut self,
         key: &Key<'_>,
         chain: Chain,
@@ -159,7 +149,7 @@ impl Store {
 
     /// Writes an item. Gives its version, `None` if there is no memory: a number in a register, where a `Result` is one
     /// in memory.
-    fn write_once(&mut self, draft: &Draft<'_>, now_ms: u64) -> Option<NonZeroU64> {
+    pub(super) fn write_once(&mut self, draft: &Draft<'_>, now_ms: u64) -> Option<NonZeroU64> {
         match self.find_live(draft.key, now_ms) {
             Some(found) => self.overwrite(&found, draft),
             None => self.insert(draft),
@@ -187,7 +177,7 @@ impl Store {
     }
 
     #[inline]
-    fn overwrite(&mut self, old: &Found, draft: &Draft<'_>) -> Option<NonZeroU64> {
+    pub(super) fn overwrite(&mut self, old: &Found, draft: &Draft<'_>) -> Option<NonZeroU64> {
         let same_len = old.header.item_len() == draft.item_len();
         let offset = if same_len { old.offset } else { self.room(old.offset, draft.item_len())? };
         let chain = if old.header.is_chain() { self.view(old.offset).chain() } else { None };
@@ -240,7 +230,7 @@ impl Store {
     /// Room for an item that replaces or continues the one at `old`: the same, if its class is right, or if it is too large
     /// and there is no other.
     #[inline(never)]
-    fn room(&mut self, old: u64, len: usize) -> Option<u64> {
+    pub(super) fn room(&mut self, old: u64, len: usize) -> Option<u64> {
         let capacity = self.slab.capacity(old);
         if capacity == Slab::rounded(len) {
             return Some(old);
@@ -251,76 +241,22 @@ impl Store {
 
     /// Lets the slot of `old` name the room at `offset`, and frees the room it named.
     #[inline(never)]
-    fn move_item(&mut self, old: &Found, offset: u64) {
+    pub(super) fn move_item(&mut self, old: &Found, offset: u64) {
         self.index.replace(old.place, offset);
         self.slab.free(&mut self.arena, old.offset);
     }
 
-    fn append_once(&mut self, key: &Key<'_>, tail: &NewValue<'_>, now_ms: u64) -> Result<u64, StoreError> {
-        let old =
-            self.find_live(key, now_ms).expect("`append` saw the item; nothing expires at the same time");
-        let len = u64::from(old.header.value_len) + tail.len_bytes();
-        check(key, len)?;
-        match self.view(old.offset).chain() {
-            Some(id) => self.append_to_chain(&old, id, tail)?,
-            None if fits_item(key, len) => self.append_to_item(&old, tail)?,
-            None => self.append_past_item(&old, key, tail)?,
-        }
-        Ok(len)
-    }
-
-    /// Appends within the block chain of an item.
-    fn append_to_chain(&mut self, old: &Found, id: u32, tail: &NewValue<'_>) -> Result<(), StoreError> {
-        let chain = self.chains.chain_mut(id);
-        chain.reserve(&mut self.arena, tail.len_bytes())?;
-        push(chain, tail);
-        self.write_appended(old.offset, old.header, tail);
-        Ok(())
-    }
-
-    /// Appends within an item, which moves if its class becomes too small.
-    fn append_to_item(&mut self, old: &Found, tail: &NewValue<'_>) -> Result<(), StoreError> {
-        let (old_len, tail_len) = (old.header.item_len(), to_usize(tail.len_bytes()));
-        let offset = self.room(old.offset, old_len + tail_len).ok_or(StoreError::OutOfMemory)?;
-        if offset != old.offset {
-            self.arena.copy(old.offset, offset, old_len);
-            self.move_item(old, offset);
-        }
-        // What fits an item fits one block.
-        let bytes = match tail {
-            NewValue::Inline(bytes) => bytes,
-            NewValue::Chain(chain) => chain.pieces().next().unwrap_or_default(),
-        };
-        self.arena.bytes_mut(offset, old_len + tail_len)[old_len..].copy_from_slice(bytes);
-        self.write_appended(offset, old.header, tail);
-        Ok(())
-    }
-
-    /// Appends to a value in an item that becomes a chain with it.
-    fn append_past_item(
+    /// Does `once`, and again after a search for memory if there is too little.
+    pub(super) fn with_relief<T>(
         &mut self,
-        old: &Found,
-        key: &Key<'_>,
-        tail: &NewValue<'_>,
-    ) -> Result<(), StoreError> {
-        let mut chain = Chain::new();
-        let len = u64::from(old.header.value_len) + tail.len_bytes();
-        chain.reserve(&mut self.arena, len)?;
-        chain.push(self.view(old.offset).body());
-        push(&mut chain, tail);
-        let id = self.chains.keep(chain);
-        let written = self.overwrite(old, &Draft::chained(key, &id.to_le_bytes(), len, old.header.expiry_ms));
-        if written.is_none() {
-            self.drop_chain_of(id);
+        now_ms: u64,
+        mut once: impl FnMut(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut done = once(self);
+        if matches!(done, Err(StoreError::OutOfMemory)) && self.relieve(now_ms) {
+            done = once(self);
         }
-        written.map(|_| ()).ok_or(StoreError::OutOfMemory)
-    }
-
-    /// Writes the header of an item that the tail was appended to.
-    fn write_appended(&mut self, offset: u64, header: Header, tail: &NewValue<'_>) {
-        let version = self.next_version();
-        let value_len = header.value_len + stored_len(tail.len_bytes());
-        self.write_header(offset, &Header { version, value_len, ..header });
+        done
     }
 
     /// Looks for memory of what is dead. Whether another try is worth it.
@@ -336,7 +272,7 @@ impl Store {
 
 /// Refuses keys and values over the limits.
 #[inline]
-fn check(key: &Key<'_>, len: u64) -> Result<(), StoreError> {
+pub(super) fn check(key: &Key<'_>, len: u64) -> Result<(), StoreError> {
     if key.bytes.len() > KEY_BYTES_MAX {
         return Err(StoreError::KeyTooLong);
     }
@@ -345,22 +281,15 @@ fn check(key: &Key<'_>, len: u64) -> Result<(), StoreError> {
 
 /// Whether a value of this length stands in its item.
 #[inline]
-fn fits_item(key: &Key<'_>, len: u64) -> bool {
+pub(super) fn fits_item(key: &Key<'_>, len: u64) -> bool {
     (HEADER_BYTES + key.bytes.len()) as u64 + len <= INLINE_BYTES_MAX as u64
 }
 
 /// A length that was [checked](check), as it stands in a header.
 #[inline]
-fn stored_len(len: u64) -> u32 {
+pub(super) fn stored_len(len: u64) -> u32 {
     const { assert!(VALUE_BYTES_MAX <= u32::MAX as u64 && KEY_BYTES_MAX as u64 <= u32::MAX as u64) };
     u32::try_from(len).expect("lengths were checked against the limits")
-}
-
-fn push(chain: &mut Chain, tail: &NewValue<'_>) {
-    match tail {
-        NewValue::Inline(bytes) => chain.push(bytes),
-        NewValue::Chain(tail) => tail.pieces().for_each(|piece| chain.push(piece)),
-    }
 }
 
 const _: () = assert!(CHAIN_ID_BYTES == size_of::<u32>());
