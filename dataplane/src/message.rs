@@ -120,6 +120,8 @@ pub enum Reply {
     Name(&'static str),
     /// A short text, sent as a value.
     Text(&'static str),
+    /// A line.
+    Line(Box<str>),
     /// A number.
     Integer(i64),
     /// A value in one piece.

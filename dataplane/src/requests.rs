@@ -21,7 +21,7 @@ use crate::refusal;
 use crate::round::Round;
 use crate::session::{self, After, Context, client};
 use crate::settings::{
-    BATCH_REQUESTS_MAX, KEYS_BYTES_MAX, OUTPUT_BYTES_SOFT, OWED_REPLIES_MAX, TURN_REQUESTS_MAX,
+    BATCH_REQUESTS_MAX, KEYS_BYTES_MAX, OUTPUT_BYTES_SOFT, OWED_REPLIES_MAX, Settings, TURN_REQUESTS_MAX,
 };
 use crate::shard::Shard;
 use crate::silence::Silence;
@@ -129,7 +129,10 @@ impl Shard {
                 Found::Request { end } => {
                     let arguments =
                         Slices { bytes: connection.intake.bytes(), spans: &batch.spans[first_span..] };
-                    (end, admit(&arguments, connection, self.is_over_memory, self.now.unix_ms))
+                    (
+                        end,
+                        admit(&arguments, connection, &self.settings, self.is_over_memory, self.now.unix_ms),
+                    )
                 }
                 Found::Broken(error) => (start, (CommandId::UNKNOWN, Plan::Broken(error))),
                 Found::Nothing => break,
@@ -594,6 +597,7 @@ fn resume_if_drained(streams: &mut Streams, connection: &mut Connection) {
 fn admit(
     arguments: &Slices<'_>,
     connection: &Connection,
+    settings: &Settings,
     is_over_memory: bool,
     now_ms: u64,
 ) -> (CommandId, Plan) {
@@ -606,6 +610,9 @@ fn admit(
     let mut planned = plan_command(command, arguments, now_ms);
     if is_over_memory && takes_memory(command, planned) {
         planned = Plan::Refused(Refusal::OverMemoryLimit);
+    }
+    if command == Command::Debug && !settings.debug_commands {
+        planned = Plan::Alone(command);
     }
     (CommandId::of(command, arguments), restrict(planned, connection))
 }
