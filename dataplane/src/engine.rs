@@ -1,7 +1,7 @@
 //! The one switch: what each operation does to the store of this shard.
 
 use adit_drivers::memory::BLOCK_BYTES;
-use adit_store::kv::{Chain, Item, Key, NewValue, Staged, Store, StoreError, Value};
+use adit_store::kv::{Chain, Item, Key, NewValue, Splice, Spliced, Staged, Store, StoreError, Value};
 use adit_wire::kv::{
     Aspect, BUCKET_COUNT, BucketId, Condition, ExpireCondition, Expiry, ExpiryForm, Operation, PutAnswer,
     Status,
@@ -359,6 +359,15 @@ impl Engine {
                 )
             }
         }
+    }
+
+    /// Does a portion of a splice.
+    pub fn splice(&mut self, key: &Key<'_>, splice: Splice, now_ms: u64) -> Result<Spliced, Status> {
+        let spliced = self.store.splice(key, splice, now_ms).map_err(status)?;
+        if let Spliced::Done(len) = spliced {
+            self.note_value(len);
+        }
+        Ok(spliced)
     }
 
     /// The name that Redis gives to the way it would keep a value: numbers as such, values up to 44 bytes in the item.

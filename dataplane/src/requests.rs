@@ -3,7 +3,7 @@
 use adit_drivers::chunk::ChunkPool;
 use adit_drivers::outbox::Outbox;
 use adit_drivers::streams::{ConnectionId, Streams};
-use adit_store::kv::{Key, Store};
+use adit_store::kv::{Key, SPLICE_BYTES_MAX, Store};
 use adit_wire::kv::{Operation, PutAnswer, Status};
 use adit_wire::resp::request::{ProtocolError, Span};
 use adit_wire::resp::{Command, reply};
@@ -264,7 +264,10 @@ impl Shard {
         let in_turn = connection.owed.is_empty();
         let remote = entry.owner != self.index;
         // Somebody holds the key, or waits for it: this waits behind them.
-        let parked = !remote && self.intents.blocks(entry.hash);
+        let mut parked = !remote && self.intents.blocks(entry.hash);
+        // What takes several turns holds its key meanwhile.
+        let long = connection.intake.large_bytes() > SPLICE_BYTES_MAX as u64;
+        parked |= !remote && long && matches!(operation, Operation::Append | Operation::SetRange { .. });
         if (!in_turn || remote || parked)
             && let Some(flow) = must_wait(connection, &self.inflight)
         {
