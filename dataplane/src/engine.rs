@@ -345,7 +345,7 @@ impl Engine {
             },
             Aspect::IdleSeconds => Reply::Integer(0),
             Aspect::Frequency => Reply::Failed(Status::NotCounted),
-            Aspect::Memory => Reply::Integer(i64::try_from(self.store.value_len(item)).unwrap_or(i64::MAX)),
+            Aspect::Memory => Reply::Integer(i64::try_from(self.store.memory_of(item)).unwrap_or(i64::MAX)),
             Aspect::Encoding => Reply::Text(self.encoding(item)),
             Aspect::Debug => {
                 let (place, encoding) = (self.store.place_of(item), self.encoding(item));

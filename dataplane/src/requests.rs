@@ -614,7 +614,7 @@ fn admit(
     if is_over_memory && takes_memory(command, planned) {
         planned = Plan::Refused(Refusal::OverMemoryLimit);
     }
-    if command == Command::Debug && !settings.debug_commands {
+    if command == Command::Debug && !settings.debug_commands && matches!(planned, Plan::Key(..)) {
         planned = Plan::Alone(command);
     }
     (CommandId::of(command, arguments), restrict(planned, connection))
