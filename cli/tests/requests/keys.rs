@@ -5,9 +5,9 @@ use super::{Compare, Generator, Request, Words};
 impl Generator {
     pub(super) fn key_command(&mut self) -> Vec<Request> {
         let words = match self.random.below(12) {
-            0..=1 => vec![b"RENAME".to_vec(), self.key(), self.key()],
+            0..=1 => vec![b"RENAME".to_vec(), self.key(), self.unwatched()],
             2 => {
-                let key = self.key();
+                let key = self.unwatched();
                 vec![self.random.pick(&["RENAME", "RENAMENX", "COPY"]).into(), key.clone(), key]
             }
             3 => vec![b"RENAMENX".to_vec(), self.key(), self.key()],
@@ -17,6 +17,16 @@ impl Generator {
             _ => return self.object(),
         };
         vec![(words, Compare::Bytes)]
+    }
+
+    /// A key that nobody watches: to Redis a RENAME onto itself is no change.
+    fn unwatched(&mut self) -> Vec<u8> {
+        loop {
+            let key = self.key();
+            if !key.starts_with(b"watched") {
+                return key;
+            }
+        }
     }
 
     fn copy(&mut self) -> Words {
