@@ -145,7 +145,8 @@ pub struct Session {
     pub name: Vec<u8>,
     /// The library that it uses, and the version of that.
     pub library: (Vec<u8>, Vec<u8>),
-    /// It asked not to be closed to free memory.
+    /// It asked not to be closed to free memory. No setting closes connections for that: the buffers that are kept
+    /// free for others are.
     pub no_evict: bool,
     /// It asked that its look-ups do not count as uses of a key.
     pub no_touch: bool,

@@ -1,6 +1,7 @@
 //! Run-to-completion shards: a core, its queues and its state. Nothing else touches them.
 #![forbid(unsafe_code)]
 
+mod alone;
 pub mod batch;
 pub mod calls;
 pub mod connection;

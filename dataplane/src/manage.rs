@@ -1,6 +1,5 @@
 //! What a shard does for all when a command goes round: its steps of a [`Task`], and the round itself.
 
-use adit_drivers::outbox::Outbox;
 use adit_drivers::streams::ConnectionId;
 
 use crate::batch::{Batch, Entry, Slices};
@@ -10,9 +9,10 @@ use crate::message::Ask;
 use crate::requests::Flow;
 use crate::round::{Part, Round, Task};
 use crate::session::filter::Filter;
-use crate::session::{self, Context, client};
+use crate::session::{self, After, Context, client};
 use crate::settings::{CLIENTS_PER_STEP, ClientClass, KEYS_BYTES_MAX, OUTPUT_BYTES_SOFT};
 use crate::shard::Shard;
+use crate::transaction::encoded::Encoded;
 
 impl Shard {
     /// A step of a task, which begins at `cursor`; `asker` is its connection, if that is this shard's.
@@ -97,30 +97,31 @@ impl Shard {
     /// Encodes what a round came to that was a call of a transaction.
     pub(crate) fn finish_round_into(
         &mut self,
-        id: Option<ConnectionId>,
+        id: ConnectionId,
         round: &mut Round,
         arguments: &Slices<'_>,
-    ) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let Some(connection) = id.and_then(|id| self.connections.of(id)) else { return bytes };
-        let mut outbox = Outbox::default();
-        let mut writer = Writer::new(&mut outbox, &mut self.pool, connection.session.version);
+        result: &mut Encoded,
+    ) {
         if matches!(round.task, Task::List(_)) {
-            while client::finish_list(round, arguments, &mut writer) {}
-        } else {
-            let context = Context {
-                settings: &self.settings,
-                pages: &self.pages,
-                now: self.now,
-                line: String::new(),
-                calls: round.found.calls.as_deref(),
-            };
-            let after = session::finish(round, arguments, &mut writer, &context);
-            connection.closing |= matches!(after, session::After::Close);
+            while client::finish_list(round, arguments, result) {}
+            return;
         }
-        outbox.runs().for_each(|run| bytes.extend_from_slice(run));
-        outbox.clear(&mut self.pool, drop);
-        bytes
+        if matches!(round.task, Task::Calls) {
+            self.engine.counters.publish(&mut self.stats);
+        }
+        let context = Context {
+            settings: &self.settings,
+            pages: &self.pages,
+            now: self.now,
+            line: String::new(),
+            calls: round.found.calls.as_deref(),
+        };
+        let after = session::finish(round, arguments, result, &context);
+        if matches!(after, After::Close)
+            && let Some(connection) = self.connections.of(id)
+        {
+            connection.closing = true;
+        }
     }
 
     fn finish_round(&mut self, entry: &Entry, batch: &Batch, mut round: Box<Round>) -> Flow {

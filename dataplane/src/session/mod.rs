@@ -14,7 +14,7 @@ use adit_wire::resp::docs::Doc;
 use adit_wire::resp::reply;
 
 use crate::calls::Calls;
-use crate::connection::{Session, Writer};
+use crate::connection::{ReplySink, Session};
 use crate::info;
 use crate::plan::Arguments;
 use crate::refusal::shown;
@@ -59,7 +59,7 @@ pub fn run(
     command: Command,
     arguments: &impl Arguments,
     session: &mut Session,
-    writer: &mut Writer<'_>,
+    writer: &mut impl ReplySink,
     context: &Context<'_>,
 ) -> After {
     match command {
@@ -76,7 +76,7 @@ pub fn run(
         Command::Info if context.calls.is_none() && info::wants_calls(arguments) => {
             return After::Round(Task::Calls);
         }
-        Command::Info => reply::verbatim(writer, writer.version, &info::text(arguments, context)),
+        Command::Info => reply::verbatim(writer, writer.version(), &info::text(arguments, context)),
         Command::Object | Command::Memory => help(command, writer),
         Command::Time => time(writer, context.now),
         Command::Reset => {
@@ -97,12 +97,12 @@ pub fn run(
 pub fn finish(
     round: &Round,
     arguments: &impl Arguments,
-    writer: &mut Writer<'_>,
+    writer: &mut impl ReplySink,
     context: &Context<'_>,
 ) -> After {
     match round.task {
         Task::Kill(_) => return client::finish_kill(round, arguments, writer),
-        Task::Calls => reply::verbatim(writer, writer.version, &info::text(arguments, context)),
+        Task::Calls => reply::verbatim(writer, writer.version(), &info::text(arguments, context)),
         Task::Configure(_) | Task::ResetCounters | Task::ActiveExpiry(_) => reply::ok(writer),
         Task::List(_) => unreachable!("a list is encoded in parts"),
     }
@@ -110,14 +110,14 @@ pub fn finish(
 }
 
 /// Seconds since 1970 and microseconds. A shard reads milliseconds once a turn.
-fn time(writer: &mut Writer<'_>, now: Now) {
+fn time(writer: &mut impl ReplySink, now: Now) {
     reply::array(writer, 2);
     reply::bulk(writer, (now.unix_ms / 1000).to_string().as_bytes());
     reply::bulk(writer, (now.unix_ms % 1000 * 1000).to_string().as_bytes());
 }
 
 /// The subcommands of a command, each with what it does.
-fn help(command: Command, writer: &mut Writer<'_>) {
+fn help(command: Command, writer: &mut impl ReplySink) {
     let name = command.spec().name.to_ascii_uppercase();
     let mut lines = vec![format!("{name} subcommand [argument ...]; the subcommands are:")];
     for (_, spec) in command.subcommands() {
@@ -130,7 +130,7 @@ fn help(command: Command, writer: &mut Writer<'_>) {
 }
 
 /// The error of a subcommand that there is not, or that has too many arguments.
-fn wrong_subcommand(arguments: &impl Arguments, command: Command, writer: &mut Writer<'_>) {
+fn wrong_subcommand(arguments: &impl Arguments, command: Command, writer: &mut impl ReplySink) {
     let (name, subcommand) = (command.spec().name.to_ascii_uppercase(), shown(arguments.get(1)));
     reply::error(
         writer,
@@ -138,7 +138,7 @@ fn wrong_subcommand(arguments: &impl Arguments, command: Command, writer: &mut W
     );
 }
 
-fn syntax_error(writer: &mut Writer<'_>) {
+fn syntax_error(writer: &mut impl ReplySink) {
     reply::error(writer, "ERR syntax error");
 }
 

@@ -19,6 +19,8 @@ use crate::settings::{
     KEYS_BYTES_MAX, LCS_CELLS_PER_SLICE, STEP_BYTES_MAX, STEP_OPERATIONS_MAX, TRANSACTION_KEYS_MAX,
 };
 use crate::shard::Shard;
+use crate::silence::Silence;
+use crate::transaction::encoded::Encoded;
 use crate::transaction::intents::Keys;
 use crate::transaction::program::Program;
 use crate::transaction::round::Encode;
@@ -239,28 +241,33 @@ impl Shard {
                             return self.build_round(transaction, id);
                         }
                         Err(error) => {
-                            let mut bytes = Vec::new();
-                            reply::error(&mut bytes, error.0);
-                            transaction.ready(bytes);
+                            let mut encoded = Encoded::default();
+                            reply::error(&mut encoded, error.0);
+                            transaction.ready(encoded);
                         }
                     }
                 }
                 Plan::Alone(command) => {
-                    let (bytes, after) = self.run_alone(transaction, command);
+                    let (mut encoded, after) = self.run_alone(transaction, command);
                     match after {
                         After::Round(_) if !alone => return,
                         After::Round(task) => {
                             transaction.doing = Doing::Round(Box::new(Round::new(task)));
                             return self.build_round(transaction, id);
                         }
-                        After::Sleep(_) | After::Silence(_) => transaction.ready(b"+OK\r\n".to_vec()),
-                        After::Stay | After::Close | After::Reset => transaction.ready(bytes),
+                        After::Silence(Silence::None) => reply::ok(&mut encoded),
+                        After::Sleep(_) | After::Silence(_) => {
+                            reply::error(&mut encoded, NOT_IN_TRANSACTION);
+                        }
+                        After::Stay | After::Close | After::Reset => {}
                     }
+                    transaction.result.set_version(encoded.version());
+                    transaction.ready(encoded);
                 }
                 Plan::Refused(refusal) => {
-                    let mut bytes = Vec::new();
-                    refusal::encode(&mut bytes, refusal, &arguments);
-                    transaction.ready(bytes);
+                    let mut encoded = Encoded::default();
+                    refusal::encode(&mut encoded, refusal, &arguments);
+                    transaction.ready(encoded);
                 }
                 Plan::Nothing | Plan::Broken(_) | Plan::Queue => unreachable!("such a call is not kept"),
             }
@@ -394,8 +401,9 @@ impl Shard {
         round.bytes_max = self.heap.room_for_result(transaction.heap_bytes);
         if round.shard == self.map.shard_count() {
             let arguments = transaction.program.call(transaction.at.call);
-            let bytes = self.finish_round_into(transaction.connection, round, &arguments);
-            transaction.result.write(&bytes);
+            if let Some(id) = transaction.connection {
+                self.finish_round_into(id, round, &arguments, &mut transaction.result);
+            }
             transaction.end_call();
         } else if round.shard == self.index {
             let part = self.manage(&round.task, round.cursor, transaction.connection);
@@ -468,22 +476,24 @@ impl Shard {
     }
 
     /// Runs a command that concerns the connection or the process; its encoded reply.
-    fn run_alone(&mut self, transaction: &mut Transaction, command: Command) -> (Vec<u8>, After) {
+    fn run_alone(&mut self, transaction: &mut Transaction, command: Command) -> (Encoded, After) {
         let arguments = transaction.program.call(transaction.at.call);
         if command == Command::Select {
             transaction.bucket = selected(&arguments).unwrap_or(transaction.bucket);
         }
-        let mut bytes = Vec::new();
+        let mut encoded = Encoded::new(transaction.result.version());
         // Where nobody waits for the reply, nothing is done.
-        let after = transaction.connection.map(|id| self.run_alone_into(id, command, &arguments, &mut bytes));
-        (bytes, after.unwrap_or(After::Stay))
+        let after =
+            transaction.connection.map(|id| self.run_alone_into(id, command, &arguments, &mut encoded));
+        (encoded, after.unwrap_or(After::Stay))
     }
 }
 
 impl Transaction {
     /// Adds an encoded reply, which is that of the whole call.
-    fn ready(&mut self, bytes: Vec<u8>) {
-        self.round.encode.push(Encode::Ready(bytes));
+    fn ready(&mut self, encoded: Encoded) {
+        self.result.errors.add_all(&encoded.errors);
+        self.round.encode.push(Encode::Ready(encoded.into_bytes()));
         self.at.call += 1;
     }
 
@@ -526,6 +536,7 @@ impl Transaction {
             self.at.argument += count;
         } else {
             self.at.argument = 0;
+            self.runs = true;
             self.doing = Doing::Calls;
             self.go_on();
         }
@@ -637,3 +648,5 @@ fn selected(arguments: &impl Arguments) -> Option<BucketId> {
     let index = number::parse_i64(arguments.get(1))?;
     u32::try_from(index).ok().filter(|&index| index < adit_wire::kv::BUCKET_COUNT).map(BucketId)
 }
+
+const NOT_IN_TRANSACTION: &str = "ERR this command is not available within a transaction";

@@ -26,6 +26,7 @@ use crate::connection::ReplySink;
 use crate::message::Reply;
 use crate::round::Part;
 use crate::shard::Shard;
+use crate::stats::ErrorCounts;
 use crate::transaction::call::{Doing, Position};
 use crate::transaction::encoded::Encoded;
 use crate::transaction::intents::{Holder, Keys};
@@ -80,6 +81,8 @@ pub(crate) struct Transaction {
     pub(crate) result: Encoded,
     /// The replies took more than there is room for.
     overflowed: bool,
+    /// The calls of an EXEC are executed: the watched keys are as they were.
+    runs: bool,
     /// What `WATCH` found.
     pub(crate) versions: Vec<i64>,
     /// Bytes on the heap, as last counted.
@@ -260,6 +263,7 @@ impl Shard {
             phase: Phase::Build,
             result,
             overflowed: false,
+            runs: kind == Kind::Exec && !compares,
             versions: Vec::new(),
             heap_bytes: 0,
         };
@@ -359,6 +363,7 @@ impl Shard {
     /// Gives the result to the connection: everything is decided.
     fn give_result(&mut self, transaction: &mut Transaction, _id: u32) {
         let mut result = std::mem::take(&mut transaction.result);
+        self.note_program(&transaction.program, transaction.runs, &result.errors);
         transaction.program.clear(&mut self.engine.store);
         self.heap.recharge(&mut transaction.heap_bytes, 0);
         let found = transaction.connection.take().and_then(|id| self.connections.of(id));
@@ -366,7 +371,9 @@ impl Shard {
         connection.transaction = None;
         if transaction.overflowed {
             result.reset(connection.session.version);
+            result.errors = ErrorCounts::default();
             reply::error(&mut result, OVERFLOWED);
+            self.engine.counters.add_errors(&result.errors);
         }
         if transaction.kind == Kind::Watch {
             connection.session.watch(std::mem::take(&mut transaction.checks), &transaction.versions);
