@@ -312,6 +312,7 @@ pub trait ReplySink: Sink {
             Reply::Done => reply::ok(self),
             Reply::Nil => reply::null(self, self.version()),
             Reply::Name(name) => reply::simple(self, name),
+            Reply::Line(line) => reply::simple(self, &line),
             Reply::Text(text) => reply::bulk(self, text.as_bytes()),
             Reply::Integer(number) => reply::integer(self, number),
             Reply::Bytes(bytes) => self.write_bulk(bytes.as_slice()),

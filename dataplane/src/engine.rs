@@ -1,7 +1,7 @@
 //! The one switch: what each operation does to the store of this shard.
 
 use adit_drivers::memory::BLOCK_BYTES;
-use adit_store::kv::{Chain, Item, Key, NewValue, Staged, Store, StoreError, Value};
+use adit_store::kv::{Chain, Item, Key, NewValue, Splice, Spliced, Staged, Store, StoreError, Value};
 use adit_wire::kv::{
     Aspect, BUCKET_COUNT, BucketId, Condition, ExpireCondition, Expiry, ExpiryForm, Operation, PutAnswer,
     Status,
@@ -330,7 +330,9 @@ impl Engine {
     }
 
     fn describe(&mut self, key: &Key<'_>, aspect: Aspect, now_ms: u64) -> Reply {
-        let Some(item) = self.look_up(key, now_ms) else { return Reply::Nil };
+        let Some(item) = self.look_up(key, now_ms) else {
+            return if aspect == Aspect::Debug { Reply::Failed(Status::NoSuchKey) } else { Reply::Nil };
+        };
         match aspect {
             // Redis shares the small numbers among all keys.
             Aspect::References => match self.store.value(item) {
@@ -344,12 +346,37 @@ impl Engine {
             Aspect::IdleSeconds => Reply::Integer(0),
             Aspect::Frequency => Reply::Failed(Status::NotCounted),
             Aspect::Memory => Reply::Integer(i64::try_from(self.store.value_len(item)).unwrap_or(i64::MAX)),
-            // Redis keeps numbers as such, and values up to 44 bytes in the item.
-            Aspect::Encoding => Reply::Text(match self.store.value(item) {
-                Value::Inline(text) if parse_i64(text).is_some() => "int",
-                Value::Inline(text) if text.len() <= EMBEDDED_BYTES_MAX => "embstr",
-                _ => "raw",
-            }),
+            Aspect::Encoding => Reply::Text(self.encoding(item)),
+            Aspect::Debug => {
+                let (place, encoding) = (self.store.place_of(item), self.encoding(item));
+                let len = self.store.value_len(item);
+                Reply::Line(
+                    format!(
+                        "Value at:{place:#x} refcount:1 encoding:{encoding} serializedlength:{len} lru:0 \
+                         lru_seconds_idle:0"
+                    )
+                    .into(),
+                )
+            }
+        }
+    }
+
+    /// Does a portion of a splice.
+    pub fn splice(&mut self, key: &Key<'_>, splice: Splice, now_ms: u64) -> Result<Spliced, Status> {
+        let spliced = self.store.splice(key, splice, now_ms).map_err(status)?;
+        if let Spliced::Done(len) = spliced {
+            self.note_value(len);
+        }
+        Ok(spliced)
+    }
+
+    /// The name that Redis gives to the way it would keep a value: numbers as such, values up to 44 bytes in the item.
+    fn encoding(&self, item: Item) -> &'static str {
+        match self.store.value(item) {
+            _ if self.store.is_edited(item) => "raw",
+            Value::Inline(text) if parse_i64(text).is_some() => "int",
+            Value::Inline(text) if text.len() <= EMBEDDED_BYTES_MAX => "embstr",
+            _ => "raw",
         }
     }
 

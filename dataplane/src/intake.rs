@@ -169,6 +169,12 @@ impl Intake {
         Found::Request { end: 0 }
     }
 
+    /// Bytes of the arguments that are large.
+    #[inline]
+    pub fn large_bytes(&self) -> u64 {
+        self.assembly.as_ref().map_or(0, |assembly| assembly.large_bytes)
+    }
+
     /// The arguments that are large, which only an assembled request has.
     #[inline]
     pub fn large_arguments(&self) -> impl Iterator<Item = usize> {

@@ -39,7 +39,7 @@ impl Shard {
             reply::array(&mut result, spans.len());
         }
         let (mut sum, now_ms) = (0, self.now.unix_ms);
-        let mut full = Ok(());
+        let (mut full, room) = (Ok(()), self.heap.room_for_walk(connection));
         for spans in spans.chunks(KEYS_PER_FETCH) {
             let mut hashes = [0; KEYS_PER_FETCH];
             let bytes = connection.intake.bytes();
@@ -62,7 +62,7 @@ impl Shard {
                     }
                 }
             }
-            full = full.and_then(|()| result.spill(&mut self.engine.store));
+            full = full.and_then(|()| result.spill(&mut self.engine.store, room));
         }
         match together {
             Together::Array if full.is_err() => {

@@ -30,6 +30,7 @@ pub mod session;
 pub mod settings;
 pub mod shard;
 pub mod silence;
+mod splicing;
 pub mod stats;
 pub mod transaction;
 pub mod walk;

@@ -65,6 +65,15 @@ impl Ask {
         }
     }
 
+    /// The value, if it lies in blocks.
+    #[inline]
+    pub fn chain(&self) -> Option<&Chain> {
+        match &self.content {
+            Content::Heap(content) => content.chain.as_ref(),
+            Content::Inline { .. } | Content::Task(_) => None,
+        }
+    }
+
     /// The request, and the slot to answer to.
     #[inline]
     pub fn request(&mut self) -> (u32, Request<'_>) {
@@ -120,6 +129,8 @@ pub enum Reply {
     Name(&'static str),
     /// A short text, sent as a value.
     Text(&'static str),
+    /// A line.
+    Line(Box<str>),
     /// A number.
     Integer(i64),
     /// A value in one piece.

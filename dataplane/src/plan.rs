@@ -251,6 +251,9 @@ fn plan_rare(command: Command, arguments: &impl Arguments, now_ms: u64) -> Plann
         Command::Memory => return plan_memory(arguments),
         Command::Randomkey => Plan::RandomKey,
         Command::Watch => Plan::Keys(Operation::Version, Together::Watch),
+        Command::Debug if arguments.count() == 3 && arguments.get(1).eq_ignore_ascii_case(b"OBJECT") => {
+            Plan::Key(Operation::Describe(Aspect::Debug), 0)
+        }
         Command::Dbsize => Plan::Shards(Operation::Count, Together::Sum),
         Command::Flushdb => plan_flush(Operation::Flush, arguments)?,
         Command::Flushall => plan_flush(Operation::FlushAll, arguments)?,

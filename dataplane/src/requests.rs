@@ -2,7 +2,7 @@
 
 use adit_drivers::chunk::ChunkPool;
 use adit_drivers::streams::{ConnectionId, Streams};
-use adit_store::kv::{Key, Store};
+use adit_store::kv::{Key, SPLICE_BYTES_MAX, Store};
 use adit_wire::kv::{Operation, PutAnswer, Status};
 use adit_wire::resp::request::{ProtocolError, Span};
 use adit_wire::resp::{Command, reply};
@@ -18,7 +18,7 @@ use crate::message::{Ask, PAYLOAD_INLINE_BYTES, Reply};
 use crate::plan::{Arguments, Plan, Refusal, Together, key_argument, may_be_large, plan_command};
 use crate::refusal;
 use crate::settings::{
-    BATCH_REQUESTS_MAX, KEYS_BYTES_MAX, OUTPUT_BYTES_SOFT, OWED_REPLIES_MAX, TURN_REQUESTS_MAX,
+    BATCH_REQUESTS_MAX, KEYS_BYTES_MAX, OUTPUT_BYTES_SOFT, OWED_REPLIES_MAX, Settings, TURN_REQUESTS_MAX,
 };
 use crate::shard::Shard;
 use crate::silence::Silence;
@@ -127,7 +127,10 @@ impl Shard {
                 Found::Request { end } => {
                     let arguments =
                         Slices { bytes: connection.intake.bytes(), spans: &batch.spans[first_span..] };
-                    (end, admit(&arguments, connection, self.is_over_memory, self.now.unix_ms))
+                    (
+                        end,
+                        admit(&arguments, connection, &self.settings, self.is_over_memory, self.now.unix_ms),
+                    )
                 }
                 Found::Broken(error) => (start, (CommandId::UNKNOWN, Plan::Broken(error))),
                 Found::Nothing => break,
@@ -259,7 +262,10 @@ impl Shard {
         let in_turn = connection.owed.is_empty();
         let remote = entry.owner != self.index;
         // Somebody holds the key, or waits for it: this waits behind them.
-        let parked = !remote && self.intents.blocks(entry.hash);
+        let mut parked = !remote && self.intents.blocks(entry.hash);
+        // What takes several turns holds its key meanwhile.
+        let long = connection.intake.large_bytes() > SPLICE_BYTES_MAX as u64;
+        parked |= !remote && long && matches!(operation, Operation::Append | Operation::SetRange { .. });
         if (!in_turn || remote || parked)
             && let Some(flow) = must_wait(connection, &self.inflight)
         {
@@ -454,6 +460,7 @@ fn resume_if_drained(streams: &mut Streams, connection: &mut Connection) {
 fn admit(
     arguments: &Slices<'_>,
     connection: &Connection,
+    settings: &Settings,
     is_over_memory: bool,
     now_ms: u64,
 ) -> (CommandId, Plan) {
@@ -466,6 +473,9 @@ fn admit(
     let mut planned = plan_command(command, arguments, now_ms);
     if is_over_memory && takes_memory(command, planned) {
         planned = Plan::Refused(Refusal::OverMemoryLimit);
+    }
+    if command == Command::Debug && !settings.debug_commands {
+        planned = Plan::Alone(command);
     }
     (CommandId::of(command, arguments), restrict(planned, connection))
 }

@@ -27,6 +27,7 @@ use crate::settings::{
     ASKS_PER_FETCH, IDLE_NS_MIN, INFLIGHT_SLOTS, STALL_CHECK_NS, STALL_NS_MAX, SWEEP_BUCKETS_MAX,
     SWEEP_INTERVAL_NS, Settings, TURN_ASKS_MAX, TURN_TRANSACTION_OPERATIONS_MAX,
 };
+use crate::splicing::{Splicings, is_long};
 use crate::stats::{BUCKETS, Counter, Counters, Rates, StatsReader, StatsWriter, total};
 use crate::transaction::Transactions;
 use crate::transaction::encoded::Encoded;
@@ -90,6 +91,8 @@ pub struct Shard {
     pub(crate) intents: Intents<Parked>,
     /// What those have staged.
     pub(crate) staged: Vec<Vec<Staged>>,
+    /// Long values that are written into others.
+    pub(crate) splicings: Splicings,
     /// Transactions of this shard's connections.
     pub(crate) transactions: Transactions,
     /// Operations of transactions that this turn may still execute.
@@ -133,6 +136,7 @@ impl Shard {
             map: parts.map,
             intents: Intents::default(),
             staged: Vec::new(),
+            splicings: Splicings::new(),
             transactions: Transactions::new(parts.mesh.transactions_max()),
             transaction_work_left: 0,
             scratch: Encoded::default(),
@@ -170,6 +174,7 @@ impl Shard {
         let asks = self.answer_asks();
         self.streams.worked(requests, asks);
         self.take_answers();
+        self.run_splices();
         self.run_transactions();
         self.mesh.publish();
         self.send();
@@ -207,6 +212,7 @@ impl Shard {
         !(self.ready.is_empty() && self.again.is_empty() && self.dirty.is_empty())
             || self.engine.store.has_sweep_debt()
             || self.intents.has_ready()
+            || !self.splicings.is_empty()
             || self.transactions.has_active()
     }
 
@@ -393,7 +399,7 @@ impl Shard {
                 self.mesh.answer(shard, Answer { slot: ask.slot, result });
                 continue;
             }
-            if self.intents.blocks(ask.hash) {
+            if self.intents.blocks(ask.hash) || is_long(ask.operation, ask.chain()) {
                 self.intents.enter(Keys::One(ask.hash), Parked::Ask(shard, ask));
                 continue;
             }

@@ -20,6 +20,7 @@ use crate::settings::{
 };
 use crate::shard::Shard;
 use crate::silence::Silence;
+use crate::stats::bucket_keys;
 use crate::transaction::encoded::Encoded;
 use crate::transaction::intents::Keys;
 use crate::transaction::program::Program;
@@ -42,8 +43,8 @@ pub(super) enum Doing {
     Transfer(Transfer, Moving),
     /// SCAN, KEYS.
     Walk(Box<Walk>),
-    /// RANDOMKEY: shards that were asked.
-    RandomKey { asked: u16 },
+    /// RANDOMKEY: the shard that is asked first, and how many were.
+    RandomKey { first: u16, asked: u16 },
     /// CLIENT LIST, CONFIG SET and the like.
     Round(Box<Round>),
     /// LCS, once both values are there.
@@ -167,8 +168,8 @@ impl Shard {
                 let ((operation, bucket), shard) = (walk.step(), walk.shard);
                 transaction.round.push((id, shard), operation, &Key::hashed(bucket, &[], 0), &[], None);
             }
-            Doing::RandomKey { asked } => {
-                let shard = *asked;
+            Doing::RandomKey { first, asked } => {
+                let shard = (*first + *asked) % self.map.shard_count();
                 let operation = Operation::Random(self.engine.random());
                 let key = Key::hashed(transaction.bucket, &[], 0);
                 transaction.round.push((id, shard), operation, &key, &[], None);
@@ -231,7 +232,8 @@ impl Shard {
                     return self.build_round(transaction, id);
                 }
                 Plan::RandomKey => {
-                    transaction.doing = Doing::RandomKey { asked: 0 };
+                    transaction.doing =
+                        Doing::RandomKey { first: self.random_shard(transaction.bucket), asked: 0 };
                     return self.build_round(transaction, id);
                 }
                 Plan::Alone(command @ (Command::Keys | Command::Scan)) => {
@@ -415,6 +417,19 @@ impl Shard {
         }
     }
 
+    /// Some shard, the more probably the more keys of a bucket it has.
+    fn random_shard(&mut self, bucket: BucketId) -> u16 {
+        let counter = bucket_keys(bucket.0 as usize);
+        let keys: Vec<u64> = self.pages.iter().map(|page| page.read_one(counter)).collect();
+        let mut chosen = self.engine.random().checked_rem(keys.iter().sum()).unwrap_or(0);
+        let shard = keys.iter().position(|&keys| {
+            let here = chosen < keys;
+            chosen -= keys.min(chosen);
+            here
+        });
+        shard.and_then(|shard| u16::try_from(shard).ok()).unwrap_or(0)
+    }
+
     fn build_lcs(&self, transaction: &mut Transaction, id: u32) {
         let Transaction { program, round, at, bucket, .. } = transaction;
         let arguments = program.call(at.call);
@@ -446,7 +461,7 @@ impl Shard {
                     walk.take(&keys);
                 }
             }
-            Doing::RandomKey { asked } => {
+            Doing::RandomKey { asked, .. } => {
                 *asked += 1;
                 let ended = *asked == self.map.shard_count();
                 match transaction.round.take_replies().next() {

@@ -54,13 +54,18 @@ impl Encoded {
         self.bytes.capacity()
     }
 
-    /// Moves bytes to blocks of the store if they are many. To be called every few replies.
+    /// Moves bytes to blocks of the store if they are many; where that is full, they may take `heap_bytes_max` on the
+    /// heap. To be called every few replies.
     ///
     /// # Errors
     /// [`StoreError::OutOfMemory`]; then the replies are of no use any more.
     #[inline]
-    pub fn spill(&mut self, store: &mut Store) -> Result<(), StoreError> {
-        if self.bytes.len() < SPILLED_BYTES { Ok(()) } else { self.spill_all(store) }
+    pub fn spill(&mut self, store: &mut Store, heap_bytes_max: usize) -> Result<(), StoreError> {
+        if self.bytes.len() < SPILLED_BYTES {
+            return Ok(());
+        }
+        let spilled = self.spill_all(store);
+        if self.bytes.capacity() <= heap_bytes_max { Ok(()) } else { spilled }
     }
 
     #[cold]

@@ -352,7 +352,8 @@ impl Shard {
     fn absorb(&mut self, transaction: &mut Transaction, _id: u32) {
         transaction.phase = Phase::Build;
         self.absorb_round(transaction);
-        transaction.overflowed |= transaction.result.spill(&mut self.engine.store).is_err();
+        let room = self.heap.room_for_result(transaction.heap_bytes);
+        transaction.overflowed |= transaction.result.spill(&mut self.engine.store, room).is_err();
         if transaction.overflowed {
             transaction.result.reset(transaction.result.version());
         }

@@ -7,6 +7,7 @@ use crate::engine::{Request, value_of};
 use crate::message::{Answer, Ask, Reply};
 use crate::settings::STAGED_PER_STEP;
 use crate::shard::Shard;
+use crate::splicing::{Then, long_splice};
 use crate::stats::Counter;
 use crate::transaction::TRANSACTION_SLOT;
 use crate::transaction::intents::{Holder, Keys};
@@ -69,6 +70,22 @@ pub struct StepReply {
     pub replies: Vec<Reply>,
     /// Staged writes are left: the step has to be sent again, without operations.
     pub more: bool,
+}
+
+/// A step that is being executed.
+pub(crate) struct Work {
+    origin: u16,
+    holder: Option<Holder>,
+    transaction: u32,
+    /// What is left of it.
+    operations: std::vec::IntoIter<StepOperation>,
+    bytes: Vec<u8>,
+    /// Where the key of the next operation begins.
+    at: usize,
+    stages: bool,
+    staging: Staging,
+    leaves: bool,
+    replies: Vec<Reply>,
 }
 
 /// What waits for keys.
@@ -134,12 +151,9 @@ impl Shard {
         {
             match parked {
                 Parked::Step(origin, step) => self.run_step(origin, Some(holder), *step),
-                Parked::Ask(origin, mut ask) => {
+                Parked::Ask(origin, ask) => {
                     self.spend(1);
-                    let (slot, request) = ask.request();
-                    let reply = self.engine.execute(request, self.now.unix_ms).into_reply();
-                    self.intents.leave(holder);
-                    self.answer(origin, slot, reply);
+                    self.run_ask(origin, holder, ask);
                 }
             }
         }
@@ -148,20 +162,45 @@ impl Shard {
     /// Executes a step that holds its keys.
     fn run_step(&mut self, origin: u16, holder: Option<Holder>, step: Step) {
         self.spend(step.weight());
-        let Step { transaction, operations, bytes, stages, staging, leaves, .. } = step;
-        let (mut rest, mut replies) = (&bytes[..], Vec::with_capacity(operations.len()));
-        for operation in &operations {
+        for operation in &step.operations {
             self.engine.store.prefetch_bucket(operation.hash);
         }
-        for StepOperation { operation, bucket, hash, key_len, value_len, chain } in operations {
-            let (key, after) = rest.split_at(key_len as usize);
-            let (value, after) = after.split_at(value_len as usize);
-            rest = after;
-            let key = Key::hashed(bucket, key, hash);
-            let request = Request { operation, key, value: value_of(value, chain) };
-            let now_ms = self.now.unix_ms;
-            replies.push(match holder {
-                Some(holder) if stages => match self.engine.stage(request, now_ms) {
+        let Step { transaction, operations, bytes, stages, staging, leaves, .. } = step;
+        let replies = Vec::with_capacity(operations.len());
+        let operations = operations.into_iter();
+        self.work(Work {
+            origin,
+            holder,
+            transaction,
+            operations,
+            bytes,
+            at: 0,
+            stages,
+            staging,
+            leaves,
+            replies,
+        });
+    }
+
+    /// Executes the operations of a step, up to one that takes several turns.
+    fn work(&mut self, mut work: Work) {
+        while let Some(operation) = work.operations.next() {
+            let StepOperation { operation, bucket, hash, key_len, value_len, chain } = operation;
+            let key = &work.bytes[work.at..][..key_len as usize];
+            let value = &work.bytes[work.at + key.len()..][..value_len as usize];
+            work.at += key.len() + value.len();
+            let (key, now_ms) = (Key::hashed(bucket, key, hash), self.now.unix_ms);
+            let value = match long_splice(operation, value_of(value, chain)) {
+                Err(value) => value,
+                Ok(splice) => {
+                    let (bucket, key_bytes) = (key.bucket(), key.bytes().to_vec());
+                    let key = Key::hashed(bucket, &key_bytes, hash);
+                    return self.begin_splice(&key, splice, Then::Work(Box::new(work)));
+                }
+            };
+            let request = Request { operation, key, value };
+            let reply = match work.holder {
+                Some(holder) if work.stages => match self.engine.stage(request, now_ms) {
                     Ok(Some(staged)) => {
                         self.staged_by(holder).push(staged);
                         Reply::Done
@@ -170,8 +209,21 @@ impl Shard {
                     Err(status) => Reply::Failed(status),
                 },
                 _ => self.engine.execute(request, now_ms).into_reply(),
-            });
+            };
+            work.replies.push(reply);
         }
+        self.end_work(work);
+    }
+
+    /// Goes on after an operation that took several turns.
+    pub(crate) fn go_on_with(&mut self, mut work: Work, reply: Reply) {
+        work.replies.push(reply);
+        self.work(work);
+    }
+
+    /// Decides about what was staged, leaves if that is wanted, and answers.
+    fn end_work(&mut self, work: Work) {
+        let Work { origin, holder, transaction, staging, leaves, replies, .. } = work;
         let staging = match staging {
             Staging::Decide if replies.iter().all(|reply| matches!(reply, Reply::Done)) => Staging::Commit,
             Staging::Decide => Staging::Discard,

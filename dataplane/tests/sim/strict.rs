@@ -345,7 +345,8 @@ impl Arena {
     fn value(&mut self) -> Vec<u8> {
         let number = self.random.below(1_000).to_string().into_bytes();
         if !self.pressed {
-            return number;
+            // Now and then a value that takes several turns to be appended.
+            return if self.random.one_in(60) { vec![number[0]; 1_500_000] } else { number };
         }
         let len = [1, 3_000, 30_000, 60_000, 90_000, 200_000][self.random.index(6)];
         vec![number[0]; len]

@@ -5,13 +5,13 @@ use std::rc::Rc;
 
 use adit_dataplane::map::SlotMap;
 use adit_dataplane::mesh::Mesh;
-use adit_dataplane::settings::{Settings, TURN_RECEIVED_BYTES_MAX, TURN_SENT_BYTES_MAX};
+use adit_dataplane::settings::{Settings, TURN_BYTES_MAX};
 use adit_dataplane::shard::{Parts, Shard};
 use adit_dataplane::stats::{Counter, StatsReader, StatsWriter};
 use adit_drivers::clock::{Clock, Now};
 use adit_drivers::memory::{Arena, Lines};
 use adit_drivers::sim::{Random, SimNetwork};
-use adit_drivers::streams::{SEND_BYTES_MAX, Streams};
+use adit_drivers::streams::Streams;
 use adit_drivers::wake::Waker;
 use adit_store::kv::Store;
 use adit_wire::kv::{BUCKET_COUNT, BucketId};
@@ -286,8 +286,7 @@ pub(crate) fn judge_end(shard: &mut Shard) {
     assert_eq!((usage.items, usage.chains, usage.arena.blocks_in_use), (0, 0, 0), "{usage:?}");
     let left: u64 = (0..BUCKET_COUNT).map(|bucket| shard.store().count(BucketId(bucket))).sum();
     assert_eq!(left, 0);
-    let bound = TURN_RECEIVED_BYTES_MAX + TURN_SENT_BYTES_MAX + SEND_BYTES_MAX;
-    assert!(shard.counters().get(Counter::TurnBytesMax) <= bound as u64);
+    assert!(shard.counters().get(Counter::TurnBytesMax) <= TURN_BYTES_MAX as u64);
 }
 
 fn settings() -> Settings {

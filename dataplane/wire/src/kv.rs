@@ -72,6 +72,8 @@ pub enum Aspect {
     IdleSeconds,
     /// How often it is used: not known, an error.
     Frequency,
+    /// All of that and where it lies: `DEBUG OBJECT`.
+    Debug,
     /// Bytes that key and value take.
     Memory,
 }

@@ -15,6 +15,7 @@ use adit_wire::kv::BucketId;
 // flags             bit 0 CHAIN: the body is the u32 number of a chain, else it is the value
 //                   bit 1 INTENT: staged, not yet the key's item; whoever looks for the key does not see it
 //                   bit 2 REFERENCED: kept for eviction
+//                   bit 3 EDITED: an append or a write to a range came last
 // value len         bytes of the value, also if it lies in a chain
 
 /// Bytes of a header.
@@ -31,6 +32,8 @@ const SHORT_KEY_BYTES: usize = 64;
 pub(super) const FLAG_CHAIN: u16 = 1;
 /// Flag: the item is staged.
 pub(super) const FLAG_INTENT: u16 = 2;
+/// Flag: a part of the value was written by itself: `OBJECT ENCODING` tells.
+pub(super) const FLAG_EDITED: u16 = 8;
 /// Start of the word that holds the key length and the flags.
 const KEY_WORD: usize = 32;
 /// The bits of that word that tell a key's item from others: its length, and that it is not staged.

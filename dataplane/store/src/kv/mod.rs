@@ -28,7 +28,7 @@ use adit_drivers::memory::{Arena, ArenaUsage, Lines, MemoryError};
 use adit_wire::kv::{BUCKET_COUNT, BucketId};
 use chain::ChainTable;
 use index::{Index, Place};
-use item::{HEADER_BYTES, Header, View, no_item};
+use item::{FLAG_EDITED, HEADER_BYTES, Header, View, no_item};
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_micro_inline};
 use slab::Slab;
 use zeros::Zeros;
@@ -298,6 +298,17 @@ impl Store {
     #[inline]
     pub fn version(&self, item: Item) -> u64 {
         self.view(item.offset).header.version
+    }
+
+    /// Whether a part of an item's value was written by itself since it was put.
+    #[inline]
+    pub fn is_edited(&self, item: Item) -> bool {
+        self.view(item.offset).header.flags & FLAG_EDITED != 0
+    }
+
+    /// Where an item lies: a number that stays the same while it does not move.
+    pub fn place_of(&self, item: Item) -> u64 {
+        item.offset
     }
 
     /// When an item is gone: Unix time in ms.

@@ -2,7 +2,7 @@
 //!
 //! Bytes are written in one call. A value in more than one block takes its time, and goes by a [`Splice`].
 
-use super::item::Header;
+use super::item::{FLAG_EDITED, Header};
 use super::splice::{Splice, Spliced};
 use super::write::{Draft, check, fits_block, fits_item, stored_len};
 use super::{Chain, Found, Key, NewValue, Store, StoreError, to_usize};
@@ -189,6 +189,7 @@ impl Store {
     /// Writes the header of an item whose value was written to and has `len` bytes now.
     pub(super) fn write_len(&mut self, item: u64, header: Header, len: u64) {
         let version = self.next_version();
-        self.write_header(item, &Header { version, value_len: stored_len(len), ..header });
+        let flags = header.flags | FLAG_EDITED;
+        self.write_header(item, &Header { version, value_len: stored_len(len), flags, ..header });
     }
 }
