@@ -15,7 +15,9 @@ use crate::inflight::InFlight;
 use crate::intake::{Allowance, Found};
 use crate::map::SlotMap;
 use crate::message::{Ask, PAYLOAD_INLINE_BYTES, Reply};
-use crate::plan::{Arguments, Plan, Refusal, Together, key_argument, may_be_large, plan_command};
+use crate::plan::{
+    Arguments, Plan, Refusal, Together, key_argument, may_be_large, plan_command, without_debug,
+};
 use crate::refusal;
 use crate::settings::{
     BATCH_REQUESTS_MAX, KEYS_BYTES_MAX, OUTPUT_BYTES_SOFT, OWED_REPLIES_MAX, Settings, TURN_REQUESTS_MAX,
@@ -475,7 +477,7 @@ fn admit(
         planned = Plan::Refused(Refusal::OverMemoryLimit);
     }
     if command == Command::Debug && !settings.debug_commands {
-        planned = Plan::Alone(command);
+        planned = without_debug(planned);
     }
     (CommandId::of(command, arguments), restrict(planned, connection))
 }

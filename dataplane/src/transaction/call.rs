@@ -10,7 +10,9 @@ use adit_wire::resp::{Command, number};
 use crate::connection::ReplySink;
 use crate::lcs::Lcs;
 use crate::message::{Ask, Record, Reply};
-use crate::plan::{Arguments, Plan, Refusal, Together, Transfer, TransferAnswer, key_argument, plan};
+use crate::plan::{
+    Arguments, Plan, Refusal, Together, Transfer, TransferAnswer, key_argument, plan, without_debug,
+};
 use crate::refusal;
 use crate::requests::answer_bytes;
 use crate::round::Round;
@@ -198,7 +200,10 @@ impl Shard {
     fn build_calls(&mut self, transaction: &mut Transaction, id: u32) {
         while transaction.at.call < transaction.program.len() && !transaction.round.is_full() {
             let arguments = transaction.program.call(transaction.at.call);
-            let planned = plan(&arguments, self.now.unix_ms);
+            let mut planned = plan(&arguments, self.now.unix_ms);
+            if !self.settings.debug_commands {
+                planned = without_debug(planned);
+            }
             let alone = transaction.round.is_empty();
             match planned {
                 Plan::Key(operation, value) => {
