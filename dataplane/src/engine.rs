@@ -345,10 +345,7 @@ impl Engine {
             },
             Aspect::IdleSeconds => Reply::Integer(0),
             Aspect::Frequency => Reply::Failed(Status::NotCounted),
-            Aspect::Memory => {
-                let bytes = self.store.value_len(item) + key.bytes().len() as u64 + KEY_OVERHEAD_BYTES;
-                Reply::Integer(i64::try_from(bytes).unwrap_or(i64::MAX))
-            }
+            Aspect::Memory => Reply::Integer(i64::try_from(self.store.memory_of(item)).unwrap_or(i64::MAX)),
             Aspect::Encoding => Reply::Text(self.encoding(item)),
             Aspect::Debug => {
                 let (place, encoding) = (self.store.place_of(item), self.encoding(item));
@@ -522,8 +519,6 @@ fn range(start: i64, end: i64, len: u64) -> Option<(u64, u64)> {
 
 /// Longest value that Redis keeps in one piece with its header.
 const EMBEDDED_BYTES_MAX: usize = 44;
-/// What a key takes besides its bytes and those of its value: the header of the item and a slot of the index.
-const KEY_OVERHEAD_BYTES: u64 = 48;
 /// What `TTL` and the like answer for a key that is not there, and for one without an expiry.
 const NO_KEY: i64 = -2;
 const NO_EXPIRY: i64 = -1;

@@ -24,7 +24,7 @@ pub use splice::{SPLICE_BYTES_MAX, Splice, Spliced};
 pub use stage::Staged;
 pub use sweep::{DROPPED_BLOCKS_MAX, Swept};
 
-use adit_drivers::memory::{Arena, ArenaUsage, Lines, MemoryError};
+use adit_drivers::memory::{Arena, ArenaUsage, BLOCK_BYTES, Lines, MemoryError};
 use adit_wire::kv::{BUCKET_COUNT, BucketId};
 use chain::ChainTable;
 use index::{Index, Place};
@@ -304,6 +304,12 @@ impl Store {
     #[inline]
     pub fn is_edited(&self, item: Item) -> bool {
         self.view(item.offset).header.flags & FLAG_EDITED != 0
+    }
+
+    /// Bytes that an item takes: its room and its blocks.
+    pub fn memory_of(&self, item: Item) -> u64 {
+        let blocks = self.view(item.offset).chain().map_or(0, |id| self.chains.chain(id).blocks().len());
+        (self.slab.capacity(item.offset) + blocks * BLOCK_BYTES) as u64
     }
 
     /// Where an item lies: a number that stays the same while it does not move.
