@@ -9,10 +9,10 @@ use crate::calls::CommandId;
 use crate::connection::Writer;
 use crate::plan::Arguments;
 use crate::requests::Flow;
-use crate::round::Round;
 use crate::session::{self, After, Context, client};
 use crate::shard::Shard;
 use crate::silence::Silence;
+use crate::tour::Tour;
 use crate::transaction::encoded::Encoded;
 
 impl Shard {
@@ -22,8 +22,8 @@ impl Shard {
         if !connection.owed.is_empty() {
             return Flow::Starved;
         }
-        if let Some(round) = connection.round.take() {
-            return self.go_round(entry, batch, round);
+        if let Some(tour) = connection.tour.take() {
+            return self.go_on_tour(entry, batch, tour);
         }
         if connection.sleeps_until_ns > 0 {
             return self.sleep(entry.connection);
@@ -46,7 +46,7 @@ impl Shard {
         let error = writer.error;
         self.note_error(entry.command, error);
         match after {
-            After::Round(task) => self.go_round(entry, batch, Box::new(Round::new(task))),
+            After::Tour(task) => self.go_on_tour(entry, batch, Box::new(Tour::new(task))),
             after => self.follow(entry.connection, after),
         }
     }
@@ -61,7 +61,7 @@ impl Shard {
                 let queue = connection.session.leave_multi();
                 self.drop_queue(queue);
             }
-            After::Round(_) => unreachable!("a round is begun with its request"),
+            After::Tour(_) => unreachable!("a tour is begun with its request"),
             After::Silence(Silence::None) => {
                 connection.unmute(&mut self.pool);
                 reply::ok(&mut connection.writer(&mut self.pool));

@@ -1,4 +1,4 @@
-//! What a shard does for all when a command goes round: its steps of a [`Task`], and the round itself.
+//! What a shard does for all when a command goes from shard to shard: its steps of a [`Task`], and the tour itself.
 
 use adit_drivers::streams::ConnectionId;
 
@@ -7,11 +7,11 @@ use crate::calls::Calls;
 use crate::connection::Writer;
 use crate::message::Ask;
 use crate::requests::Flow;
-use crate::round::{Part, Round, Task};
 use crate::session::filter::Filter;
 use crate::session::{self, After, Context, client};
 use crate::settings::{CLIENTS_PER_STEP, ClientClass, KEYS_BYTES_MAX, OUTPUT_BYTES_SOFT};
 use crate::shard::Shard;
+use crate::tour::{Part, Task, Tour};
 use crate::transaction::encoded::Encoded;
 
 impl Shard {
@@ -69,44 +69,44 @@ impl Shard {
         }
     }
 
-    /// Takes a round one step further, here or on another shard; encodes its reply when it is over.
-    pub(crate) fn go_round(&mut self, entry: &Entry, batch: &Batch, mut round: Box<Round>) -> Flow {
+    /// Takes a tour one step further, here or on another shard; encodes its reply when it is over.
+    pub(crate) fn go_on_tour(&mut self, entry: &Entry, batch: &Batch, mut tour: Box<Tour>) -> Flow {
         let Some(connection) = self.connections.get_mut(entry.connection) else { return Flow::Next };
-        if round.shard == self.map.shard_count() {
-            return self.finish_round(entry, batch, round);
+        if tour.shard == self.map.shard_count() {
+            return self.finish_tour(entry, batch, tour);
         }
-        round.bytes_max = self.heap.room_for_walk(connection).min(KEYS_BYTES_MAX);
-        if round.shard == self.index {
+        tour.bytes_max = self.heap.room_for_walk(connection).min(KEYS_BYTES_MAX);
+        if tour.shard == self.index {
             let id = connection.id;
-            let part = self.manage(&round.task, round.cursor, Some(id));
-            round.take(part);
+            let part = self.manage(&tour.task, tour.cursor, Some(id));
+            tour.take(part);
             if let Some(connection) = self.connections.get_mut(entry.connection) {
-                connection.round = Some(round);
+                connection.tour = Some(tour);
             }
             return Flow::Again;
         }
-        if self.mesh.has_room(round.shard)
+        if self.mesh.has_room(tour.shard)
             && let Some(slot) = self.inflight.wait(connection.id, &mut connection.owed, PART_BYTES)
         {
-            self.mesh.ask(round.shard, Ask::of_task(slot, round.cursor, round.task.clone()));
+            self.mesh.ask(tour.shard, Ask::of_task(slot, tour.cursor, tour.task.clone()));
         }
-        connection.round = Some(round);
+        connection.tour = Some(tour);
         Flow::Starved
     }
 
-    /// Encodes what a round came to that was a call of a transaction.
-    pub(crate) fn finish_round_into(
+    /// Encodes what a tour came to that was a call of a transaction.
+    pub(crate) fn finish_tour_into(
         &mut self,
         id: ConnectionId,
-        round: &mut Round,
+        tour: &mut Tour,
         arguments: &Slices<'_>,
         result: &mut Encoded,
     ) {
-        if matches!(round.task, Task::List(_)) {
-            while client::finish_list(round, arguments, result) {}
+        if matches!(tour.task, Task::List(_)) {
+            while client::finish_list(tour, arguments, result) {}
             return;
         }
-        if matches!(round.task, Task::Calls) {
+        if matches!(tour.task, Task::Calls) {
             self.engine.counters.publish(&mut self.stats);
         }
         let context = Context {
@@ -114,9 +114,9 @@ impl Shard {
             pages: &self.pages,
             now: self.now,
             line: String::new(),
-            calls: round.found.calls.as_deref(),
+            calls: tour.found.calls.as_deref(),
         };
-        let after = session::finish(round, arguments, result, &context);
+        let after = session::finish(tour, arguments, result, &context);
         if matches!(after, After::Close)
             && let Some(connection) = self.connections.of(id)
         {
@@ -124,24 +124,24 @@ impl Shard {
         }
     }
 
-    fn finish_round(&mut self, entry: &Entry, batch: &Batch, mut round: Box<Round>) -> Flow {
+    fn finish_tour(&mut self, entry: &Entry, batch: &Batch, mut tour: Box<Tour>) -> Flow {
         let Some(connection) = self.connections.get_mut(entry.connection) else { return Flow::Next };
         let arguments = Slices { bytes: connection.intake.bytes(), spans: batch.spans_of(entry) };
-        if matches!(round.task, Task::List(_)) {
+        if matches!(tour.task, Task::List(_)) {
             while connection.outbox.left_bytes() < OUTPUT_BYTES_SOFT {
                 let mut writer =
                     Writer::new(&mut connection.outbox, &mut self.pool, connection.session.version);
-                let more = client::finish_list(&mut round, &arguments, &mut writer);
+                let more = client::finish_list(&mut tour, &arguments, &mut writer);
                 let error = writer.error;
                 if !more {
                     self.note_error(entry.command, error);
                     return Flow::Next;
                 }
             }
-            connection.round = Some(round);
+            connection.tour = Some(tour);
             return Flow::Full;
         }
-        if matches!(round.task, Task::Calls) {
+        if matches!(tour.task, Task::Calls) {
             self.engine.counters.publish(&mut self.stats);
         }
         let context = Context {
@@ -149,10 +149,10 @@ impl Shard {
             pages: &self.pages,
             now: self.now,
             line: String::new(),
-            calls: round.found.calls.as_deref(),
+            calls: tour.found.calls.as_deref(),
         };
         let mut writer = Writer::new(&mut connection.outbox, &mut self.pool, connection.session.version);
-        let after = session::finish(&round, &arguments, &mut writer, &context);
+        let after = session::finish(&tour, &arguments, &mut writer, &context);
         let error = writer.error;
         self.note_error(entry.command, error);
         self.follow(entry.connection, after)

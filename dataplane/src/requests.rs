@@ -417,9 +417,9 @@ impl Shard {
                     self.heap.count(connection);
                 }
                 (Reply::Part(part), _) => {
-                    if let Some(round) = &mut connection.round {
-                        round.bytes_max = walk_bytes_max;
-                        round.take(*part);
+                    if let Some(tour) = &mut connection.tour {
+                        tour.bytes_max = walk_bytes_max;
+                        tour.take(*part);
                         self.heap.count(connection);
                     }
                 }

@@ -10,8 +10,8 @@ use super::{After, BAD_NAME, Context, WORD_BYTES_MAX, is_word, syntax_error};
 use crate::connection::{Connection, ReplySink, Session};
 use crate::plan::{Arguments, upper};
 use crate::refusal::shown;
-use crate::round::{Round, Task};
 use crate::silence::Silence;
+use crate::tour::{Task, Tour};
 
 /// Runs a subcommand; the plan has seen that it exists and has as many arguments as it wants.
 pub(super) fn run(
@@ -87,8 +87,8 @@ fn flags(connection: &Connection) -> String {
 }
 
 /// Ends a `CLIENT LIST` whose lines have come: encodes a part of the reply and says whether there is more.
-pub fn finish_list(round: &mut Round, arguments: &impl Arguments, writer: &mut impl ReplySink) -> bool {
-    let found = &mut round.found;
+pub fn finish_list(tour: &mut Tour, arguments: &impl Arguments, writer: &mut impl ReplySink) -> bool {
+    let found = &mut tour.found;
     if found.overflowed {
         reply::error(writer, TOO_MANY_LINES);
         return false;
@@ -126,13 +126,13 @@ fn in_order(lines: &[u8], arguments: &impl Arguments) -> Vec<u8> {
 }
 
 /// Ends a `CLIENT KILL` that all shards have obeyed.
-pub fn finish_kill(round: &Round, arguments: &impl Arguments, writer: &mut impl ReplySink) -> After {
-    match (arguments.count(), round.found.count) {
+pub fn finish_kill(tour: &Tour, arguments: &impl Arguments, writer: &mut impl ReplySink) -> After {
+    match (arguments.count(), tour.found.count) {
         (3, 0) => reply::error(writer, "ERR No such client"),
         (3, _) => reply::ok(writer),
         (_, count) => reply::integer(writer, i64::try_from(count).unwrap_or(i64::MAX)),
     }
-    if round.found.asker { After::Close } else { After::Stay }
+    if tour.found.asker { After::Close } else { After::Stay }
 }
 
 fn ask_all(name: &str, arguments: &impl Arguments, session: &Session, writer: &mut impl ReplySink) -> After {
@@ -141,7 +141,7 @@ fn ask_all(name: &str, arguments: &impl Arguments, session: &Session, writer: &m
         _ => Filter::of_kill(arguments, session.client_id).map(Task::Kill),
     };
     let error = match task {
-        Ok(task) => return After::Round(task),
+        Ok(task) => return After::Tour(task),
         Err(error) => error,
     };
     let text = match error {

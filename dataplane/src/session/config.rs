@@ -9,8 +9,8 @@ use crate::connection::ReplySink;
 use crate::parameters::{Change, Parameter};
 use crate::plan::Arguments;
 use crate::refusal::shown;
-use crate::round::Task;
 use crate::settings::Settings;
+use crate::tour::Task;
 
 /// Runs a subcommand; the plan has seen that it exists and has as many arguments as it wants.
 pub(super) fn run(arguments: &impl Arguments, writer: &mut impl ReplySink, context: &Context<'_>) -> After {
@@ -18,7 +18,7 @@ pub(super) fn run(arguments: &impl Arguments, writer: &mut impl ReplySink, conte
     match name {
         "get" => get(arguments, writer, context.settings),
         "set" => return set(arguments, writer, context.settings),
-        "resetstat" => return After::Round(Task::ResetCounters),
+        "resetstat" => return After::Tour(Task::ResetCounters),
         "rewrite" if context.settings.files.1.is_empty() => {
             reply::error(writer, "ERR The server is running without a config file");
         }
@@ -63,7 +63,7 @@ fn set(arguments: &impl Arguments, writer: &mut impl ReplySink, settings: &Setti
     }
     let result = find(arguments).and_then(|parameters| read(arguments, &parameters, settings));
     match result {
-        Ok(changes) => return After::Round(Task::Configure(changes.into())),
+        Ok(changes) => return After::Tour(Task::Configure(changes.into())),
         Err(SetError::Unknown(index)) => {
             let name = shown(arguments.get(index));
             reply::error(

@@ -8,7 +8,7 @@ use super::{After, Context, wrong_subcommand};
 use crate::connection::ReplySink;
 use crate::plan::{Arguments, upper};
 use crate::refusal::shown;
-use crate::round::Task;
+use crate::tour::Task;
 
 pub(super) fn run(arguments: &impl Arguments, writer: &mut impl ReplySink, context: &Context<'_>) -> After {
     if !context.settings.debug_commands {
@@ -40,7 +40,7 @@ fn sleep(seconds: &[u8], writer: &mut impl ReplySink) -> After {
 
 fn active_expiry(switch: &[u8], writer: &mut impl ReplySink) -> After {
     match parse_i64(switch) {
-        Some(number) => After::Round(Task::ActiveExpiry(number != 0)),
+        Some(number) => After::Tour(Task::ActiveExpiry(number != 0)),
         None => {
             reply::error(writer, "ERR value is not an integer or out of range");
             After::Stay

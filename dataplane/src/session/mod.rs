@@ -18,10 +18,10 @@ use crate::connection::{ReplySink, Session};
 use crate::info;
 use crate::plan::Arguments;
 use crate::refusal::shown;
-use crate::round::{Round, Task};
 use crate::settings::Settings;
 use crate::silence::Silence;
 use crate::stats::StatsReader;
+use crate::tour::{Task, Tour};
 
 /// What these commands may look at besides their connection.
 pub struct Context<'a> {
@@ -33,7 +33,7 @@ pub struct Context<'a> {
     pub now: Now,
     /// The line about this connection, for `CLIENT INFO`; empty for other commands.
     pub line: String,
-    /// How often each command was called on all shards, once a round has asked them.
+    /// How often each command was called on all shards, once a tour has asked them.
     pub calls: Option<&'a Calls>,
 }
 
@@ -45,7 +45,7 @@ pub enum After {
     /// Close the connection when the reply is sent.
     Close,
     /// It has no reply yet: all shards take part.
-    Round(Task),
+    Tour(Task),
     /// Other replies of the connection are sent from now on; only `Silence::None` has a reply, `OK`.
     Silence(Silence),
     /// It is answered with `OK` after so many nanoseconds.
@@ -74,7 +74,7 @@ pub fn run(
         Command::Function => function::run(arguments, writer),
         Command::CommandInfo => command::run(arguments, writer),
         Command::Info if context.calls.is_none() && info::wants_calls(arguments) => {
-            return After::Round(Task::Calls);
+            return After::Tour(Task::Calls);
         }
         Command::Info => reply::verbatim(writer, writer.version(), &info::text(arguments, context)),
         Command::Object | Command::Memory => help(command, writer),
@@ -95,13 +95,13 @@ pub fn run(
 /// Encodes the reply to a command that all shards have taken part in, but that of `CLIENT LIST`, which comes in parts:
 /// see [`client::finish_list`].
 pub fn finish(
-    round: &Round,
+    tour: &Tour,
     arguments: &impl Arguments,
     writer: &mut impl ReplySink,
     context: &Context<'_>,
 ) -> After {
-    match round.task {
-        Task::Kill(_) => return client::finish_kill(round, arguments, writer),
+    match tour.task {
+        Task::Kill(_) => return client::finish_kill(tour, arguments, writer),
         Task::Calls => reply::verbatim(writer, writer.version(), &info::text(arguments, context)),
         Task::Configure(_) | Task::ResetCounters | Task::ActiveExpiry(_) => reply::ok(writer),
         Task::List(_) => unreachable!("a list is encoded in parts"),

@@ -15,7 +15,6 @@ use crate::plan::{
 };
 use crate::refusal;
 use crate::requests::answer_bytes;
-use crate::round::Round;
 use crate::session::After;
 use crate::settings::{
     KEYS_BYTES_MAX, LCS_CELLS_PER_SLICE, STEP_BYTES_MAX, STEP_OPERATIONS_MAX, TRANSACTION_KEYS_MAX,
@@ -23,6 +22,7 @@ use crate::settings::{
 use crate::shard::Shard;
 use crate::silence::Silence;
 use crate::stats::bucket_keys;
+use crate::tour::Tour;
 use crate::transaction::encoded::Encoded;
 use crate::transaction::intents::Keys;
 use crate::transaction::program::Program;
@@ -48,7 +48,7 @@ pub(super) enum Doing {
     /// RANDOMKEY: the shard that is asked first, and how many were.
     RandomKey { first: u16, asked: u16 },
     /// CLIENT LIST, CONFIG SET and the like.
-    Round(Box<Round>),
+    Tour(Box<Tour>),
     /// LCS, once both values are there.
     Lcs(Option<Box<Lcs>>),
 }
@@ -176,7 +176,7 @@ impl Shard {
                 let key = Key::hashed(transaction.bucket, &[], 0);
                 transaction.round.push((id, shard), operation, &key, &[], None);
             }
-            Doing::Round(_) => self.build_task(transaction, id),
+            Doing::Tour(_) => self.build_task(transaction, id),
             Doing::Lcs(None) => self.build_lcs(transaction, id),
             Doing::Lcs(Some(lcs)) => {
                 self.spend(STEP_OPERATIONS_MAX);
@@ -257,9 +257,9 @@ impl Shard {
                 Plan::Alone(command) => {
                     let (mut encoded, after) = self.run_alone(transaction, command);
                     match after {
-                        After::Round(_) if !alone => return,
-                        After::Round(task) => {
-                            transaction.doing = Doing::Round(Box::new(Round::new(task)));
+                        After::Tour(_) if !alone => return,
+                        After::Tour(task) => {
+                            transaction.doing = Doing::Tour(Box::new(Tour::new(task)));
                             return self.build_round(transaction, id);
                         }
                         After::Silence(Silence::None) => reply::ok(&mut encoded),
@@ -402,23 +402,23 @@ impl Shard {
         }
     }
 
-    /// Takes a round through all shards one step further, or encodes its reply.
+    /// Takes a tour through all shards one step further, or encodes its reply.
     fn build_task(&mut self, transaction: &mut Transaction, id: u32) {
-        let Doing::Round(round) = &mut transaction.doing else { return };
-        round.bytes_max = self.heap.room_for_result(transaction.heap_bytes);
-        if round.shard == self.map.shard_count() {
+        let Doing::Tour(tour) = &mut transaction.doing else { return };
+        tour.bytes_max = self.heap.room_for_result(transaction.heap_bytes);
+        if tour.shard == self.map.shard_count() {
             let arguments = transaction.program.call(transaction.at.call);
             if let Some(id) = transaction.connection {
-                self.finish_round_into(id, round, &arguments, &mut transaction.result);
+                self.finish_tour_into(id, tour, &arguments, &mut transaction.result);
             }
             transaction.end_call();
-        } else if round.shard == self.index {
-            let part = self.manage(&round.task, round.cursor, transaction.connection);
-            round.take(part);
+        } else if tour.shard == self.index {
+            let part = self.manage(&tour.task, tour.cursor, transaction.connection);
+            tour.take(part);
         } else {
             transaction.waiting += 1;
-            let ask = Ask::of_task(TRANSACTION_SLOT | id, round.cursor, round.task.clone());
-            self.mesh.ask_for_transaction(round.shard, ask);
+            let ask = Ask::of_task(TRANSACTION_SLOT | id, tour.cursor, tour.task.clone());
+            self.mesh.ask_for_transaction(tour.shard, ask);
         }
     }
 
@@ -477,7 +477,7 @@ impl Shard {
                     }
                 }
             }
-            Doing::Round(_) => {}
+            Doing::Tour(_) => {}
             Doing::Lcs(lcs @ None) => {
                 let values: Vec<Reply> = transaction.round.take_replies().collect();
                 let arguments = transaction.program.call(transaction.at.call);

@@ -24,14 +24,14 @@ use adit_wire::resp::reply;
 
 use crate::connection::ReplySink;
 use crate::message::Reply;
-use crate::round::Part;
 use crate::shard::Shard;
 use crate::stats::ErrorCounts;
+use crate::tour::Part;
 use crate::transaction::call::{Doing, Position};
 use crate::transaction::encoded::Encoded;
 use crate::transaction::intents::{Holder, Keys};
 use crate::transaction::program::Program;
-use crate::transaction::round::Round as Operations;
+use crate::transaction::round::Round;
 use crate::transaction::step::{Access, Staging, Step, StepReply};
 
 /// A key whose version is compared before a transaction begins.
@@ -74,7 +74,7 @@ pub(crate) struct Transaction {
     verdict: Staging,
     doing: Doing,
     at: Position,
-    round: Operations,
+    round: Round,
     /// Steps without an answer.
     waiting: usize,
     phase: Phase,
@@ -155,12 +155,12 @@ impl Transactions {
         }
     }
 
-    /// Notes what another shard did in a round through all shards.
+    /// Notes what another shard did in a tour.
     pub(crate) fn note_part(&mut self, id: u32, part: Part) {
         let Some(transaction) = self.get_mut(id) else { unreachable!("an ask is answered once") };
         transaction.waiting -= 1;
-        if let Doing::Round(round) = &mut transaction.doing {
-            round.take(part);
+        if let Doing::Tour(tour) = &mut transaction.doing {
+            tour.take(part);
         }
         if self.current != Some(id) {
             self.active.push_back(id);
@@ -258,7 +258,7 @@ impl Shard {
             verdict: Staging::Commit,
             doing,
             at: Position::default(),
-            round: Operations::default(),
+            round: Round::default(),
             waiting: 0,
             phase: Phase::Build,
             result,
@@ -341,7 +341,7 @@ impl Shard {
 
     /// Gathers the next round.
     fn build(&mut self, transaction: &mut Transaction, id: u32) {
-        transaction.round = Operations::default();
+        transaction.round = Round::default();
         self.build_round(transaction, id);
         if transaction.phase == Phase::Build {
             transaction.phase = if transaction.visits.is_empty() { Phase::Send } else { Phase::Visit };
