@@ -330,6 +330,9 @@ impl Shard {
         let Some(mut connection) = self.connections.remove(id) else { return };
         self.streams.close(id);
         self.heap.forget(&connection);
+        if connection.sleeps_until_ns > 0 {
+            self.sleepers.retain(|(_, sleeper)| *sleeper != id);
+        }
         connection.intake.clear(&mut self.engine.store, &mut self.pool);
         connection.outbox.clear(&mut self.pool, drop);
         if let Some(mut aside) = connection.aside.take() {
