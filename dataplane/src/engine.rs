@@ -334,8 +334,9 @@ impl Engine {
             return if aspect == Aspect::Debug { Reply::Failed(Status::NoSuchKey) } else { Reply::Nil };
         };
         match aspect {
-            // Redis shares the small numbers among all keys.
+            // Redis shares the small numbers among all keys, as long as they are kept as numbers.
             Aspect::References => match self.store.value(item) {
+                _ if self.store.is_edited(item) => Reply::Integer(1),
                 Value::Inline(text)
                     if parse_i64(text).is_some_and(|number| (0..10_000).contains(&number)) =>
                 {

@@ -448,7 +448,10 @@ fn plan_memory(arguments: &impl Arguments) -> Planned {
     match (upper(arguments.get(1)).as_slice(), arguments.count()) {
         (b"USAGE", 3) => Ok(Plan::Key(Operation::Describe(Aspect::Memory), 0)),
         (b"USAGE", 5) if arguments.get(3).eq_ignore_ascii_case(b"SAMPLES") => {
-            number(arguments.get(4)).map(|_| Plan::Key(Operation::Describe(Aspect::Memory), 0))
+            match number(arguments.get(4))? {
+                ..0 => Err(Refusal::Syntax),
+                _ => Ok(Plan::Key(Operation::Describe(Aspect::Memory), 0)),
+            }
         }
         (b"USAGE", _) => Err(Refusal::Syntax),
         _ => Ok(planned),

@@ -79,6 +79,8 @@ pub fn run(
         Command::Info => reply::verbatim(writer, writer.version(), &info::text(arguments, context)),
         Command::Object | Command::Memory => help(command, writer),
         Command::Time => time(writer, context.now),
+        // Queued: EXEC has ended the watch.
+        Command::Unwatch => reply::ok(writer),
         Command::Reset => {
             connection::reset(session, context.settings);
             return After::Reset;
