@@ -394,11 +394,19 @@ impl Shard {
             }
             Plan::Refused(refusal) => {
                 let arguments = Slices { bytes: connection.intake.bytes(), spans: batch.spans_of(entry) };
-                refusal::encode(&mut writer, refusal, &arguments);
+                if refusal == Refusal::WrongArity(Command::Exec) {
+                    reply::error(&mut writer, EXEC_ARITY);
+                } else {
+                    refusal::encode(&mut writer, refusal, &arguments);
+                }
             }
             _ => unreachable!("this plan is not refused"),
         }
         let error = writer.error;
+        if entry.plan == Plan::Refused(Refusal::WrongArity(Command::Exec)) {
+            let queue = connection.session.leave_multi();
+            self.drop_queue(queue);
+        }
         self.note_refused(entry, error);
         Flow::Next
     }
@@ -595,5 +603,8 @@ pub(crate) fn answer_bytes(operation: Operation, pages: &[StatsReader], owner: u
     }
 }
 
+/// An EXEC with arguments ends the transaction.
+const EXEC_ARITY: &str =
+    "EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command";
 /// Bytes that the answer to a step of a walk may take on the heap: a step's keys and those of the last bucket.
 const WALK_ANSWER_BYTES: u32 = 2 * (64 << 10);
