@@ -186,6 +186,7 @@ impl Shard {
         let mine = batch.entries[position..].iter().take_while(|entry| entry.connection == index);
         let (mut next, mut executed_end, mut executed, mut flow) = (position, 0, 0, Flow::Next);
         let mut last = CommandId::UNKNOWN;
+        self.executing = Some(index);
         for entry in mine {
             next += 1;
             if flow == Flow::Next {
@@ -198,6 +199,7 @@ impl Shard {
                 }
             }
         }
+        self.executing = None;
         self.engine.counters.add(Counter::Requests, executed);
         self.after_requests(index, (executed > 0).then_some((executed_end, last)), flow);
         next

@@ -91,6 +91,8 @@ pub struct Shard {
     pub(crate) intents: Intents<Parked>,
     /// What those have staged.
     pub(crate) staged: Vec<Vec<Staged>>,
+    /// The connection whose requests are being executed.
+    pub(crate) executing: Option<u32>,
     /// Long values that are written into others.
     pub(crate) splicings: Splicings,
     /// Transactions of this shard's connections.
@@ -136,6 +138,7 @@ impl Shard {
             map: parts.map,
             intents: Intents::default(),
             staged: Vec::new(),
+            executing: None,
             splicings: Splicings::new(),
             transactions: Transactions::new(parts.mesh.transactions_max()),
             transaction_work_left: 0,

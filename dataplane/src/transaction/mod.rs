@@ -392,7 +392,8 @@ impl Shard {
         let Some(connection) = self.connections.get_mut(index) else { return };
         let Some(mut result) = connection.result.take() else { return };
         if result.deliver(connection, &mut self.pool) {
-            if !connection.scheduled && connection.intake.has_input() {
+            // Else whoever executes its requests goes on with them.
+            if self.executing != Some(index) && !connection.scheduled && connection.intake.has_input() {
                 connection.scheduled = true;
                 self.again.push(index);
             }
