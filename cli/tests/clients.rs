@@ -402,3 +402,79 @@ fn expired_keys_wait_while_nobody_removes_them() {
         wait_until("they are removed", || connection.ask(&["DBSIZE"]) == ":0\r\n");
     }
 }
+
+/// Within a transaction, what all shards take part in is one call of several; the calls and errors are counted.
+#[test]
+fn transactions_hold_commands_about_all_shards() {
+    for shards in [1, 2] {
+        let mut server = Server::start(shards);
+        let mut all = connections_everywhere(&server, u64::from(shards));
+        let (id, mut asker) = all.remove(0);
+        let [killed, own] = [all[0].0.to_string(), id.to_string()];
+        asker.expect("CONFIG RESETSTAT", "+OK|");
+        asker.expect("MULTI", "+OK|");
+        for line in [
+            "SET key 1",
+            "CONFIG SET timeout 77",
+            "CONFIG GET timeout",
+            "CONFIG SET timeout x",
+            "INCR key",
+            &format!("CLIENT KILL ID {killed}"),
+            &format!("CLIENT LIST ID {own}"),
+            "CLIENT REPLY OFF",
+            "GET none",
+            "INCR key x",
+        ] {
+            let refused = line == "INCR key x";
+            let expected =
+                if refused { "-ERR wrong number of arguments for 'incr' command|" } else { "+QUEUED|" };
+            asker.expect(line, expected);
+        }
+        asker.expect("EXEC", "-EXECABORT Transaction discarded because of previous errors.|");
+        let list = ["CLIENT", "LIST", "ID", &own].map(str::to_owned);
+        asker.expect("MULTI", "+OK|");
+        for line in
+            ["SET key 1", "CONFIG SET timeout 77", "CONFIG GET timeout", "CONFIG SET timeout x", "INCR key"]
+        {
+            asker.expect(line, "+QUEUED|");
+        }
+        assert!(asker.ask(&["CLIENT", "KILL", "ID", &killed]).starts_with("+QUEUED"));
+        assert!(asker.ask(&list).starts_with("+QUEUED"));
+        asker.expect("CLIENT REPLY OFF", "+QUEUED|");
+        asker.expect("INFO commandstats", "+QUEUED|");
+        let replies = asker.ask(&["EXEC"]);
+        let failed = "-ERR CONFIG SET failed (possibly related to argument 'timeout') - argument couldn't be parsed into \
+                      an integer";
+        let begin = format!("*9|+OK|+OK|*2|$7|timeout|$2|77|{failed}|:2|:1|$");
+        let replies = replies.replace("\r\n", "|");
+        assert!(replies.starts_with(&begin), "{replies}");
+        assert!(replies.contains(&format!("|id={own} ")) && replies.contains(" flags=N "), "{replies}");
+        assert!(replies.contains("|-ERR this command is not available within a transaction|"), "{replies}");
+        assert!(replies.contains("|cmdstat_multi:calls=2,"), "{replies}");
+        assert!(all[0].1.rest().is_empty());
+        all[1].1.expect("CONFIG GET timeout", "*2|$7|timeout|$2|77|");
+        let stats = section(&mut asker, "commandstats");
+        let called = |name: &str| stats[&format!("cmdstat_{name}")].split(',').next().map(str::to_owned);
+        assert_eq!([called("set"), called("incr")], [1, 1].map(|count| Some(format!("calls={count}"))));
+        assert_eq!(called("config|set"), Some("calls=2".to_owned()));
+        let errors = section(&mut asker, "errorstats");
+        assert_eq!([&errors["errorstat_ERR"], &errors["errorstat_EXECABORT"]], ["count=3", "count=1"]);
+        asker.expect("RENAME none other", "-ERR no such key|");
+        assert!(section(&mut asker, "commandstats")["cmdstat_rename"].ends_with("failed_calls=1"));
+        // Its own end comes behind the replies.
+        asker.expect("MULTI", "+OK|");
+        assert!(asker.ask(&["CLIENT", "INFO"]).starts_with("+QUEUED"));
+        let info = list_of(&mut all[1].1, id);
+        assert_eq!((info["multi"].as_str(), info["flags"].as_str()), ("1", "x"));
+        assert!(asker.ask(&["CLIENT", "KILL", "ID", &own, "SKIPME", "no"]).starts_with("+QUEUED"));
+        asker.expect("PING", "+QUEUED|");
+        let replies = asker.ask(&["EXEC"]).replace("\r\n", "|");
+        assert!(replies.starts_with("*3|$") && replies.ends_with("|:1|+PONG|"), "{replies}");
+        assert!(asker.rest().is_empty());
+        server.assert_alive("after transactions");
+    }
+}
+
+fn list_of(connection: &mut Raw, id: u64) -> BTreeMap<String, String> {
+    list(connection, &["ID", &id.to_string()]).remove(0)
+}

@@ -4,7 +4,11 @@ use adit_wire::resp::Command;
 use adit_wire::resp::command::COMMANDS;
 use adit_wire::resp::subcommand::{SUBCOMMANDS, Subcommand};
 
-use crate::plan::Arguments;
+use crate::batch::Entry;
+use crate::plan::{Arguments, Plan};
+use crate::shard::Shard;
+use crate::stats::{ErrorCode, ErrorCounts};
+use crate::transaction::program::Program;
 
 /// A command or a subcommand, as a place in the table of [`Calls`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +92,57 @@ impl Calls {
             |(id, &call): (u8, &Call)| (CommandId(id) != CommandId::UNKNOWN).then_some((CommandId(id), call));
         let counted = (0..=u8::MAX).zip(&self.0).filter_map(known);
         counted.filter(|(_, call)| *call != Call::default()).map(|(id, call)| (id.name(), call))
+    }
+}
+
+impl Shard {
+    /// Counts a request that was executed, unless it was refused.
+    #[inline]
+    pub(crate) fn note_called(&mut self, entry: &Entry) {
+        match entry.plan {
+            Plan::Broken(_) | Plan::Queue => {}
+            Plan::Refused(refusal) if refusal.is_rejection() => {}
+            _ => self.calls.called(entry.command),
+        }
+    }
+
+    /// Counts a request that was refused.
+    pub(crate) fn note_refused(&mut self, entry: &Entry, error: Option<ErrorCode>) {
+        match entry.plan {
+            Plan::Refused(refusal) if !refusal.is_rejection() => self.note_error(entry.command, error),
+            _ => {
+                self.calls.refused(entry.command);
+                error.into_iter().for_each(|code| self.engine.counters.add_error(code));
+            }
+        }
+    }
+
+    /// Counts an error that was encoded as the answer to a command.
+    #[inline]
+    pub(crate) fn note_error(&mut self, command: CommandId, error: Option<ErrorCode>) {
+        if let Some(code) = error {
+            self.engine.counters.add_error(code);
+            self.calls.failed(command);
+        }
+    }
+
+    /// Counts what a transaction has called, if it ran, and the errors among its replies. Which of its calls they belong
+    /// to is known only if there is just one.
+    pub(crate) fn note_program(&mut self, program: &Program, ran: bool, errors: &ErrorCounts) {
+        self.engine.counters.add_errors(errors);
+        let failed = errors.is_any() && program.len() == 1;
+        let counted = if ran || failed { program.len() } else { 0 };
+        for call in 0..counted {
+            let arguments = program.call(call);
+            let Some(command) = Command::find(arguments.get(0)) else { continue };
+            let id = CommandId::of(command, &arguments);
+            if ran {
+                self.calls.called(id);
+            }
+            if failed {
+                self.calls.failed(id);
+            }
+        }
     }
 }
 

@@ -14,9 +14,9 @@ use crate::inflight::Owed;
 use crate::intake::Intake;
 use crate::message::Reply;
 use crate::multi::Multi;
-use crate::round::Round;
 use crate::silence::Silence;
 use crate::stats::ErrorCode;
+use crate::tour::Tour;
 use crate::transaction::Watch;
 use crate::transaction::encoded::Encoded;
 use crate::transaction::program::Program;
@@ -46,8 +46,8 @@ pub struct Connection {
     pub transaction: Option<u32>,
     /// Replies that wait for room in the outbox.
     pub result: Option<Box<Encoded>>,
-    /// A round through all shards that is under way.
-    pub round: Option<Box<Round>>,
+    /// A tour through all shards that is under way.
+    pub tour: Option<Box<Tour>>,
     /// Its request is answered at this time; 0 if it does not sleep.
     pub sleeps_until_ns: u64,
     /// It is in one of the shard's lists of connections with requests to execute.
@@ -101,7 +101,7 @@ impl Heap {
         let now_bytes = connection.intake.heap_bytes()
             + connection.walk.as_ref().map_or(0, |walk| walk.heap_bytes())
             + connection.result.as_ref().map_or(0, |result| result.heap_bytes())
-            + connection.round.as_ref().map_or(0, |round| round.heap_bytes())
+            + connection.tour.as_ref().map_or(0, |tour| tour.heap_bytes())
             + connection.session.heap_bytes;
         self.used_bytes = self.used_bytes - connection.heap_bytes + now_bytes;
         connection.heap_bytes = now_bytes;
@@ -145,7 +145,8 @@ pub struct Session {
     pub name: Vec<u8>,
     /// The library that it uses, and the version of that.
     pub library: (Vec<u8>, Vec<u8>),
-    /// It asked not to be closed to free memory.
+    /// It asked not to be closed to free memory. No setting closes connections for that: the buffers that are kept
+    /// free for others are.
     pub no_evict: bool,
     /// It asked that its look-ups do not count as uses of a key.
     pub no_touch: bool,
@@ -224,7 +225,7 @@ impl Connection {
             walk: None,
             transaction: None,
             result: None,
-            round: None,
+            tour: None,
             sleeps_until_ns: 0,
             scheduled: false,
             dirty: false,

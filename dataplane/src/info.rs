@@ -9,7 +9,7 @@ use adit_drivers::process::Usage;
 
 use crate::plan::{Arguments, upper};
 use crate::session::{Context, REDIS_VERSION};
-use crate::settings::SWEEP_INTERVAL_NS;
+use crate::settings::{SWEEP_INTERVAL_NS, TURN_BYTES_MAX};
 use crate::stats::{
     BUCKETS, Counter, ErrorCode, StatsReader, bucket_expiring, bucket_keys, total, total_errors,
 };
@@ -160,6 +160,12 @@ fn stats(context: &Context<'_>) -> Lines {
         ("instantaneous_ops_per_sec", rate(Counter::RateRequests).to_string()),
         ("instantaneous_input_kbps", kilobytes(Counter::RateReceivedBytes)),
         ("instantaneous_output_kbps", kilobytes(Counter::RateSentBytes)),
+    ]));
+    // The most that any shard moved in one turn: small requests wait for as much of a large one.
+    let most = context.pages.iter().map(|page| page.read_one(Counter::TurnBytesMax as usize)).max();
+    all.extend(numbers(&[
+        ("turn_bytes_max", most.unwrap_or(0)),
+        ("turn_bytes_limit", TURN_BYTES_MAX as u64),
     ]));
     all.extend(numbers(&NOTHING_TO_COUNT));
     all

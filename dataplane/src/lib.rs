@@ -1,6 +1,7 @@
 //! Run-to-completion shards: a core, its queues and its state. Nothing else touches them.
 #![forbid(unsafe_code)]
 
+mod alone;
 pub mod batch;
 pub mod calls;
 pub mod connection;
@@ -23,7 +24,6 @@ pub mod parameters;
 pub mod plan;
 pub mod refusal;
 pub mod requests;
-pub mod round;
 mod sending;
 pub mod session;
 pub mod settings;
@@ -31,5 +31,6 @@ pub mod shard;
 pub mod silence;
 mod splicing;
 pub mod stats;
+pub mod tour;
 pub mod transaction;
 pub mod walk;

@@ -1,6 +1,5 @@
-//! What a shard does for all when a command goes round: its steps of a [`Task`], and the round itself.
+//! What a shard does for all when a command goes from shard to shard: its steps of a [`Task`], and the tour itself.
 
-use adit_drivers::outbox::Outbox;
 use adit_drivers::streams::ConnectionId;
 
 use crate::batch::{Batch, Entry, Slices};
@@ -8,11 +7,12 @@ use crate::calls::Calls;
 use crate::connection::Writer;
 use crate::message::Ask;
 use crate::requests::Flow;
-use crate::round::{Part, Round, Task};
 use crate::session::filter::Filter;
-use crate::session::{self, Context, client};
+use crate::session::{self, After, Context, client};
 use crate::settings::{CLIENTS_PER_STEP, ClientClass, KEYS_BYTES_MAX, OUTPUT_BYTES_SOFT};
 use crate::shard::Shard;
+use crate::tour::{Part, Task, Tour};
+use crate::transaction::encoded::Encoded;
 
 impl Shard {
     /// A step of a task, which begins at `cursor`; `asker` is its connection, if that is this shard's.
@@ -69,78 +69,44 @@ impl Shard {
         }
     }
 
-    /// Takes a round one step further, here or on another shard; encodes its reply when it is over.
-    pub(crate) fn go_round(&mut self, entry: &Entry, batch: &Batch, mut round: Box<Round>) -> Flow {
+    /// Takes a tour one step further, here or on another shard; encodes its reply when it is over.
+    pub(crate) fn go_on_tour(&mut self, entry: &Entry, batch: &Batch, mut tour: Box<Tour>) -> Flow {
         let Some(connection) = self.connections.get_mut(entry.connection) else { return Flow::Next };
-        if round.shard == self.map.shard_count() {
-            return self.finish_round(entry, batch, round);
+        if tour.shard == self.map.shard_count() {
+            return self.finish_tour(entry, batch, tour);
         }
-        round.bytes_max = self.heap.room_for_walk(connection).min(KEYS_BYTES_MAX);
-        if round.shard == self.index {
+        tour.bytes_max = self.heap.room_for_walk(connection).min(KEYS_BYTES_MAX);
+        if tour.shard == self.index {
             let id = connection.id;
-            let part = self.manage(&round.task, round.cursor, Some(id));
-            round.take(part);
+            let part = self.manage(&tour.task, tour.cursor, Some(id));
+            tour.take(part);
             if let Some(connection) = self.connections.get_mut(entry.connection) {
-                connection.round = Some(round);
+                connection.tour = Some(tour);
             }
             return Flow::Again;
         }
-        if self.mesh.has_room(round.shard)
+        if self.mesh.has_room(tour.shard)
             && let Some(slot) = self.inflight.wait(connection.id, &mut connection.owed, PART_BYTES)
         {
-            self.mesh.ask(round.shard, Ask::of_task(slot, round.cursor, round.task.clone()));
+            self.mesh.ask(tour.shard, Ask::of_task(slot, tour.cursor, tour.task.clone()));
         }
-        connection.round = Some(round);
+        connection.tour = Some(tour);
         Flow::Starved
     }
 
-    /// Encodes what a round came to that was a call of a transaction.
-    pub(crate) fn finish_round_into(
+    /// Encodes what a tour came to that was a call of a transaction.
+    pub(crate) fn finish_tour_into(
         &mut self,
-        id: Option<ConnectionId>,
-        round: &mut Round,
+        id: ConnectionId,
+        tour: &mut Tour,
         arguments: &Slices<'_>,
-    ) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let Some(connection) = id.and_then(|id| self.connections.of(id)) else { return bytes };
-        let mut outbox = Outbox::default();
-        let mut writer = Writer::new(&mut outbox, &mut self.pool, connection.session.version);
-        if matches!(round.task, Task::List(_)) {
-            while client::finish_list(round, arguments, &mut writer) {}
-        } else {
-            let context = Context {
-                settings: &self.settings,
-                pages: &self.pages,
-                now: self.now,
-                line: String::new(),
-                calls: round.found.calls.as_deref(),
-            };
-            let after = session::finish(round, arguments, &mut writer, &context);
-            connection.closing |= matches!(after, session::After::Close);
+        result: &mut Encoded,
+    ) {
+        if matches!(tour.task, Task::List(_)) {
+            while client::finish_list(tour, arguments, result) {}
+            return;
         }
-        outbox.runs().for_each(|run| bytes.extend_from_slice(run));
-        outbox.clear(&mut self.pool, drop);
-        bytes
-    }
-
-    fn finish_round(&mut self, entry: &Entry, batch: &Batch, mut round: Box<Round>) -> Flow {
-        let Some(connection) = self.connections.get_mut(entry.connection) else { return Flow::Next };
-        let arguments = Slices { bytes: connection.intake.bytes(), spans: batch.spans_of(entry) };
-        if matches!(round.task, Task::List(_)) {
-            while connection.outbox.left_bytes() < OUTPUT_BYTES_SOFT {
-                let mut writer =
-                    Writer::new(&mut connection.outbox, &mut self.pool, connection.session.version);
-                let more = client::finish_list(&mut round, &arguments, &mut writer);
-                let error = writer.error;
-                if !more {
-                    self.note_error(entry.command, error);
-                    return Flow::Next;
-                }
-            }
-            connection.round = Some(round);
-            return Flow::Full;
-        }
-        if matches!(round.task, Task::Calls) {
+        if matches!(tour.task, Task::Calls) {
             self.engine.counters.publish(&mut self.stats);
         }
         let context = Context {
@@ -148,10 +114,45 @@ impl Shard {
             pages: &self.pages,
             now: self.now,
             line: String::new(),
-            calls: round.found.calls.as_deref(),
+            calls: tour.found.calls.as_deref(),
+        };
+        let after = session::finish(tour, arguments, result, &context);
+        if matches!(after, After::Close)
+            && let Some(connection) = self.connections.of(id)
+        {
+            connection.closing = true;
+        }
+    }
+
+    fn finish_tour(&mut self, entry: &Entry, batch: &Batch, mut tour: Box<Tour>) -> Flow {
+        let Some(connection) = self.connections.get_mut(entry.connection) else { return Flow::Next };
+        let arguments = Slices { bytes: connection.intake.bytes(), spans: batch.spans_of(entry) };
+        if matches!(tour.task, Task::List(_)) {
+            while connection.outbox.left_bytes() < OUTPUT_BYTES_SOFT {
+                let mut writer =
+                    Writer::new(&mut connection.outbox, &mut self.pool, connection.session.version);
+                let more = client::finish_list(&mut tour, &arguments, &mut writer);
+                let error = writer.error;
+                if !more {
+                    self.note_error(entry.command, error);
+                    return Flow::Next;
+                }
+            }
+            connection.tour = Some(tour);
+            return Flow::Full;
+        }
+        if matches!(tour.task, Task::Calls) {
+            self.engine.counters.publish(&mut self.stats);
+        }
+        let context = Context {
+            settings: &self.settings,
+            pages: &self.pages,
+            now: self.now,
+            line: String::new(),
+            calls: tour.found.calls.as_deref(),
         };
         let mut writer = Writer::new(&mut connection.outbox, &mut self.pool, connection.session.version);
-        let after = session::finish(&round, &arguments, &mut writer, &context);
+        let after = session::finish(&tour, &arguments, &mut writer, &context);
         let error = writer.error;
         self.note_error(entry.command, error);
         self.follow(entry.connection, after)

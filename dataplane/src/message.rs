@@ -4,7 +4,7 @@ use adit_store::kv::{Chain, ChainSlice, Key, NewValue};
 use adit_wire::kv::{BucketId, Operation, Status};
 
 use crate::engine::Request;
-use crate::round::{Part, Task};
+use crate::tour::{Part, Task};
 use crate::transaction::step::{Step, StepReply};
 
 /// What goes from one shard to another. Two cache lines.

@@ -469,6 +469,14 @@ pub fn key_argument(operation: Operation) -> usize {
     if matches!(operation, Operation::Describe(_)) { 2 } else { 1 }
 }
 
+/// The plan where `DEBUG` is not allowed: it says so, instead of looking at a key.
+pub fn without_debug(planned: Plan) -> Plan {
+    match planned {
+        Plan::Key(Operation::Describe(Aspect::Debug), _) => Plan::Alone(Command::Debug),
+        planned => planned,
+    }
+}
+
 /// Whether the argument at `index` may be longer than 64 KiB, as values are.
 pub fn may_be_large(planned: Plan, index: usize) -> bool {
     match planned {

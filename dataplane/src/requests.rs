@@ -1,7 +1,6 @@
 //! The way of a request through its shard: decoded in a batch, fetched, executed, answered or forwarded.
 
 use adit_drivers::chunk::ChunkPool;
-use adit_drivers::outbox::Outbox;
 use adit_drivers::streams::{ConnectionId, Streams};
 use adit_store::kv::{Key, SPLICE_BYTES_MAX, Store};
 use adit_wire::kv::{Operation, PutAnswer, Status};
@@ -16,16 +15,16 @@ use crate::inflight::InFlight;
 use crate::intake::{Allowance, Found};
 use crate::map::SlotMap;
 use crate::message::{Ask, PAYLOAD_INLINE_BYTES, Reply};
-use crate::plan::{Arguments, Plan, Refusal, Together, key_argument, may_be_large, plan_command};
+use crate::plan::{
+    Arguments, Plan, Refusal, Together, key_argument, may_be_large, plan_command, without_debug,
+};
 use crate::refusal;
-use crate::round::Round;
-use crate::session::{self, After, Context, client};
 use crate::settings::{
     BATCH_REQUESTS_MAX, KEYS_BYTES_MAX, OUTPUT_BYTES_SOFT, OWED_REPLIES_MAX, Settings, TURN_REQUESTS_MAX,
 };
 use crate::shard::Shard;
 use crate::silence::Silence;
-use crate::stats::{Counter, ErrorCode, StatsReader};
+use crate::stats::{Counter, StatsReader};
 use crate::transaction::Kind;
 use crate::transaction::intents::Keys;
 use crate::transaction::queue::queued;
@@ -77,7 +76,8 @@ impl Shard {
     fn decode_connection(&mut self, index: u32, batch: &mut Batch) {
         let Some(mut connection) = self.connections.get_mut(index) else { return };
         // Whoever had this place before may have left its entry in the list: only what is scheduled is decoded.
-        if !std::mem::take(&mut connection.scheduled) || connection.closing {
+        let nothing_follows = connection.closing && connection.result.is_none();
+        if !std::mem::take(&mut connection.scheduled) || nothing_follows {
             return;
         }
         // What comes next waits for the end of the transaction, and for its replies to be delivered.
@@ -90,7 +90,7 @@ impl Shard {
             let Some(again) = self.connections.get_mut(index) else { return };
             connection = again;
             connection.scheduled = false;
-            if connection.result.is_some() {
+            if connection.result.is_some() || connection.closing {
                 return;
             }
         }
@@ -186,6 +186,7 @@ impl Shard {
         let mine = batch.entries[position..].iter().take_while(|entry| entry.connection == index);
         let (mut next, mut executed_end, mut executed, mut flow) = (position, 0, 0, Flow::Next);
         let mut last = CommandId::UNKNOWN;
+        self.executing = Some(index);
         for entry in mine {
             next += 1;
             if flow == Flow::Next {
@@ -198,6 +199,7 @@ impl Shard {
                 }
             }
         }
+        self.executing = None;
         self.engine.counters.add(Counter::Requests, executed);
         self.after_requests(index, (executed > 0).then_some((executed_end, last)), flow);
         next
@@ -373,123 +375,6 @@ impl Shard {
         flow
     }
 
-    /// What concerns the connection itself: done when nothing else is owed to it.
-    fn execute_alone(&mut self, entry: &Entry, batch: &Batch, command: Command) -> Flow {
-        let Some(connection) = self.connections.get_mut(entry.connection) else { return Flow::Next };
-        if !connection.owed.is_empty() {
-            return Flow::Starved;
-        }
-        if let Some(round) = connection.round.take() {
-            return self.go_round(entry, batch, round);
-        }
-        if connection.sleeps_until_ns > 0 {
-            return self.sleep(entry.connection);
-        }
-        if matches!(command, Command::Quit | Command::Reset) {
-            let queue = connection.session.leave_multi();
-            queue.into_iter().for_each(|mut queue| queue.program.clear(&mut self.engine.store));
-        }
-        connection.session.last = entry.command;
-        if command == Command::Info {
-            self.engine.counters.publish(&mut self.stats);
-        }
-        let arguments = Slices { bytes: connection.intake.bytes(), spans: batch.spans_of(entry) };
-        let wants_line = command == Command::Client && arguments.get(1).eq_ignore_ascii_case(b"INFO");
-        let line = if wants_line {
-            client::describe(connection, &self.streams, self.now.mono_ns)
-        } else {
-            String::new()
-        };
-        let context =
-            Context { settings: &self.settings, pages: &self.pages, now: self.now, line, calls: None };
-        let mut writer = Writer::new(&mut connection.outbox, &mut self.pool, connection.session.version);
-        let after = session::run(command, &arguments, &mut connection.session, &mut writer, &context);
-        let error = writer.error;
-        self.note_error(entry.command, error);
-        match after {
-            After::Round(task) => self.go_round(entry, batch, Box::new(Round::new(task))),
-            after => self.follow(entry.connection, after),
-        }
-    }
-
-    /// Does what a command that concerns its connection leaves to be done.
-    pub(crate) fn follow(&mut self, index: u32, after: After) -> Flow {
-        let Some(connection) = self.connections.get_mut(index) else { return Flow::Next };
-        match after {
-            After::Stay => {}
-            After::Close => connection.closing = true,
-            After::Round(_) => unreachable!("a round is begun with its request"),
-            After::Silence(Silence::None) => {
-                connection.unmute(&mut self.pool);
-                reply::ok(&mut connection.writer(&mut self.pool));
-            }
-            After::Silence(Silence::Next) if connection.silence == Silence::All => {}
-            After::Silence(silence) => {
-                connection.silence = silence;
-                if silence == Silence::All {
-                    connection.mute();
-                }
-            }
-            After::Sleep(time_ns) => {
-                connection.sleeps_until_ns = self.now.mono_ns.saturating_add(time_ns);
-                return self.sleep(index);
-            }
-            After::Reset => {
-                connection.unmute(&mut self.pool);
-                reply::simple(&mut connection.writer(&mut self.pool), "RESET");
-            }
-        }
-        Flow::Next
-    }
-
-    /// Runs such a command within a transaction; the reply is appended to `bytes`. Says what is left to be done.
-    pub(crate) fn run_alone_into(
-        &mut self,
-        id: ConnectionId,
-        command: Command,
-        arguments: &Slices<'_>,
-        bytes: &mut Vec<u8>,
-    ) -> After {
-        let Some(connection) = self.connections.of(id) else { return After::Stay };
-        if command == Command::Info {
-            self.engine.counters.publish(&mut self.stats);
-        }
-        let line = client::describe(connection, &self.streams, self.now.mono_ns);
-        let context =
-            Context { settings: &self.settings, pages: &self.pages, now: self.now, line, calls: None };
-        let mut outbox = Outbox::default();
-        let mut writer = Writer::new(&mut outbox, &mut self.pool, connection.session.version);
-        let after = session::run(command, arguments, &mut connection.session, &mut writer, &context);
-        outbox.runs().for_each(|run| bytes.extend_from_slice(run));
-        outbox.clear(&mut self.pool, drop);
-        after
-    }
-
-    /// Lets a connection sleep on, or answers it.
-    fn sleep(&mut self, index: u32) -> Flow {
-        let Some(connection) = self.connections.get_mut(index) else { return Flow::Next };
-        if connection.sleeps_until_ns > self.now.mono_ns {
-            let sleeper = (connection.sleeps_until_ns, connection.id);
-            // It is here already if more was received while it sleeps.
-            if !self.sleepers.contains(&sleeper) {
-                self.sleepers.push(sleeper);
-            }
-            return Flow::Asleep;
-        }
-        connection.sleeps_until_ns = 0;
-        reply::ok(&mut connection.writer(&mut self.pool));
-        Flow::Next
-    }
-
-    /// Counts an error that was encoded as the answer to a command.
-    #[inline]
-    pub(crate) fn note_error(&mut self, command: CommandId, error: Option<ErrorCode>) {
-        if let Some(code) = error {
-            self.engine.counters.add_error(code);
-            self.calls.failed(command);
-        }
-    }
-
     fn refuse(&mut self, entry: &Entry, batch: &Batch) -> Flow {
         let Some(connection) = self.connections.get_mut(entry.connection) else { return Flow::Next };
         if !connection.owed.is_empty() {
@@ -509,34 +394,21 @@ impl Shard {
             }
             Plan::Refused(refusal) => {
                 let arguments = Slices { bytes: connection.intake.bytes(), spans: batch.spans_of(entry) };
-                refusal::encode(&mut writer, refusal, &arguments);
+                if refusal == Refusal::WrongArity(Command::Exec) {
+                    reply::error(&mut writer, EXEC_ARITY);
+                } else {
+                    refusal::encode(&mut writer, refusal, &arguments);
+                }
             }
             _ => unreachable!("this plan is not refused"),
         }
         let error = writer.error;
+        if entry.plan == Plan::Refused(Refusal::WrongArity(Command::Exec)) {
+            let queue = connection.session.leave_multi();
+            self.drop_queue(queue);
+        }
         self.note_refused(entry, error);
         Flow::Next
-    }
-
-    /// Counts a request that was executed, unless it was refused.
-    #[inline]
-    fn note_called(&mut self, entry: &Entry) {
-        match entry.plan {
-            Plan::Broken(_) => {}
-            Plan::Refused(refusal) if refusal.is_rejection() => {}
-            _ => self.calls.called(entry.command),
-        }
-    }
-
-    /// Counts a request that was refused.
-    fn note_refused(&mut self, entry: &Entry, error: Option<ErrorCode>) {
-        match entry.plan {
-            Plan::Refused(refusal) if !refusal.is_rejection() => self.note_error(entry.command, error),
-            _ => {
-                self.calls.refused(entry.command);
-                error.into_iter().for_each(|code| self.engine.counters.add_error(code));
-            }
-        }
     }
 
     /// Gives a connection the replies that are due.
@@ -555,9 +427,9 @@ impl Shard {
                     self.heap.count(connection);
                 }
                 (Reply::Part(part), _) => {
-                    if let Some(round) = &mut connection.round {
-                        round.bytes_max = walk_bytes_max;
-                        round.take(*part);
+                    if let Some(tour) = &mut connection.tour {
+                        tour.bytes_max = walk_bytes_max;
+                        tour.take(*part);
                         self.heap.count(connection);
                     }
                 }
@@ -614,8 +486,8 @@ fn admit(
     if is_over_memory && takes_memory(command, planned) {
         planned = Plan::Refused(Refusal::OverMemoryLimit);
     }
-    if command == Command::Debug && !settings.debug_commands && matches!(planned, Plan::Key(..)) {
-        planned = Plan::Alone(command);
+    if command == Command::Debug && !settings.debug_commands {
+        planned = without_debug(planned);
     }
     (CommandId::of(command, arguments), restrict(planned, connection))
 }
@@ -731,5 +603,8 @@ pub(crate) fn answer_bytes(operation: Operation, pages: &[StatsReader], owner: u
     }
 }
 
+/// An EXEC with arguments ends the transaction.
+const EXEC_ARITY: &str =
+    "EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command";
 /// Bytes that the answer to a step of a walk may take on the heap: a step's keys and those of the last bucket.
 const WALK_ANSWER_BYTES: u32 = 2 * (64 << 10);

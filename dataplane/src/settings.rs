@@ -41,7 +41,7 @@ pub struct Limits {
     pub output: [OutputLimit; CLIENT_CLASSES],
     /// `client-query-buffer-limit`: bytes of one request, its large argument counted.
     pub request_bytes_max: u64,
-    /// `proto-max-bulk-len`: bytes of one argument, and of a value that grows.
+    /// `proto-max-bulk-len`: bytes of one argument.
     pub argument_bytes_max: u64,
 }
 

@@ -91,6 +91,8 @@ pub struct Shard {
     pub(crate) intents: Intents<Parked>,
     /// What those have staged.
     pub(crate) staged: Vec<Vec<Staged>>,
+    /// The connection whose requests are being executed.
+    pub(crate) executing: Option<u32>,
     /// Long values that are written into others.
     pub(crate) splicings: Splicings,
     /// Transactions of this shard's connections.
@@ -136,6 +138,7 @@ impl Shard {
             map: parts.map,
             intents: Intents::default(),
             staged: Vec::new(),
+            executing: None,
             splicings: Splicings::new(),
             transactions: Transactions::new(parts.mesh.transactions_max()),
             transaction_work_left: 0,
@@ -327,6 +330,9 @@ impl Shard {
         let Some(mut connection) = self.connections.remove(id) else { return };
         self.streams.close(id);
         self.heap.forget(&connection);
+        if connection.sleeps_until_ns > 0 {
+            self.sleepers.retain(|(_, sleeper)| *sleeper != id);
+        }
         connection.intake.clear(&mut self.engine.store, &mut self.pool);
         connection.outbox.clear(&mut self.pool, drop);
         if let Some(mut aside) = connection.aside.take() {

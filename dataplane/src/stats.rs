@@ -131,6 +131,27 @@ pub fn bucket_expiring(bucket: usize) -> usize {
     bucket_keys(bucket) + 1
 }
 
+/// Errors by their code.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ErrorCounts([u32; ERROR_CODES.len()]);
+
+impl ErrorCounts {
+    /// Counts one.
+    pub fn add(&mut self, code: ErrorCode) {
+        self.0[usize::from(code.0)] += 1;
+    }
+
+    /// Adds others.
+    pub fn add_all(&mut self, others: &Self) {
+        self.0.iter_mut().zip(others.0).for_each(|(sum, count)| *sum += count);
+    }
+
+    /// Whether there is any.
+    pub fn is_any(&self) -> bool {
+        self.0.iter().any(|&count| count > 0)
+    }
+}
+
 /// The counters of one shard.
 pub struct Counters {
     values: [u64; COUNTER_COUNT],
@@ -158,6 +179,13 @@ impl Counters {
     /// Counts an error that was sent.
     pub fn add_error(&mut self, code: ErrorCode) {
         self.values[code.counter()] += 1;
+    }
+
+    /// Counts errors that were sent together.
+    pub fn add_errors(&mut self, errors: &ErrorCounts) {
+        for ((code, _), &count) in ErrorCode::all().zip(&errors.0) {
+            self.values[code.counter()] += u64::from(count);
+        }
     }
 
     /// Counts from 0 again what only grows and is told as a sum since then.
@@ -226,10 +254,11 @@ const RATES: [(Counter, Counter); 3] = [
 const RATE_INTERVAL_NS: u64 = 1_000_000_000;
 
 /// What `CONFIG RESETSTAT` sets to 0.
-const RESET: [Counter; 18] = [
+const RESET: [Counter; 19] = [
     Counter::Requests,
     Counter::Asks,
     Counter::Forwarded,
+    Counter::TransactionOperations,
     Counter::Hits,
     Counter::Misses,
     Counter::Expired,

@@ -2,29 +2,29 @@
 
 use adit_drivers::streams::Streams;
 use adit_wire::resp::number::parse_i64;
-use adit_wire::resp::reply::{self, Sink};
+use adit_wire::resp::reply;
 use adit_wire::resp::{Command, Version};
 
 use super::filter::{Filter, FilterError, listed_ids};
 use super::{After, BAD_NAME, Context, WORD_BYTES_MAX, is_word, syntax_error};
-use crate::connection::{Connection, Session, Writer};
+use crate::connection::{Connection, ReplySink, Session};
 use crate::plan::{Arguments, upper};
 use crate::refusal::shown;
-use crate::round::{Round, Task};
 use crate::silence::Silence;
+use crate::tour::{Task, Tour};
 
 /// Runs a subcommand; the plan has seen that it exists and has as many arguments as it wants.
 pub(super) fn run(
     arguments: &impl Arguments,
     session: &mut Session,
-    writer: &mut Writer<'_>,
+    writer: &mut impl ReplySink,
     context: &Context<'_>,
 ) -> After {
     let name = Command::Client.subcommand(arguments.get(1)).map_or("", |subcommand| subcommand.name());
     match name {
         "id" => reply::integer(writer, i64::try_from(session.client_id).unwrap_or(i64::MAX)),
-        "info" => reply::verbatim(writer, writer.version, &context.line),
-        "getname" if session.name.is_empty() => reply::null(writer, writer.version),
+        "info" => reply::verbatim(writer, writer.version(), &context.line),
+        "getname" if session.name.is_empty() => reply::null(writer, writer.version()),
         "getname" => reply::bulk(writer, &session.name),
         "setname" => set_word(&mut session.name, arguments.get(2), BAD_NAME, writer),
         "setinfo" => set_info(arguments, session, writer),
@@ -51,8 +51,8 @@ pub fn describe(connection: &Connection, streams: &Streams, now_ns: u64) -> Stri
     let (input, output) = (connection.intake.held_bytes(), connection.waiting_bytes());
     let events = if connection.blocked { "rw" } else { "r" };
     format!(
-        "id={} addr={} laddr={} fd={descriptor} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi=-1 \
-         qbuf={} qbuf-free={} argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll={} omem={output} tot-mem={} \
+        "id={} addr={} laddr={} fd={descriptor} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi={} \
+         qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs=0 rbp=0 obl=0 oll={} omem={output} tot-mem={} \
          events={events} cmd={} user=default redir=-1 resp={} lib-name={} lib-ver={}\n",
         session.client_id,
         addresses.0,
@@ -62,8 +62,10 @@ pub fn describe(connection: &Connection, streams: &Streams, now_ns: u64) -> Stri
         seconds(connection.moved_ns),
         flags(connection),
         session.bucket.0,
+        session.queue.as_ref().map_or(-1, |queue| i64::try_from(queue.program.len()).unwrap_or(i64::MAX)),
         input.0,
         input.1,
+        session.heap_bytes,
         u8::from(output > 0),
         connection.heap_bytes as u64 + output + (input.0 + input.1) as u64 + size_of::<Connection>() as u64,
         session.last.name(),
@@ -75,8 +77,9 @@ pub fn describe(connection: &Connection, streams: &Streams, now_ns: u64) -> Stri
 
 fn flags(connection: &Connection) -> String {
     let flag = |is: bool, letter: char| is.then_some(letter);
-    let flags: String = flag(connection.closing, 'c')
+    let flags: String = flag(connection.session.queue.is_some(), 'x')
         .into_iter()
+        .chain(flag(connection.closing, 'c'))
         .chain(flag(connection.session.no_evict, 'e'))
         .chain(flag(connection.session.no_touch, 'T'))
         .collect();
@@ -84,15 +87,15 @@ fn flags(connection: &Connection) -> String {
 }
 
 /// Ends a `CLIENT LIST` whose lines have come: encodes a part of the reply and says whether there is more.
-pub fn finish_list(round: &mut Round, arguments: &impl Arguments, writer: &mut Writer<'_>) -> bool {
-    let found = &mut round.found;
+pub fn finish_list(tour: &mut Tour, arguments: &impl Arguments, writer: &mut impl ReplySink) -> bool {
+    let found = &mut tour.found;
     if found.overflowed {
         reply::error(writer, TOO_MANY_LINES);
         return false;
     }
     if found.encoded_bytes == 0 {
         found.lines = in_order(&found.lines, arguments);
-        reply::verbatim_header(writer, writer.version, found.lines.len() as u64);
+        reply::verbatim_header(writer, writer.version(), found.lines.len() as u64);
     }
     let part = &found.lines[found.encoded_bytes..];
     let part = &part[..part.len().min(LIST_PART_BYTES)];
@@ -123,22 +126,22 @@ fn in_order(lines: &[u8], arguments: &impl Arguments) -> Vec<u8> {
 }
 
 /// Ends a `CLIENT KILL` that all shards have obeyed.
-pub fn finish_kill(round: &Round, arguments: &impl Arguments, writer: &mut Writer<'_>) -> After {
-    match (arguments.count(), round.found.count) {
+pub fn finish_kill(tour: &Tour, arguments: &impl Arguments, writer: &mut impl ReplySink) -> After {
+    match (arguments.count(), tour.found.count) {
         (3, 0) => reply::error(writer, "ERR No such client"),
         (3, _) => reply::ok(writer),
         (_, count) => reply::integer(writer, i64::try_from(count).unwrap_or(i64::MAX)),
     }
-    if round.found.asker { After::Close } else { After::Stay }
+    if tour.found.asker { After::Close } else { After::Stay }
 }
 
-fn ask_all(name: &str, arguments: &impl Arguments, session: &Session, writer: &mut Writer<'_>) -> After {
+fn ask_all(name: &str, arguments: &impl Arguments, session: &Session, writer: &mut impl ReplySink) -> After {
     let task = match name {
         "list" => Filter::of_list(arguments).map(Task::List),
         _ => Filter::of_kill(arguments, session.client_id).map(Task::Kill),
     };
     let error = match task {
-        Ok(task) => return After::Round(task),
+        Ok(task) => return After::Tour(task),
         Err(error) => error,
     };
     let text = match error {
@@ -154,7 +157,7 @@ fn ask_all(name: &str, arguments: &impl Arguments, session: &Session, writer: &m
     After::Stay
 }
 
-fn set_silence(arguments: &impl Arguments, writer: &mut Writer<'_>) -> After {
+fn set_silence(arguments: &impl Arguments, writer: &mut impl ReplySink) -> After {
     match upper(arguments.get(2)).as_slice() {
         b"ON" => After::Silence(Silence::None),
         b"OFF" => After::Silence(Silence::All),
@@ -167,7 +170,7 @@ fn set_silence(arguments: &impl Arguments, writer: &mut Writer<'_>) -> After {
 }
 
 /// `ON` or `OFF`
-fn set_switch(switch: &mut bool, word: &[u8], writer: &mut Writer<'_>) {
+fn set_switch(switch: &mut bool, word: &[u8], writer: &mut impl ReplySink) {
     match upper(word).as_slice() {
         b"ON" => *switch = true,
         b"OFF" => *switch = false,
@@ -177,7 +180,7 @@ fn set_switch(switch: &mut bool, word: &[u8], writer: &mut Writer<'_>) {
 }
 
 /// `CLIENT SETINFO (LIB-NAME | LIB-VER) word`
-fn set_info(arguments: &impl Arguments, session: &mut Session, writer: &mut Writer<'_>) {
+fn set_info(arguments: &impl Arguments, session: &mut Session, writer: &mut impl ReplySink) {
     let (name, place) = match upper(arguments.get(2)).as_slice() {
         b"LIB-NAME" => ("lib-name", &mut session.library.0),
         b"LIB-VER" => ("lib-ver", &mut session.library.1),
@@ -191,7 +194,7 @@ fn set_info(arguments: &impl Arguments, session: &mut Session, writer: &mut Writ
 }
 
 /// Sets a word that `CLIENT LIST` shows: no spaces, no line ends, not too long.
-fn set_word(place: &mut Vec<u8>, word: &[u8], error: &str, writer: &mut Writer<'_>) {
+fn set_word(place: &mut Vec<u8>, word: &[u8], error: &str, writer: &mut impl ReplySink) {
     if word.len() > WORD_BYTES_MAX {
         reply::error(writer, "ERR a name of a connection or a library is longer than 256 bytes");
     } else if is_word(word) {
@@ -203,7 +206,7 @@ fn set_word(place: &mut Vec<u8>, word: &[u8], error: &str, writer: &mut Writer<'
 }
 
 /// `CLIENT UNBLOCK id [TIMEOUT | ERROR]`: no connection ever waits for others.
-fn unblock(arguments: &impl Arguments, writer: &mut Writer<'_>) {
+fn unblock(arguments: &impl Arguments, writer: &mut impl ReplySink) {
     match (upper(arguments.get(3)).as_slice(), arguments.count()) {
         (_, 3) | (b"TIMEOUT" | b"ERROR", 4) => {}
         (_, 4) => return reply::error(writer, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"),
@@ -215,8 +218,8 @@ fn unblock(arguments: &impl Arguments, writer: &mut Writer<'_>) {
     }
 }
 
-fn tracking_info(writer: &mut Writer<'_>) {
-    let version = writer.version;
+fn tracking_info(writer: &mut impl ReplySink) {
+    let version = writer.version();
     reply::map(writer, version, 3);
     reply::bulk(writer, b"flags");
     reply::set(writer, version, 1);
@@ -227,7 +230,7 @@ fn tracking_info(writer: &mut Writer<'_>) {
     reply::array(writer, 0);
 }
 
-fn tracking(arguments: &impl Arguments, writer: &mut Writer<'_>) {
+fn tracking(arguments: &impl Arguments, writer: &mut impl ReplySink) {
     match (upper(arguments.get(2)).as_slice(), arguments.count()) {
         (b"OFF", 3) => reply::ok(writer),
         (b"ON", _) => reply::error(
@@ -239,7 +242,7 @@ fn tracking(arguments: &impl Arguments, writer: &mut Writer<'_>) {
 }
 
 /// `CLIENT CACHING (YES | NO)`: nobody is in the mode that it is for.
-fn caching(writer: &mut Writer<'_>) {
+fn caching(writer: &mut impl ReplySink) {
     reply::error(
         writer,
         "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled",

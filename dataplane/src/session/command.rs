@@ -8,11 +8,11 @@ use adit_wire::resp::subcommand::SUBCOMMANDS;
 use adit_wire::resp::{Command, glob, reply};
 
 use super::syntax_error;
-use crate::connection::Writer;
+use crate::connection::ReplySink;
 use crate::plan::{Arguments, upper};
 
 /// Runs `COMMAND` or a subcommand; the plan has seen that it exists and has as many arguments as it wants.
-pub(super) fn run(arguments: &impl Arguments, writer: &mut Writer<'_>) {
+pub(super) fn run(arguments: &impl Arguments, writer: &mut impl ReplySink) {
     let name = Command::CommandInfo.subcommand(arguments.get(1)).map(|subcommand| subcommand.name());
     match name {
         None => info(arguments, writer),
@@ -27,7 +27,7 @@ pub(super) fn run(arguments: &impl Arguments, writer: &mut Writer<'_>) {
 }
 
 /// `COMMAND LIST [FILTERBY (MODULE name | ACLCAT category | PATTERN pattern)]`
-fn list(arguments: &impl Arguments, writer: &mut Writer<'_>) {
+fn list(arguments: &impl Arguments, writer: &mut impl ReplySink) {
     let wanted = arguments.get(4).to_ascii_lowercase();
     let in_category = |name: &str| {
         Doc::of(name).is_some_and(|doc| doc.categories().any(|category| category.as_bytes() == wanted))
@@ -55,7 +55,7 @@ fn is_filter(arguments: &impl Arguments) -> bool {
 }
 
 /// `COMMAND` and `COMMAND INFO [name ...]`; a name may be that of a subcommand.
-fn info(arguments: &impl Arguments, writer: &mut Writer<'_>) {
+fn info(arguments: &impl Arguments, writer: &mut impl ReplySink) {
     if arguments.count() <= 2 {
         reply::array(writer, COMMANDS.len());
         return COMMANDS.iter().for_each(|&command| describe(command.spec(), Some(command), writer));
@@ -64,7 +64,7 @@ fn info(arguments: &impl Arguments, writer: &mut Writer<'_>) {
     for index in 2..arguments.count() {
         match find(arguments.get(index)) {
             Some((spec, command)) => describe(spec, command, writer),
-            None => reply::null(writer, writer.version),
+            None => reply::null(writer, writer.version()),
         }
     }
 }
@@ -81,8 +81,8 @@ fn find(name: &[u8]) -> Option<(&'static Spec, Option<Command>)> {
 }
 
 /// One entry of `COMMAND`: ten fields since Redis 7.
-fn describe(spec: &Spec, command: Option<Command>, writer: &mut Writer<'_>) {
-    let (version, doc) = (writer.version, Doc::of(spec.name));
+fn describe(spec: &Spec, command: Option<Command>, writer: &mut impl ReplySink) {
+    let (version, doc) = (writer.version(), Doc::of(spec.name));
     reply::array(writer, 10);
     reply::bulk(writer, spec.name.as_bytes());
     reply::integer(writer, i64::from(spec.arity));
@@ -104,17 +104,17 @@ fn describe(spec: &Spec, command: Option<Command>, writer: &mut Writer<'_>) {
 }
 
 /// A set of simple strings.
-fn words<'a>(writer: &mut Writer<'_>, words: impl Iterator<Item = &'a str> + Clone) {
-    reply::set(writer, writer.version, words.clone().count());
+fn words<'a>(writer: &mut impl ReplySink, words: impl Iterator<Item = &'a str> + Clone) {
+    reply::set(writer, writer.version(), words.clone().count());
     words.for_each(|word| reply::simple(writer, word));
 }
 
 /// Where the keys are: a range of arguments, or one for each way in which keys are used.
-fn key_specs(spec: &Spec, doc: Option<&Doc>, writer: &mut Writer<'_>) {
+fn key_specs(spec: &Spec, doc: Option<&Doc>, writer: &mut impl ReplySink) {
     let uses: Vec<&str> = doc.iter().flat_map(|doc| doc.key_uses()).collect();
-    reply::set(writer, writer.version, uses.len());
+    reply::set(writer, writer.version(), uses.len());
     for (place, flags) in uses.iter().enumerate() {
-        let (version, first) = (writer.version, i64::from(spec.first_key));
+        let (version, first) = (writer.version(), i64::from(spec.first_key));
         let (index, last) = match (uses.len(), spec.last_key) {
             (1, -1) => (first, -1),
             (1, last) => (first, i64::from(last) - first),
@@ -134,8 +134,8 @@ fn key_specs(spec: &Spec, doc: Option<&Doc>, writer: &mut Writer<'_>) {
 }
 
 /// One of the two steps in which keys are found.
-fn step(writer: &mut Writer<'_>, name: &str, kind: &str, numbers: &[(&str, i64)]) {
-    let version = writer.version;
+fn step(writer: &mut impl ReplySink, name: &str, kind: &str, numbers: &[(&str, i64)]) {
+    let version = writer.version();
     reply::bulk(writer, name.as_bytes());
     reply::map(writer, version, 2);
     reply::bulk(writer, b"type");
@@ -149,21 +149,21 @@ fn step(writer: &mut Writer<'_>, name: &str, kind: &str, numbers: &[(&str, i64)]
 }
 
 /// `COMMAND DOCS [name ...]`
-fn docs(arguments: &impl Arguments, writer: &mut Writer<'_>) {
+fn docs(arguments: &impl Arguments, writer: &mut impl ReplySink) {
     let all = || COMMANDS.iter().map(|&command| (command.spec(), Some(command))).collect();
     let found: Vec<(&Spec, Option<Command>)> = match arguments.count() {
         2 => all(),
         count => (2..count).filter_map(|index| find(arguments.get(index))).collect(),
     };
-    reply::map(writer, writer.version, found.len());
+    reply::map(writer, writer.version(), found.len());
     for (spec, command) in found {
         reply::bulk(writer, spec.name.as_bytes());
         document(spec, command, writer);
     }
 }
 
-fn document(spec: &Spec, command: Option<Command>, writer: &mut Writer<'_>) {
-    let version = writer.version;
+fn document(spec: &Spec, command: Option<Command>, writer: &mut impl ReplySink) {
+    let version = writer.version();
     let subcommands: Vec<&Spec> =
         command.iter().flat_map(|command| command.subcommands()).map(|(_, spec)| spec).collect();
     let doc = Doc::of(spec.name);
@@ -186,7 +186,7 @@ fn document(spec: &Spec, command: Option<Command>, writer: &mut Writer<'_>) {
 }
 
 /// `COMMAND GETKEYS command argument ...`, and `GETKEYSANDFLAGS`
-fn get_keys(arguments: &impl Arguments, writer: &mut Writer<'_>, with_flags: bool) {
+fn get_keys(arguments: &impl Arguments, writer: &mut impl ReplySink, with_flags: bool) {
     let Some(spec) = invoked(arguments) else {
         return reply::error(writer, "ERR Invalid command specified");
     };

@@ -5,20 +5,20 @@ use std::fmt::Display;
 use adit_wire::resp::{Command, glob, reply};
 
 use super::{After, Context, syntax_error};
-use crate::connection::Writer;
+use crate::connection::ReplySink;
 use crate::parameters::{Change, Parameter};
 use crate::plan::Arguments;
 use crate::refusal::shown;
-use crate::round::Task;
 use crate::settings::Settings;
+use crate::tour::Task;
 
 /// Runs a subcommand; the plan has seen that it exists and has as many arguments as it wants.
-pub(super) fn run(arguments: &impl Arguments, writer: &mut Writer<'_>, context: &Context<'_>) -> After {
+pub(super) fn run(arguments: &impl Arguments, writer: &mut impl ReplySink, context: &Context<'_>) -> After {
     let name = Command::Config.subcommand(arguments.get(1)).map_or("", |subcommand| subcommand.name());
     match name {
         "get" => get(arguments, writer, context.settings),
         "set" => return set(arguments, writer, context.settings),
-        "resetstat" => return After::Round(Task::ResetCounters),
+        "resetstat" => return After::Tour(Task::ResetCounters),
         "rewrite" if context.settings.files.1.is_empty() => {
             reply::error(writer, "ERR The server is running without a config file");
         }
@@ -29,7 +29,7 @@ pub(super) fn run(arguments: &impl Arguments, writer: &mut Writer<'_>, context: 
 }
 
 /// `CONFIG GET pattern ...`: a parameter that is named, not matched, is answered under the name given.
-fn get(arguments: &impl Arguments, writer: &mut Writer<'_>, settings: &Settings) {
+fn get(arguments: &impl Arguments, writer: &mut impl ReplySink, settings: &Settings) {
     let mut found: Vec<(&[u8], &Parameter)> = Vec::new();
     for index in 2..arguments.count() {
         let asked = arguments.get(index);
@@ -48,7 +48,7 @@ fn get(arguments: &impl Arguments, writer: &mut Writer<'_>, settings: &Settings)
             kept.push((name, parameter));
         }
     }
-    reply::map(writer, writer.version, kept.len());
+    reply::map(writer, writer.version(), kept.len());
     for (name, parameter) in kept {
         reply::bulk(writer, name);
         reply::bulk(writer, (parameter.show)(settings).as_bytes());
@@ -56,14 +56,14 @@ fn get(arguments: &impl Arguments, writer: &mut Writer<'_>, settings: &Settings)
 }
 
 /// `CONFIG SET name value ...`: all of it or nothing.
-fn set(arguments: &impl Arguments, writer: &mut Writer<'_>, settings: &Settings) -> After {
+fn set(arguments: &impl Arguments, writer: &mut impl ReplySink, settings: &Settings) -> After {
     if !arguments.count().is_multiple_of(2) {
         syntax_error(writer);
         return After::Stay;
     }
     let result = find(arguments).and_then(|parameters| read(arguments, &parameters, settings));
     match result {
-        Ok(changes) => return After::Round(Task::Configure(changes.into())),
+        Ok(changes) => return After::Tour(Task::Configure(changes.into())),
         Err(SetError::Unknown(index)) => {
             let name = shown(arguments.get(index));
             reply::error(

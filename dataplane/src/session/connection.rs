@@ -5,12 +5,12 @@ use adit_wire::resp::number::parse_i64;
 use adit_wire::resp::{Version, reply};
 
 use super::{BAD_NAME, REDIS_VERSION, is_word, syntax_error};
-use crate::connection::{Session, Writer};
+use crate::connection::{ReplySink, Session};
 use crate::plan::{Arguments, upper};
 use crate::refusal::{BEYOND_INT32, shown};
 use crate::settings::Settings;
 
-pub(super) fn ping(arguments: &impl Arguments, writer: &mut Writer<'_>) {
+pub(super) fn ping(arguments: &impl Arguments, writer: &mut impl ReplySink) {
     match arguments.count() {
         1 => reply::simple(writer, "PONG"),
         2 => reply::bulk(writer, arguments.get(1)),
@@ -18,7 +18,7 @@ pub(super) fn ping(arguments: &impl Arguments, writer: &mut Writer<'_>) {
     }
 }
 
-pub(super) fn select(arguments: &impl Arguments, session: &mut Session, writer: &mut Writer<'_>) {
+pub(super) fn select(arguments: &impl Arguments, session: &mut Session, writer: &mut impl ReplySink) {
     let Some(index) = parse_i64(arguments.get(1)) else {
         return reply::error(writer, "ERR value is not an integer or out of range");
     };
@@ -37,7 +37,7 @@ pub(super) fn select(arguments: &impl Arguments, session: &mut Session, writer: 
 pub(super) fn auth(
     arguments: &impl Arguments,
     session: &mut Session,
-    writer: &mut Writer<'_>,
+    writer: &mut impl ReplySink,
     settings: &Settings,
 ) {
     let (user, password) = match arguments.count() {
@@ -75,7 +75,7 @@ fn same(wanted: &[u8], given: &[u8]) -> bool {
 pub(super) fn hello(
     arguments: &impl Arguments,
     session: &mut Session,
-    writer: &mut Writer<'_>,
+    writer: &mut impl ReplySink,
     settings: &Settings,
 ) {
     let version = match arguments.get(1) {
@@ -115,17 +115,13 @@ pub(super) fn hello(
         return reply::error(writer, HELLO_NOT_AUTHENTICATED);
     }
     session.version = version;
-    writer.version = version;
+    writer.set_version(version);
     greet(session, writer);
 }
 
-fn greet(session: &Session, writer: &mut Writer<'_>) {
-    let version = writer.version;
+fn greet(session: &Session, writer: &mut impl ReplySink) {
+    let version = writer.version();
     reply::map(writer, version, 7);
-    let text = |writer: &mut Writer<'_>, key: &str, value: &str| {
-        reply::bulk(writer, key.as_bytes());
-        reply::bulk(writer, value.as_bytes());
-    };
     text(writer, "server", "redis");
     text(writer, "version", REDIS_VERSION);
     reply::bulk(writer, b"proto");
@@ -136,6 +132,12 @@ fn greet(session: &Session, writer: &mut Writer<'_>) {
     text(writer, "role", "master");
     reply::bulk(writer, b"modules");
     reply::array(writer, 0);
+}
+
+/// A pair of texts.
+fn text(writer: &mut impl ReplySink, key: &str, value: &str) {
+    reply::bulk(writer, key.as_bytes());
+    reply::bulk(writer, value.as_bytes());
 }
 
 /// Forgets what the client said since it connected, but not what concerns the server alone.

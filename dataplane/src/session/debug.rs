@@ -1,16 +1,16 @@
 //! `DEBUG`: what tests of a server use. It is refused unless the server was started with it.
 
 use adit_wire::resp::number::parse_i64;
-use adit_wire::resp::reply::{self, Sink};
+use adit_wire::resp::reply;
 use adit_wire::resp::{Command, Version};
 
 use super::{After, Context, wrong_subcommand};
-use crate::connection::Writer;
+use crate::connection::ReplySink;
 use crate::plan::{Arguments, upper};
 use crate::refusal::shown;
-use crate::round::Task;
+use crate::tour::Task;
 
-pub(super) fn run(arguments: &impl Arguments, writer: &mut Writer<'_>, context: &Context<'_>) -> After {
+pub(super) fn run(arguments: &impl Arguments, writer: &mut impl ReplySink, context: &Context<'_>) -> After {
     if !context.settings.debug_commands {
         reply::error(writer, NOT_ALLOWED);
         return After::Stay;
@@ -27,7 +27,7 @@ pub(super) fn run(arguments: &impl Arguments, writer: &mut Writer<'_>, context: 
 }
 
 /// Seconds, perhaps with a fraction. Only this connection sleeps.
-fn sleep(seconds: &[u8], writer: &mut Writer<'_>) -> After {
+fn sleep(seconds: &[u8], writer: &mut impl ReplySink) -> After {
     let seconds = std::str::from_utf8(seconds).ok().and_then(|text| text.parse::<f64>().ok());
     match seconds.and_then(|seconds| std::time::Duration::try_from_secs_f64(seconds).ok()) {
         Some(time) => After::Sleep(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)),
@@ -38,9 +38,9 @@ fn sleep(seconds: &[u8], writer: &mut Writer<'_>) -> After {
     }
 }
 
-fn active_expiry(switch: &[u8], writer: &mut Writer<'_>) -> After {
+fn active_expiry(switch: &[u8], writer: &mut impl ReplySink) -> After {
     match parse_i64(switch) {
-        Some(number) => After::Round(Task::ActiveExpiry(number != 0)),
+        Some(number) => After::Tour(Task::ActiveExpiry(number != 0)),
         None => {
             reply::error(writer, "ERR value is not an integer or out of range");
             After::Stay
@@ -49,8 +49,8 @@ fn active_expiry(switch: &[u8], writer: &mut Writer<'_>) -> After {
 }
 
 /// A reply of each type, for tests of clients.
-fn protocol(arguments: &impl Arguments, writer: &mut Writer<'_>) {
-    let version = writer.version;
+fn protocol(arguments: &impl Arguments, writer: &mut impl ReplySink) {
+    let version = writer.version();
     let resp3 = version == Version::Resp3;
     match upper(arguments.get(2)).as_slice() {
         b"STRING" => reply::bulk(writer, b"Hello World"),
@@ -100,8 +100,8 @@ fn protocol(arguments: &impl Arguments, writer: &mut Writer<'_>) {
 }
 
 /// A truth value; in RESP 2 a number.
-fn truth(writer: &mut Writer<'_>, value: bool) {
-    match writer.version {
+fn truth(writer: &mut impl ReplySink, value: bool) {
+    match writer.version() {
         Version::Resp2 => reply::integer(writer, i64::from(value)),
         Version::Resp3 => writer.write(if value { b"#t\r\n" } else { b"#f\r\n" }),
     }

@@ -3,12 +3,12 @@
 use adit_wire::resp::{Command, reply};
 
 use super::wrong_subcommand;
-use crate::connection::Writer;
+use crate::connection::ReplySink;
 use crate::plan::{Arguments, upper};
 use crate::refusal::shown;
 
 /// Runs a subcommand; the plan has seen that it exists and has as many arguments as it wants.
-pub(super) fn run(arguments: &impl Arguments, writer: &mut Writer<'_>) {
+pub(super) fn run(arguments: &impl Arguments, writer: &mut impl ReplySink) {
     let name = Command::Function.subcommand(arguments.get(1)).map_or("", |subcommand| subcommand.name());
     match name {
         "flush" => flush(arguments, writer),
@@ -18,7 +18,7 @@ pub(super) fn run(arguments: &impl Arguments, writer: &mut Writer<'_>) {
 }
 
 /// `FUNCTION FLUSH [ASYNC | SYNC]`
-fn flush(arguments: &impl Arguments, writer: &mut Writer<'_>) {
+fn flush(arguments: &impl Arguments, writer: &mut impl ReplySink) {
     match (upper(arguments.get(2)).as_slice(), arguments.count()) {
         (_, 2) | (b"ASYNC" | b"SYNC", 3) => reply::ok(writer),
         (_, 3) => reply::error(writer, "ERR FUNCTION FLUSH only supports SYNC|ASYNC option"),
@@ -27,7 +27,7 @@ fn flush(arguments: &impl Arguments, writer: &mut Writer<'_>) {
 }
 
 /// `FUNCTION LIST [WITHCODE] [LIBRARYNAME pattern]`, each once.
-fn list(arguments: &impl Arguments, writer: &mut Writer<'_>) {
+fn list(arguments: &impl Arguments, writer: &mut impl ReplySink) {
     let (mut with_code, mut with_name, mut index) = (false, false, 2);
     while index < arguments.count() {
         match upper(arguments.get(index)).as_slice() {

@@ -14,14 +14,14 @@ use adit_wire::resp::docs::Doc;
 use adit_wire::resp::reply;
 
 use crate::calls::Calls;
-use crate::connection::{Session, Writer};
+use crate::connection::{ReplySink, Session};
 use crate::info;
 use crate::plan::Arguments;
 use crate::refusal::shown;
-use crate::round::{Round, Task};
 use crate::settings::Settings;
 use crate::silence::Silence;
 use crate::stats::StatsReader;
+use crate::tour::{Task, Tour};
 
 /// What these commands may look at besides their connection.
 pub struct Context<'a> {
@@ -33,7 +33,7 @@ pub struct Context<'a> {
     pub now: Now,
     /// The line about this connection, for `CLIENT INFO`; empty for other commands.
     pub line: String,
-    /// How often each command was called on all shards, once a round has asked them.
+    /// How often each command was called on all shards, once a tour has asked them.
     pub calls: Option<&'a Calls>,
 }
 
@@ -45,7 +45,7 @@ pub enum After {
     /// Close the connection when the reply is sent.
     Close,
     /// It has no reply yet: all shards take part.
-    Round(Task),
+    Tour(Task),
     /// Other replies of the connection are sent from now on; only `Silence::None` has a reply, `OK`.
     Silence(Silence),
     /// It is answered with `OK` after so many nanoseconds.
@@ -59,7 +59,7 @@ pub fn run(
     command: Command,
     arguments: &impl Arguments,
     session: &mut Session,
-    writer: &mut Writer<'_>,
+    writer: &mut impl ReplySink,
     context: &Context<'_>,
 ) -> After {
     match command {
@@ -74,9 +74,9 @@ pub fn run(
         Command::Function => function::run(arguments, writer),
         Command::CommandInfo => command::run(arguments, writer),
         Command::Info if context.calls.is_none() && info::wants_calls(arguments) => {
-            return After::Round(Task::Calls);
+            return After::Tour(Task::Calls);
         }
-        Command::Info => reply::verbatim(writer, writer.version, &info::text(arguments, context)),
+        Command::Info => reply::verbatim(writer, writer.version(), &info::text(arguments, context)),
         Command::Object | Command::Memory => help(command, writer),
         Command::Time => time(writer, context.now),
         // Queued: EXEC has ended the watch.
@@ -97,14 +97,14 @@ pub fn run(
 /// Encodes the reply to a command that all shards have taken part in, but that of `CLIENT LIST`, which comes in parts:
 /// see [`client::finish_list`].
 pub fn finish(
-    round: &Round,
+    tour: &Tour,
     arguments: &impl Arguments,
-    writer: &mut Writer<'_>,
+    writer: &mut impl ReplySink,
     context: &Context<'_>,
 ) -> After {
-    match round.task {
-        Task::Kill(_) => return client::finish_kill(round, arguments, writer),
-        Task::Calls => reply::verbatim(writer, writer.version, &info::text(arguments, context)),
+    match tour.task {
+        Task::Kill(_) => return client::finish_kill(tour, arguments, writer),
+        Task::Calls => reply::verbatim(writer, writer.version(), &info::text(arguments, context)),
         Task::Configure(_) | Task::ResetCounters | Task::ActiveExpiry(_) => reply::ok(writer),
         Task::List(_) => unreachable!("a list is encoded in parts"),
     }
@@ -112,14 +112,14 @@ pub fn finish(
 }
 
 /// Seconds since 1970 and microseconds. A shard reads milliseconds once a turn.
-fn time(writer: &mut Writer<'_>, now: Now) {
+fn time(writer: &mut impl ReplySink, now: Now) {
     reply::array(writer, 2);
     reply::bulk(writer, (now.unix_ms / 1000).to_string().as_bytes());
     reply::bulk(writer, (now.unix_ms % 1000 * 1000).to_string().as_bytes());
 }
 
 /// The subcommands of a command, each with what it does.
-fn help(command: Command, writer: &mut Writer<'_>) {
+fn help(command: Command, writer: &mut impl ReplySink) {
     let name = command.spec().name.to_ascii_uppercase();
     let mut lines = vec![format!("{name} subcommand [argument ...]; the subcommands are:")];
     for (_, spec) in command.subcommands() {
@@ -132,7 +132,7 @@ fn help(command: Command, writer: &mut Writer<'_>) {
 }
 
 /// The error of a subcommand that there is not, or that has too many arguments.
-fn wrong_subcommand(arguments: &impl Arguments, command: Command, writer: &mut Writer<'_>) {
+fn wrong_subcommand(arguments: &impl Arguments, command: Command, writer: &mut impl ReplySink) {
     let (name, subcommand) = (command.spec().name.to_ascii_uppercase(), shown(arguments.get(1)));
     reply::error(
         writer,
@@ -140,7 +140,7 @@ fn wrong_subcommand(arguments: &impl Arguments, command: Command, writer: &mut W
     );
 }
 
-fn syntax_error(writer: &mut Writer<'_>) {
+fn syntax_error(writer: &mut impl ReplySink) {
     reply::error(writer, "ERR syntax error");
 }
 

@@ -10,16 +10,20 @@ use adit_wire::resp::{Command, number};
 use crate::connection::ReplySink;
 use crate::lcs::Lcs;
 use crate::message::{Ask, Record, Reply};
-use crate::plan::{Arguments, Plan, Refusal, Together, Transfer, TransferAnswer, key_argument, plan};
+use crate::plan::{
+    Arguments, Plan, Refusal, Together, Transfer, TransferAnswer, key_argument, plan, without_debug,
+};
 use crate::refusal;
 use crate::requests::answer_bytes;
-use crate::round::Round;
 use crate::session::After;
 use crate::settings::{
     KEYS_BYTES_MAX, LCS_CELLS_PER_SLICE, STEP_BYTES_MAX, STEP_OPERATIONS_MAX, TRANSACTION_KEYS_MAX,
 };
 use crate::shard::Shard;
+use crate::silence::Silence;
 use crate::stats::bucket_keys;
+use crate::tour::Tour;
+use crate::transaction::encoded::Encoded;
 use crate::transaction::intents::Keys;
 use crate::transaction::program::Program;
 use crate::transaction::round::Encode;
@@ -44,7 +48,7 @@ pub(super) enum Doing {
     /// RANDOMKEY: the shard that is asked first, and how many were.
     RandomKey { first: u16, asked: u16 },
     /// CLIENT LIST, CONFIG SET and the like.
-    Round(Box<Round>),
+    Tour(Box<Tour>),
     /// LCS, once both values are there.
     Lcs(Option<Box<Lcs>>),
 }
@@ -172,7 +176,7 @@ impl Shard {
                 let key = Key::hashed(transaction.bucket, &[], 0);
                 transaction.round.push((id, shard), operation, &key, &[], None);
             }
-            Doing::Round(_) => self.build_task(transaction, id),
+            Doing::Tour(_) => self.build_task(transaction, id),
             Doing::Lcs(None) => self.build_lcs(transaction, id),
             Doing::Lcs(Some(lcs)) => {
                 self.spend(STEP_OPERATIONS_MAX);
@@ -196,7 +200,10 @@ impl Shard {
     fn build_calls(&mut self, transaction: &mut Transaction, id: u32) {
         while transaction.at.call < transaction.program.len() && !transaction.round.is_full() {
             let arguments = transaction.program.call(transaction.at.call);
-            let planned = plan(&arguments, self.now.unix_ms);
+            let mut planned = plan(&arguments, self.now.unix_ms);
+            if !self.settings.debug_commands {
+                planned = without_debug(planned);
+            }
             let alone = transaction.round.is_empty();
             match planned {
                 Plan::Key(operation, value) => {
@@ -241,28 +248,33 @@ impl Shard {
                             return self.build_round(transaction, id);
                         }
                         Err(error) => {
-                            let mut bytes = Vec::new();
-                            reply::error(&mut bytes, error.0);
-                            transaction.ready(bytes);
+                            let mut encoded = Encoded::default();
+                            reply::error(&mut encoded, error.0);
+                            transaction.ready(encoded);
                         }
                     }
                 }
                 Plan::Alone(command) => {
-                    let (bytes, after) = self.run_alone(transaction, command);
+                    let (mut encoded, after) = self.run_alone(transaction, command);
                     match after {
-                        After::Round(_) if !alone => return,
-                        After::Round(task) => {
-                            transaction.doing = Doing::Round(Box::new(Round::new(task)));
+                        After::Tour(_) if !alone => return,
+                        After::Tour(task) => {
+                            transaction.doing = Doing::Tour(Box::new(Tour::new(task)));
                             return self.build_round(transaction, id);
                         }
-                        After::Sleep(_) | After::Silence(_) => transaction.ready(b"+OK\r\n".to_vec()),
-                        After::Stay | After::Close | After::Reset => transaction.ready(bytes),
+                        After::Silence(Silence::None) => reply::ok(&mut encoded),
+                        After::Sleep(_) | After::Silence(_) => {
+                            reply::error(&mut encoded, NOT_IN_TRANSACTION);
+                        }
+                        After::Stay | After::Close | After::Reset => {}
                     }
+                    transaction.result.set_version(encoded.version());
+                    transaction.ready(encoded);
                 }
                 Plan::Refused(refusal) => {
-                    let mut bytes = Vec::new();
-                    refusal::encode(&mut bytes, refusal, &arguments);
-                    transaction.ready(bytes);
+                    let mut encoded = Encoded::default();
+                    refusal::encode(&mut encoded, refusal, &arguments);
+                    transaction.ready(encoded);
                 }
                 Plan::Nothing | Plan::Broken(_) | Plan::Queue => unreachable!("such a call is not kept"),
             }
@@ -390,22 +402,23 @@ impl Shard {
         }
     }
 
-    /// Takes a round through all shards one step further, or encodes its reply.
+    /// Takes a tour through all shards one step further, or encodes its reply.
     fn build_task(&mut self, transaction: &mut Transaction, id: u32) {
-        let Doing::Round(round) = &mut transaction.doing else { return };
-        round.bytes_max = self.heap.room_for_result(transaction.heap_bytes);
-        if round.shard == self.map.shard_count() {
+        let Doing::Tour(tour) = &mut transaction.doing else { return };
+        tour.bytes_max = self.heap.room_for_result(transaction.heap_bytes);
+        if tour.shard == self.map.shard_count() {
             let arguments = transaction.program.call(transaction.at.call);
-            let bytes = self.finish_round_into(transaction.connection, round, &arguments);
-            transaction.result.write(&bytes);
+            if let Some(id) = transaction.connection {
+                self.finish_tour_into(id, tour, &arguments, &mut transaction.result);
+            }
             transaction.end_call();
-        } else if round.shard == self.index {
-            let part = self.manage(&round.task, round.cursor, transaction.connection);
-            round.take(part);
+        } else if tour.shard == self.index {
+            let part = self.manage(&tour.task, tour.cursor, transaction.connection);
+            tour.take(part);
         } else {
             transaction.waiting += 1;
-            let ask = Ask::of_task(TRANSACTION_SLOT | id, round.cursor, round.task.clone());
-            self.mesh.ask_for_transaction(round.shard, ask);
+            let ask = Ask::of_task(TRANSACTION_SLOT | id, tour.cursor, tour.task.clone());
+            self.mesh.ask_for_transaction(tour.shard, ask);
         }
     }
 
@@ -464,7 +477,7 @@ impl Shard {
                     }
                 }
             }
-            Doing::Round(_) => {}
+            Doing::Tour(_) => {}
             Doing::Lcs(lcs @ None) => {
                 let values: Vec<Reply> = transaction.round.take_replies().collect();
                 let arguments = transaction.program.call(transaction.at.call);
@@ -483,22 +496,24 @@ impl Shard {
     }
 
     /// Runs a command that concerns the connection or the process; its encoded reply.
-    fn run_alone(&mut self, transaction: &mut Transaction, command: Command) -> (Vec<u8>, After) {
+    fn run_alone(&mut self, transaction: &mut Transaction, command: Command) -> (Encoded, After) {
         let arguments = transaction.program.call(transaction.at.call);
         if command == Command::Select {
             transaction.bucket = selected(&arguments).unwrap_or(transaction.bucket);
         }
-        let mut bytes = Vec::new();
+        let mut encoded = Encoded::new(transaction.result.version());
         // Where nobody waits for the reply, nothing is done.
-        let after = transaction.connection.map(|id| self.run_alone_into(id, command, &arguments, &mut bytes));
-        (bytes, after.unwrap_or(After::Stay))
+        let after =
+            transaction.connection.map(|id| self.run_alone_into(id, command, &arguments, &mut encoded));
+        (encoded, after.unwrap_or(After::Stay))
     }
 }
 
 impl Transaction {
     /// Adds an encoded reply, which is that of the whole call.
-    fn ready(&mut self, bytes: Vec<u8>) {
-        self.round.encode.push(Encode::Ready(bytes));
+    fn ready(&mut self, encoded: Encoded) {
+        self.result.errors.add_all(&encoded.errors);
+        self.round.encode.push(Encode::Ready(encoded.into_bytes()));
         self.at.call += 1;
     }
 
@@ -541,6 +556,7 @@ impl Transaction {
             self.at.argument += count;
         } else {
             self.at.argument = 0;
+            self.runs = true;
             self.doing = Doing::Calls;
             self.go_on();
         }
@@ -652,3 +668,5 @@ fn selected(arguments: &impl Arguments) -> Option<BucketId> {
     let index = number::parse_i64(arguments.get(1))?;
     u32::try_from(index).ok().filter(|&index| index < adit_wire::kv::BUCKET_COUNT).map(BucketId)
 }
+
+const NOT_IN_TRANSACTION: &str = "ERR this command is not available within a transaction";

@@ -10,6 +10,7 @@ use adit_wire::resp::reply::Sink;
 
 use crate::connection::{Connection, ReplySink, Writer};
 use crate::settings::OUTPUT_BYTES_SOFT;
+use crate::stats::{ErrorCode, ErrorCounts};
 
 /// Encoded replies.
 #[derive(Default)]
@@ -20,6 +21,8 @@ pub struct Encoded {
     /// Bytes of the first part, or of `bytes`, that were delivered.
     delivered: usize,
     version: Version,
+    /// Errors among the replies, by their code.
+    pub errors: ErrorCounts,
 }
 
 enum Part {
@@ -39,6 +42,11 @@ impl Encoded {
         self.bytes.clear();
         self.delivered = 0;
         self.version = version;
+    }
+
+    /// The bytes, if there are no others in blocks.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
     }
 
     /// Bytes on the heap, but for those between values in blocks.
@@ -109,6 +117,11 @@ fn deliver_some(bytes: &[u8], delivered: &mut usize, writer: &mut Writer<'_>) ->
 }
 
 impl Sink for Encoded {
+    #[cold]
+    fn note_error(&mut self, text: &str) {
+        self.errors.add(ErrorCode::of(text));
+    }
+
     fn write(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }

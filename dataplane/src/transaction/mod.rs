@@ -24,13 +24,14 @@ use adit_wire::resp::reply;
 
 use crate::connection::ReplySink;
 use crate::message::Reply;
-use crate::round::Part;
 use crate::shard::Shard;
+use crate::stats::ErrorCounts;
+use crate::tour::Part;
 use crate::transaction::call::{Doing, Position};
 use crate::transaction::encoded::Encoded;
 use crate::transaction::intents::{Holder, Keys};
 use crate::transaction::program::Program;
-use crate::transaction::round::Round as Operations;
+use crate::transaction::round::Round;
 use crate::transaction::step::{Access, Staging, Step, StepReply};
 
 /// A key whose version is compared before a transaction begins.
@@ -73,13 +74,15 @@ pub(crate) struct Transaction {
     verdict: Staging,
     doing: Doing,
     at: Position,
-    round: Operations,
+    round: Round,
     /// Steps without an answer.
     waiting: usize,
     phase: Phase,
     pub(crate) result: Encoded,
     /// The replies took more than there is room for.
     overflowed: bool,
+    /// The calls of an EXEC are executed: the watched keys are as they were.
+    runs: bool,
     /// What `WATCH` found.
     pub(crate) versions: Vec<i64>,
     /// Bytes on the heap, as last counted.
@@ -152,12 +155,12 @@ impl Transactions {
         }
     }
 
-    /// Notes what another shard did in a round through all shards.
+    /// Notes what another shard did in a tour.
     pub(crate) fn note_part(&mut self, id: u32, part: Part) {
         let Some(transaction) = self.get_mut(id) else { unreachable!("an ask is answered once") };
         transaction.waiting -= 1;
-        if let Doing::Round(round) = &mut transaction.doing {
-            round.take(part);
+        if let Doing::Tour(tour) = &mut transaction.doing {
+            tour.take(part);
         }
         if self.current != Some(id) {
             self.active.push_back(id);
@@ -255,11 +258,12 @@ impl Shard {
             verdict: Staging::Commit,
             doing,
             at: Position::default(),
-            round: Operations::default(),
+            round: Round::default(),
             waiting: 0,
             phase: Phase::Build,
             result,
             overflowed: false,
+            runs: kind == Kind::Exec && !compares,
             versions: Vec::new(),
             heap_bytes: 0,
         };
@@ -337,7 +341,7 @@ impl Shard {
 
     /// Gathers the next round.
     fn build(&mut self, transaction: &mut Transaction, id: u32) {
-        transaction.round = Operations::default();
+        transaction.round = Round::default();
         self.build_round(transaction, id);
         if transaction.phase == Phase::Build {
             transaction.phase = if transaction.visits.is_empty() { Phase::Send } else { Phase::Visit };
@@ -360,6 +364,7 @@ impl Shard {
     /// Gives the result to the connection: everything is decided.
     fn give_result(&mut self, transaction: &mut Transaction, _id: u32) {
         let mut result = std::mem::take(&mut transaction.result);
+        self.note_program(&transaction.program, transaction.runs, &result.errors);
         transaction.program.clear(&mut self.engine.store);
         self.heap.recharge(&mut transaction.heap_bytes, 0);
         let found = transaction.connection.take().and_then(|id| self.connections.of(id));
@@ -367,7 +372,9 @@ impl Shard {
         connection.transaction = None;
         if transaction.overflowed {
             result.reset(connection.session.version);
+            result.errors = ErrorCounts::default();
             reply::error(&mut result, OVERFLOWED);
+            self.engine.counters.add_errors(&result.errors);
         }
         if transaction.kind == Kind::Watch {
             connection.session.watch(std::mem::take(&mut transaction.checks), &transaction.versions);
@@ -385,7 +392,8 @@ impl Shard {
         let Some(connection) = self.connections.get_mut(index) else { return };
         let Some(mut result) = connection.result.take() else { return };
         if result.deliver(connection, &mut self.pool) {
-            if !connection.scheduled && connection.intake.has_input() {
+            // Else whoever executes its requests goes on with them.
+            if self.executing != Some(index) && !connection.scheduled && connection.intake.has_input() {
                 connection.scheduled = true;
                 self.again.push(index);
             }

@@ -10,6 +10,7 @@ use crate::plan::{Arguments, Plan, Refusal, Together};
 use crate::requests::Flow;
 use crate::settings::WATCHED_KEYS_MAX;
 use crate::shard::Shard;
+use crate::stats::ErrorCode;
 use crate::transaction::program::Program;
 use crate::transaction::{Kind, Watch};
 
@@ -43,7 +44,7 @@ impl Shard {
             _ => None,
         };
         if let Some(error) = error {
-            reply::error(&mut connection.writer(&mut self.pool), error);
+            self.tell_error(index, error);
             return Flow::Next;
         }
         match command {
@@ -70,12 +71,19 @@ impl Shard {
             None
         };
         if let Some(error) = error {
-            reply::error(&mut connection.writer(&mut self.pool), error);
+            self.tell_error(index, error);
             queue.program.clear(&mut self.engine.store);
             return Flow::Next;
         }
         self.begin(index, Kind::Exec, queue.program, checks);
         Flow::Next
+    }
+
+    /// Encodes an error, and counts it as that of the command that is executed now.
+    fn tell_error(&mut self, index: u32, error: &str) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        reply::error(&mut connection.writer(&mut self.pool), error);
+        self.note_error(self.inflight.command, Some(ErrorCode::of(error)));
     }
 
     /// A command between MULTI and EXEC.
@@ -129,7 +137,7 @@ impl Shard {
             None => None,
         };
         if let Some(error) = error {
-            reply::error(&mut connection.writer(&mut self.pool), error);
+            self.tell_error(entry.connection, error);
             return Flow::Next;
         }
         let bucket = connection.session.bucket;

@@ -181,25 +181,12 @@ docs! {
     "keys" "generic" "1.0.0" "keyspace read slow dangerous" ""
         "request_policy:all_shards nondeterministic_output_order"
         "The keys that match a pattern";
-    "lastsave" "server" "1.0.0" "admin fast dangerous" "" "nondeterministic_output"
-        "When data were stored last";
     "lcs" "string" "7.0.0" "read string slow" "RO access" ""
         "The longest common subsequence of two values";
     "memory" "server" "4.0.0" "slow" "" ""
         "Commands about memory";
-    "memory|doctor" "server" "4.0.0" "slow" ""
-        "nondeterministic_output request_policy:all_shards response_policy:special"
-        "Says what is wrong with the memory";
     "memory|help" "server" "4.0.0" "slow" "" ""
         "Lists the subcommands";
-    "memory|malloc-stats" "server" "4.0.0" "slow" ""
-        "nondeterministic_output request_policy:all_shards response_policy:special"
-        "Tells about the allocator";
-    "memory|purge" "server" "4.0.0" "slow" "" "request_policy:all_shards response_policy:all_succeeded"
-        "Gives memory back";
-    "memory|stats" "server" "4.0.0" "slow" ""
-        "nondeterministic_output request_policy:all_shards response_policy:special"
-        "How much memory is used for what";
     "memory|usage" "server" "4.0.0" "read slow" "RO" ""
         "The bytes that a key and its value take";
     "mget" "string" "1.0.0" "read string fast" "RO access" "request_policy:multi_shard"
@@ -250,8 +237,6 @@ docs! {
         "Gives a value another key if that does not exist";
     "reset" "connection" "6.2.0" "fast connection" "" ""
         "Makes a connection like a new one";
-    "role" "server" "2.8.12" "admin fast dangerous" "" ""
-        "Whether the server follows another";
     "scan" "generic" "2.8.0" "keyspace read slow" "" "nondeterministic_output request_policy:special"
         "Goes through the keys, some at a time";
     "select" "connection" "1.0.0" "fast connection" "" ""
@@ -268,8 +253,6 @@ docs! {
         "The length of a value";
     "substr" "string" "1.0.0" "read string slow" "RO access" ""
         "A part of a value, as GETRANGE";
-    "swapdb" "server" "4.0.0" "keyspace write fast dangerous" "" ""
-        "Exchanges two buckets";
     "time" "server" "2.6.0" "fast" "" "nondeterministic_output"
         "The time of the server";
     "touch" "generic" "3.2.1" "keyspace read fast" "RO" "request_policy:multi_shard response_policy:agg_sum"
@@ -309,6 +292,7 @@ mod tests {
             assert_eq!(doc.key_uses().next().is_some(), spec.first_key > 0, "{doc:?}");
         }
         assert_eq!(Doc::of("nosuch"), None);
+        assert_eq!(DOCS.len(), COMMANDS.len() + SUBCOMMANDS.len(), "what is described is there");
     }
 
     #[test]

@@ -41,8 +41,8 @@ pub enum Part {
     Done,
 }
 
-/// A round that is under way, and what it has found.
-pub struct Round {
+/// A tour that is under way, and what it has found.
+pub struct Tour {
     /// What every shard is to do.
     pub task: Task,
     /// The shard that is next.
@@ -55,7 +55,7 @@ pub struct Round {
     pub found: Found,
 }
 
-/// What a round has found.
+/// What a tour has found.
 #[derive(Default)]
 pub struct Found {
     /// Lines about connections, in no order; later the reply.
@@ -72,8 +72,8 @@ pub struct Found {
     pub calls: Option<Box<Calls>>,
 }
 
-impl Round {
-    /// A round that begins.
+impl Tour {
+    /// A tour that begins.
     pub fn new(task: Task) -> Self {
         Self { task, shard: 0, cursor: 0, bytes_max: usize::MAX, found: Found::default() }
     }
