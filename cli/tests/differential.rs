@@ -5,6 +5,9 @@
 //! - SCAN with a cursor: the cursors and the order are each server's own; `SCAN ""` is taken as 0 by Redis only.
 //! - ECHO above 64 KiB: in Adit only the value of a write may be that long.
 //! - `KEYS **` while a key is empty: Redis 7.0 finds the empty key with `*` but not with `**`.
+//! - OBJECT ENCODING and REFCOUNT after COPY, RENAME, INCRBYFLOAT or SETRANGE: only that they are there; also IDLETIME.
+//! - INCRBYFLOAT of many digits, LCS of long values, OBJECT HELP and the like: see docs/redis.md.
+//! - WATCH of an absent key, which to Redis changes if it is made and deleted, and RENAME of a watched key to itself.
 //! - Expiries that pass meanwhile: DBSIZE of Redis counts expired keys until it comes upon them.
 
 mod requests;
