@@ -7,272 +7,13 @@
 //! - `KEYS **` while a key is empty: Redis 7.0 finds the empty key with `*` but not with `**`.
 //! - Expiries that pass meanwhile: DBSIZE of Redis counts expired keys until it comes upon them.
 
+mod requests;
 mod support;
 
-use support::random::Random;
-use support::raw::request;
+use requests::{Compare, Generator, Request};
+use support::raw::{elements, request};
 use support::redis::RedisServer;
 use support::{Raw, Server};
-
-/// How two replies are compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Compare {
-    /// Byte for byte.
-    Bytes,
-    /// The time left, or the point in time of an expiry that was set by the time left: the servers get the command
-    /// at different moments. All times left that are set differ by more than this tolerance.
-    Time { tolerance: i64 },
-    /// KEYS promises no order.
-    AnyOrder,
-}
-
-type Words = Vec<Vec<u8>>;
-
-/// Draws commands.
-struct Generator {
-    random: Random,
-    /// Also options given twice, without their time, or with a wrong one: several errors in one command.
-    odd: bool,
-    expiry_count: u64,
-}
-
-impl Generator {
-    fn key(&mut self) -> Vec<u8> {
-        match self.random.below(40) {
-            0 => self.random.bytes(3),
-            1 => vec![b'k'; 300],
-            2 => Vec::new(),
-            _ => format!("key:{}", self.random.below(60)).into_bytes(),
-        }
-    }
-
-    fn value(&mut self) -> Vec<u8> {
-        match self.random.below(12) {
-            0 => Vec::new(),
-            1 => {
-                let len = self.random.below(300);
-                self.random.bytes(len)
-            }
-            2 => vec![b'x'; self.random.below(20_000)],
-            3 => vec![b'y'; 60_000 + self.random.below(10_000)],
-            4..=6 => self.number(),
-            _ => format!("value {}", self.random.below(1000)).into_bytes(),
-        }
-    }
-
-    /// A number, or what looks like one.
-    fn number(&mut self) -> Vec<u8> {
-        let edges = [
-            "0",
-            "1",
-            "-1",
-            "9223372036854775807",
-            "-9223372036854775808",
-            "9223372036854775808",
-            "-0",
-            "01",
-            "+1",
-            " 1",
-            "1 ",
-            "1.0",
-            "abc",
-            "",
-            "-",
-            "1e3",
-            "0x10",
-            "9223372036854775806",
-            "\u{0}1",
-        ];
-        match self.random.below(3) {
-            0 => self.random.pick(&edges).as_bytes().to_vec(),
-            _ => (i64::try_from(self.random.below(2000)).unwrap_or(0) - 1000).to_string().into_bytes(),
-        }
-    }
-
-    /// Seconds that differ from all others drawn by far more than a test takes. 7919 and 100,003 are primes, so
-    /// they come in no order.
-    fn seconds(&mut self) -> i64 {
-        self.expiry_count += 1;
-        let place = self.expiry_count * 7919 % 100_003;
-        100_000 + i64::try_from(place).unwrap_or(0) * 10_000
-    }
-
-    /// An expiry option with its time.
-    fn expiry(&mut self) -> [Vec<u8>; 2] {
-        let wrong = self.odd && self.random.below(12) == 0;
-        let seconds = self.seconds();
-        let (name, time) = match self.random.below(4) {
-            0 => ("EX", seconds),
-            1 => ("px", seconds * 1000),
-            2 => ("EXAT", UNIX_BASE + seconds),
-            _ => ("PxAt", (UNIX_BASE + seconds) * 1000),
-        };
-        let time = time.to_string().into_bytes();
-        [name.into(), if wrong { self.wrong_time() } else { time }]
-    }
-
-    /// No time, or one that is refused; never one that lies shortly ahead.
-    fn wrong_time(&mut self) -> Vec<u8> {
-        self.random.pick(&["0", "-1", "abc", "", "9223372036854775807", "-9223372036854775808", "1.5"]).into()
-    }
-
-    fn keys(&mut self, name: &str) -> Words {
-        let count = match self.random.below(50) {
-            0 => 400,
-            1 => 0,
-            _ => 1 + self.random.below(5),
-        };
-        let mut words = vec![name.into()];
-        words.extend((0..count).map(|_| self.key()));
-        words
-    }
-
-    fn set(&mut self) -> Words {
-        let mut words = vec![b"SET".to_vec(), self.key(), self.value()];
-        let (count, choices) = if self.odd { (4, 7) } else { (2, 6) };
-        for _ in 0..self.random.below(count) {
-            match self.random.below(choices) {
-                0 | 1 => words.extend(self.expiry()),
-                2 => words.push(b"KEEPTTL".to_vec()),
-                3 => words.push(b"nx".to_vec()),
-                4 => words.push(b"XX".to_vec()),
-                5 => words.push(b"GET".to_vec()),
-                _ => words.push(self.random.pick(&["EX", "PERSIST", "", "NXX", "PX", "CH"]).into()),
-            }
-        }
-        words
-    }
-
-    fn expire(&mut self) -> Words {
-        let seconds = self.seconds();
-        let (name, time) = match self.random.below(4) {
-            0 => ("EXPIRE", seconds),
-            1 => ("PEXPIRE", seconds * 1000),
-            2 => ("EXPIREAT", UNIX_BASE + seconds),
-            _ => ("PEXPIREAT", (UNIX_BASE + seconds) * 1000),
-        };
-        let time_is_wrong = self.random.below(8) == 0;
-        let time = if time_is_wrong { self.wrong_time() } else { time.to_string().into() };
-        let mut words = vec![name.into(), self.key(), time];
-        let options = if !self.odd && time_is_wrong { 1 } else { 3 };
-        for _ in 0..self.random.below(options) {
-            words.push(self.random.pick(&["NX", "XX", "gt", "LT", "GT", "SOON"]).into());
-        }
-        words
-    }
-
-    fn getex(&mut self) -> Words {
-        let mut words = vec![b"GETEX".to_vec(), self.key()];
-        match self.random.below(5) {
-            0 => {}
-            1 => words.push(b"persist".to_vec()),
-            2 => words.extend([b"PERSIST".to_vec(), b"EX".to_vec()]),
-            _ => words.extend(self.expiry()),
-        }
-        words
-    }
-
-    fn command(&mut self) -> (Words, Compare) {
-        let time = |tolerance| Compare::Time { tolerance };
-        let one = |generator: &mut Self, name: &str| vec![name.into(), generator.key()];
-        let with = |generator: &mut Self, name: &str, number: bool| {
-            let (key, last) = (generator.key(), if number { generator.number() } else { generator.value() });
-            vec![name.into(), key, last]
-        };
-        let words = match self.random.below(44) {
-            0..=5 => self.set(),
-            6..=9 => one(self, "get"),
-            10 => with(self, "SETNX", false),
-            11 => with(self, "GETSET", false),
-            12 => one(self, "GETDEL"),
-            13..=14 => self.getex(),
-            15..=16 => with(self, "APPEND", false),
-            17 => one(self, "STRLEN"),
-            18..=19 => one(self, "INCR"),
-            20 => one(self, "DECR"),
-            21..=22 => with(self, "INCRBY", true),
-            23 => with(self, "DECRBY", true),
-            24..=27 => self.expire(),
-            28 => one(self, "PERSIST"),
-            29 => return (one(self, "TTL"), time(SKEW_S)),
-            30 => return (one(self, "PTTL"), time(SKEW_S * 1000)),
-            31 => return (one(self, "EXPIRETIME"), time(SKEW_S)),
-            32 => return (one(self, "PEXPIRETIME"), time(SKEW_S * 1000)),
-            33 => one(self, "TYPE"),
-            34 => self.keys("MGET"),
-            35 => self.keys("DEL"),
-            36 => self.keys("EXISTS"),
-            37 => self.keys("UNLINK"),
-            38 => self.keys("TOUCH"),
-            39 => self.setex(),
-            40 => return self.rare(),
-            41 => self.malformed(),
-            42 => {
-                vec![b"SELECT".to_vec(), self.random.pick(&["0", "0", "1", "15", "16", "-1", "x", ""]).into()]
-            }
-            _ => vec![b"DBSIZE".to_vec()],
-        };
-        (words, Compare::Bytes)
-    }
-
-    fn setex(&mut self) -> Words {
-        let (seconds, key, value) = (self.seconds(), self.key(), self.value());
-        let wrong = self.random.below(6) == 0;
-        let (name, time) =
-            if self.random.below(2) == 0 { ("SETEX", seconds) } else { ("PSETEX", seconds * 1000) };
-        let time = if wrong { self.wrong_time() } else { time.to_string().into() };
-        vec![name.into(), key, time, value]
-    }
-
-    fn rare(&mut self) -> (Words, Compare) {
-        let pattern = self.random.pick(&[
-            "*",
-            "key:?",
-            "key:[1-3]*",
-            "key:[^1]",
-            "*5*",
-            "[",
-            "key:\\1",
-            "k[e-",
-            "*k**",
-            "",
-            "key:[3-1]",
-            "?",
-            "[^k]*",
-            "key:1[",
-            "key:[]1]",
-            "key:[\\1]",
-            "[^]*",
-        ]);
-        match self.random.below(10) {
-            0..=3 => (vec![b"KEYS".to_vec(), pattern.into()], Compare::AnyOrder),
-            4 => (vec![b"FLUSHDB".to_vec()], Compare::Bytes),
-            5 => (vec![b"PING".to_vec(), self.number()], Compare::Bytes),
-            6 => (vec![b"ECHO".to_vec(), self.number()], Compare::Bytes),
-            7 => (
-                vec![b"FLUSHALL".to_vec(), self.random.pick(&["SYNC", "async", "now"]).into()],
-                Compare::Bytes,
-            ),
-            8 => (vec![b"SCAN".to_vec(), self.random.pick(&["x", "1.5", "--1"]).into()], Compare::Bytes),
-            _ => (vec![b"CLIENT".to_vec(), b"GETNAME".to_vec()], Compare::Bytes),
-        }
-    }
-
-    /// A command with too few or too many arguments, or none at all.
-    fn malformed(&mut self) -> Words {
-        let name = self.random.pick(&[
-            "GET", "set", "Incr", "DECRBY", "TTL", "MGET", "DEL", "GETEX", "SETEX", "TYPE", "KEYS", "DBSIZE",
-            "SELECT", "PERSIST", "nosuch", "", "GETT", "SET\r\n", "PING", "ECHO",
-        ]);
-        let mut words: Words = vec![name.into()];
-        let count = self.random.below(6);
-        for _ in 0..count {
-            words.push(self.random.pick(&["a", "b c", "\u{e4}", "it's", "1"]).into());
-        }
-        // SET and its like with few words could be valid and set a key; that is fine on both sides.
-        words
-    }
-}
 
 fn shown(words: &[Vec<u8>]) -> String {
     let word = |word: &Vec<u8>| word[..word.len().min(60)].escape_ascii().to_string();
@@ -284,8 +25,12 @@ fn number(reply: &[u8]) -> Option<i64> {
 }
 
 fn is_same(compare: Compare, ours: &[u8], theirs: &[u8]) -> bool {
+    let is_nil = |reply: &[u8]| matches!(reply, b"$-1\r\n" | b"_\r\n");
     match compare {
-        Compare::Bytes => ours == theirs,
+        // Queued, or refused.
+        _ if theirs.starts_with(b"+QUEUED") || theirs.starts_with(b"-") => ours == theirs,
+        Compare::Presence => ours.first() == theirs.first() && is_nil(ours) == is_nil(theirs),
+        Compare::Bytes | Compare::Each => ours == theirs,
         Compare::Time { tolerance } => match (number(ours), number(theirs)) {
             (Some(ours), Some(theirs)) if ours > 0 && theirs > 0 => {
                 ours.abs_diff(theirs) <= tolerance.unsigned_abs()
@@ -305,47 +50,105 @@ fn sorted(reply: &[u8]) -> Vec<Vec<u8>> {
     pieces
 }
 
-fn play(ours: &mut Raw, theirs: &mut Raw, seed: u64, odd: bool) {
-    let mut generator = Generator { random: Random::from_environment(seed), odd, expiry_count: 0 };
-    let (mut sent, mut errors, mut differences) = (0, 0, Vec::new());
-    while sent < COMMANDS {
-        let count = 1 + generator.random.below(64);
-        let batch: Vec<(Words, Compare)> = (0..count).map(|_| generator.command()).collect();
-        let bytes: Vec<u8> = batch.iter().flat_map(|(words, _)| request(words)).collect();
-        theirs.write(&bytes);
-        let expected: Vec<_> = batch.iter().map(|_| theirs.reply()).collect();
-        ours.write(&bytes);
-        for (number, ((words, compare), theirs)) in batch.iter().zip(&expected).enumerate() {
-            let ours = ours.reply();
-            errors += usize::from(theirs.starts_with(b"-"));
-            if !is_same(*compare, &ours, theirs) {
-                let replies = [shown(&[ours]), shown(std::slice::from_ref(theirs))];
-                let command = shown(words);
-                differences.push(format!(
-                    "{}: {command}\nadit:  {}\nredis: {}",
-                    sent + number,
-                    replies[0],
-                    replies[1]
-                ));
+/// Three connections to each server, which take turns: what one WATCHes, another may change.
+struct Pair {
+    ours: Raw,
+    theirs: Raw,
+    /// Between MULTI and EXEC, as far as the generator knows.
+    queueing: bool,
+    /// What is queued.
+    queued: Vec<Request>,
+}
+
+/// What was seen.
+#[derive(Debug, Default)]
+struct Seen {
+    sent: usize,
+    errors: usize,
+    /// EXEC: done, given up for a watched key, given up for an error while queueing.
+    executed: usize,
+    stale: usize,
+    aborted: usize,
+    differences: Vec<String>,
+}
+
+impl Seen {
+    fn note(&mut self, pair: &mut Pair, (words, compare): &Request, ours: &[u8], theirs: &[u8]) {
+        self.sent += 1;
+        self.errors += usize::from(theirs.starts_with(b"-"));
+        let (own, other) = (elements(ours), elements(theirs));
+        if *compare == Compare::Each && own.len() == other.len() && own.len() == pair.queued.len() {
+            for (request, (ours, theirs)) in pair.queued.iter().zip(own.iter().zip(other)) {
+                self.compare(request, ours, theirs);
             }
+        } else {
+            self.compare(&(words.clone(), *compare), ours, theirs);
         }
-        sent += count;
+        match theirs {
+            b"+QUEUED\r\n" => pair.queued.push((words.clone(), *compare)),
+            _ if *compare == Compare::Each || theirs == b"+OK\r\n" => pair.queued.clear(),
+            _ => {}
+        }
+        if *compare == Compare::Each {
+            self.executed += usize::from(theirs.starts_with(b"*") && theirs != b"*-1\r\n");
+            self.stale += usize::from(theirs == b"*-1\r\n" || theirs == b"_\r\n");
+            self.aborted += usize::from(theirs.starts_with(b"-EXECABORT"));
+        }
     }
-    println!("{sent} commands, {errors} of them errors");
-    // The first is what to look at: those behind it may follow from it.
-    let first = differences.iter().take(DIFFERENCES_SHOWN).cloned().collect::<Vec<_>>().join("\n");
-    assert!(differences.is_empty(), "{} replies differ:\n{first}", differences.len());
-    assert!(errors > sent / 100 && errors < sent / 2, "the mix should hold errors, and more than errors");
+
+    fn compare(&mut self, (words, compare): &Request, ours: &[u8], theirs: &[u8]) {
+        if !is_same(*compare, ours, theirs) {
+            let [ours, theirs] = [ours, theirs].map(|reply| shown(&[reply.to_vec()]));
+            self.differences.push(format!("{}: {}\nadit:  {ours}\nredis: {theirs}", self.sent, shown(words)));
+        }
+    }
+
+    fn judge(self) {
+        println!(
+            "{} commands, {} of them errors; EXEC: {} done, {} stale, {} aborted",
+            self.sent, self.errors, self.executed, self.stale, self.aborted
+        );
+        // The first is what to look at: those behind it may follow from it.
+        let first = self.differences.iter().take(DIFFERENCES_SHOWN).cloned().collect::<Vec<_>>().join("\n");
+        assert!(self.differences.is_empty(), "{} replies differ:\n{first}", self.differences.len());
+        let enough = self.errors > self.sent / 100 && self.errors < self.sent / 2;
+        assert!(enough, "the mix should hold errors, and more than errors");
+        let enough = self.executed > 100 && self.stale > 10 && self.aborted > 10;
+        assert!(enough, "the mix should hold transactions of all ends");
+    }
+}
+
+fn play(pairs: &mut [Pair], seed: u64, odd: bool) {
+    let (mut generator, mut seen) = (Generator::new(seed, odd), Seen::default());
+    while seen.sent < COMMANDS && seen.differences.len() < DIFFERENCES_SHOWN {
+        let (turn, count) = (generator.random.below(pairs.len()), generator.random.pick(&[&1, &4, &16, &64]));
+        let (pair, count) = (&mut pairs[turn], 1 + generator.random.below(*count));
+        let batch = generator.requests(count, &mut pair.queueing);
+        let bytes: Vec<u8> = batch.iter().flat_map(|(words, _)| request(words)).collect();
+        pair.theirs.write(&bytes);
+        let expected: Vec<_> = batch.iter().map(|_| pair.theirs.reply()).collect();
+        pair.ours.write(&bytes);
+        for (request, theirs) in batch.iter().zip(&expected) {
+            let ours = pair.ours.reply();
+            seen.note(pair, request, &ours, theirs);
+        }
+    }
+    seen.judge();
 }
 
 fn differential(shards: u16, version: &str, seed: u64, odd: bool) {
     let (mut server, redis) = (Server::start(shards), RedisServer::start());
-    let (mut ours, mut theirs) = (server.connect(), redis.connect());
-    for connection in [&mut ours, &mut theirs] {
-        // Its reply holds a client number and a version.
-        connection.ask(&["HELLO", version]);
-    }
-    play(&mut ours, &mut theirs, seed, odd);
+    let mut pairs: Vec<Pair> = (0..CONNECTIONS)
+        .map(|_| {
+            let (mut ours, mut theirs) = (server.connect(), redis.connect());
+            for connection in [&mut ours, &mut theirs] {
+                // Its reply holds a client number and a version.
+                connection.ask(&["HELLO", version]);
+            }
+            Pair { ours, theirs, queueing: false, queued: Vec::new() }
+        })
+        .collect();
+    play(&mut pairs, seed, odd);
     server.assert_alive("after random commands");
 }
 
@@ -409,8 +212,5 @@ fn inline_requests_are_those_of_redis() {
 }
 
 const DIFFERENCES_SHOWN: usize = 20;
-const COMMANDS: usize = 20_000;
-/// Points in time that are given as such lie behind this (the year 2128): never near a time that is left.
-const UNIX_BASE: i64 = 5_000_000_000;
-/// The servers' moments of one command may differ by this; expiries differ by 10,000 s.
-const SKEW_S: i64 = 1_000;
+const COMMANDS: usize = 40_000;
+const CONNECTIONS: usize = 3;

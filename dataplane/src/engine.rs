@@ -408,6 +408,8 @@ impl Engine {
         let reply = self.value(item).into_reply();
         match expiry {
             Expiry::Keep => {}
+            // What changes nothing is no change to who watches the key.
+            Expiry::Never if self.store.expiry(item).is_none() => {}
             Expiry::Never => self.store.set_expiry(item, None),
             Expiry::At(at_ms) if at_ms <= now_ms => drop(self.store.remove(key, now_ms)),
             Expiry::At(at_ms) => self.store.set_expiry(item, Some(at_ms)),

@@ -101,6 +101,8 @@ pub enum Refusal {
     UnknownCommand,
     /// It takes another number of arguments.
     WrongArity(Command),
+    /// The last key has no value. Redis sees this only when it runs the command.
+    KeyWithoutValue(Command),
     /// The command has no such subcommand.
     UnknownSubcommand(Command),
     /// The subcommand takes another number of arguments.
@@ -109,6 +111,8 @@ pub enum Refusal {
     Syntax,
     /// An argument that must be a number is none.
     NotAnInteger,
+    /// An argument that must be a number of 32 bits is a larger one.
+    BeyondInt32,
     /// The number cannot be subtracted.
     DecrementOverflow,
     /// The time is not positive or too far away.
@@ -228,7 +232,7 @@ fn plan_rare(command: Command, arguments: &impl Arguments, now_ms: u64) -> Plann
         Command::Del | Command::Unlink => Plan::Keys(Operation::Delete, Together::Sum),
         Command::Exists | Command::Touch => Plan::Keys(Operation::Exists, Together::Sum),
         Command::Mset | Command::Msetnx if arguments.count().is_multiple_of(2) => {
-            return Err(Refusal::WrongArity(command));
+            return Err(Refusal::KeyWithoutValue(command));
         }
         Command::Mset => Plan::PutAll { if_absent: false },
         Command::Msetnx => Plan::PutAll { if_absent: true },
@@ -406,6 +410,7 @@ fn plan_move(arguments: &impl Arguments) -> Planned {
 
 /// A bucket by its number.
 fn bucket(number: i64) -> Result<BucketId, Refusal> {
+    let number = i32::try_from(number).map_err(|_| Refusal::BeyondInt32)?;
     let number = u32::try_from(number).ok().filter(|&number| number < BUCKET_COUNT);
     number.map(BucketId).ok_or(Refusal::BucketOutOfRange)
 }

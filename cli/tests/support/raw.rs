@@ -177,6 +177,21 @@ pub fn request(arguments: &[impl AsRef<[u8]>]) -> Vec<u8> {
     bytes
 }
 
+/// The replies that an array holds, as they are; nothing for another reply, such as an error.
+pub fn elements(reply: &[u8]) -> Vec<&[u8]> {
+    let (Some(b'*'), Some(end)) = (reply.first(), reply.iter().position(|&byte| byte == b'\n')) else {
+        return Vec::new();
+    };
+    let (mut elements, mut start) = (Vec::new(), end + 1);
+    while start < reply.len() {
+        let mut scan = Scan::at(start);
+        assert!(scan.run(reply), "a reply is whole");
+        elements.push(&reply[start..scan.position]);
+        start = scan.position;
+    }
+    elements
+}
+
 /// How far a reply was looked at. It goes on where it stopped, so that long replies are looked at once.
 struct Scan {
     position: usize,

@@ -7,7 +7,7 @@ use adit_wire::resp::{Version, reply};
 use super::{BAD_NAME, REDIS_VERSION, is_word, syntax_error};
 use crate::connection::{ReplySink, Session};
 use crate::plan::{Arguments, upper};
-use crate::refusal::shown;
+use crate::refusal::{BEYOND_INT32, shown};
 use crate::settings::Settings;
 
 pub(super) fn ping(arguments: &impl Arguments, writer: &mut impl ReplySink) {
@@ -22,6 +22,9 @@ pub(super) fn select(arguments: &impl Arguments, session: &mut Session, writer: 
     let Some(index) = parse_i64(arguments.get(1)) else {
         return reply::error(writer, "ERR value is not an integer or out of range");
     };
+    if i32::try_from(index).is_err() {
+        return reply::error(writer, BEYOND_INT32);
+    }
     match u32::try_from(index).ok().filter(|&index| index < BUCKET_COUNT) {
         Some(index) => {
             session.bucket = BucketId(index);
