@@ -3,8 +3,8 @@
 
 use adit_drivers::memory::{Arena, BLOCK_BYTES, Lines, PAGE_BYTES};
 use adit_store::kv::{
-    Chain, ChainSlice, Eviction, INDEX_BYTES_MIN, Item, NewValue, Splice, Spliced, Staged, Store, StoreError,
-    Value,
+    Chain, ChainSlice, Eviction, INDEX_BYTES_MIN, Item, NewValue, RandomKey, Splice, Spliced, Staged, Store,
+    StoreError, Value,
 };
 use adit_wire::kv::BucketId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -492,8 +492,29 @@ impl Run {
         assert_eq!(self.store.usage().items, (self.model.len() + self.intents.len()) as u64);
         let places: Vec<Place> = self.model.keys().cloned().collect();
         assert_eq!(self.scan(), places.iter().cloned().collect());
+        self.draw();
         for place in places {
             self.check(&place);
+        }
+    }
+
+    /// Draws random keys: live ones, and one if there is any.
+    fn draw(&mut self) {
+        for bucket in 0..BUCKETS {
+            let (random, mut cursor) = (self.random.next(), 0);
+            let drawn = loop {
+                match self.store.random_key(BucketId(bucket), random, cursor, self.now_ms) {
+                    RandomKey::Found(key) => break Some(key.to_vec()),
+                    RandomKey::Next(next) => cursor = next,
+                    RandomKey::None => break None,
+                }
+            };
+            match drawn {
+                Some(key) => assert!(self.live(&(bucket, key)).is_some()),
+                None => {
+                    assert!(self.model.keys().all(|place| place.0 != bucket || self.live(place).is_none()))
+                }
+            }
         }
     }
 

@@ -6,7 +6,9 @@ use super::{StoreError, to_usize};
 use adit_drivers::memory::{Arena, BLOCK_BYTES, Block};
 use adit_wire::kv::VALUE_BYTES_MAX;
 
-/// A value in blocks, all full but the last. A clone pins the bytes of this moment: a chain that grows leaves them alone.
+/// A value in blocks, all full but the last. A clone pins the bytes of this moment: a chain that is written to leaves them
+/// alone. So a clone may be stored as the value of another key, and both change apart: a block that they share is copied
+/// before it is written.
 #[derive(Clone, Debug, Default)]
 pub struct Chain {
     blocks: Vec<Block>,

@@ -1,14 +1,15 @@
 //! The key-value store of a shard: items by bucket and key. It has no clock, no randomness and no queues of its own.
 //!
 //! [`Store::find`] and the readers after it are the path of a GET; `write` holds what stores values, `range` and `splice`
-//! what changes parts of them, `stage` what stores them in two steps, `scan` the walk of clients, `sweep` the walk that
-//! removes what is dead, `evict` and `relief` what gives way when memory is short.
+//! what changes parts of them, `stage` what stores them in two steps, `scan` the walk of clients, `random`
+//! what finds a random key, `sweep` the walk that removes what is dead, `evict` and `relief` what gives way when memory is short.
 
 mod chain;
 mod chains;
 mod evict;
 mod index;
 mod item;
+mod random;
 mod range;
 mod relief;
 mod ring;
@@ -23,6 +24,7 @@ mod zeros;
 
 pub use chain::Chain;
 pub use evict::Eviction;
+pub use random::{RANDOM_BUCKETS_MAX, RandomKey};
 pub use scan::CURSOR_BITS;
 pub use slice::ChainSlice;
 pub use splice::{SPLICE_BYTES_MAX, Splice, Spliced};
@@ -382,6 +384,14 @@ impl Store {
             0 => None,
             at_ms => Some(at_ms),
         }
+    }
+
+    /// Bytes that an item takes: header, key and value in the room of their class, and the blocks of a value that has some.
+    /// Its share of the index is not counted; blocks that it shares are.
+    pub fn memory_of(&self, item: Item) -> u64 {
+        let chain = self.view(item.offset).chain();
+        let blocks = chain.map_or(0, |id| self.chains.chain(id).blocks().len());
+        (self.slab.capacity(item.offset) + blocks * BLOCK_BYTES) as u64
     }
 
     /// Removes a key. Whether it was there, alive.
