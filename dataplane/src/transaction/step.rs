@@ -313,6 +313,8 @@ impl Shard {
             result => {
                 let id = self.inflight.complete(slot, result);
                 self.deliver_owed(id);
+                // Somebody may have waited for this reply.
+                self.again.append(&mut self.starved);
             }
         }
     }

@@ -366,12 +366,6 @@ impl Store {
         self.view(item.offset).header.flags & FLAG_EDITED != 0
     }
 
-    /// Bytes that an item takes: its room and its blocks.
-    pub fn memory_of(&self, item: Item) -> u64 {
-        let blocks = self.view(item.offset).chain().map_or(0, |id| self.chains.chain(id).blocks().len());
-        (self.slab.capacity(item.offset) + blocks * BLOCK_BYTES) as u64
-    }
-
     /// Where an item lies: a number that stays the same while it does not move.
     pub fn place_of(&self, item: Item) -> u64 {
         item.offset
