@@ -1,11 +1,14 @@
 //! The configuration of `adit serve`: flags over file over defaults, checked in full before anything starts.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use adit_dataplane::map::SHARDS_MAX;
-use adit_dataplane::settings::{ClientClass, Limits, OutputLimit, REQUEST_LIMIT_BYTES_MIN};
+use adit_dataplane::settings::{ClientClass, Eviction, Limits, OutputLimit, REQUEST_LIMIT_BYTES_MIN};
+use adit_dataplane::stats::BUCKETS;
 use anyhow::{Context, bail, ensure};
+use clap::ValueEnum;
 use serde::Deserialize;
 
 use crate::size::Size;
@@ -60,9 +63,44 @@ struct Options {
     /// Allow DEBUG, which tests of the server use [default: false]
     #[arg(long, value_name = "BOOL")]
     debug_commands: Option<bool>,
+    /// What goes when memory is full: nothing, the keys used least lately, or those of them that expire [default: none]
+    #[arg(long, value_name = "POLICY")]
+    eviction: Option<Policy>,
+    /// Buckets with a policy of their own: sections `[bucket.N]` of the file.
+    #[arg(skip)]
+    bucket: BTreeMap<String, BucketOptions>,
     /// Limits of connections and requests: a section of the file.
     #[arg(skip)]
     limits: Option<LimitOptions>,
+}
+
+/// What a bucket may lose when memory is full.
+#[derive(Clone, Copy, Debug, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+enum Policy {
+    /// Nothing: writes are refused
+    None,
+    /// Keys that were not used lately
+    Clock,
+    /// Of those only keys that expire
+    ClockVolatile,
+}
+
+/// A section `[bucket.N]`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct BucketOptions {
+    eviction: Policy,
+}
+
+impl From<Policy> for Eviction {
+    fn from(policy: Policy) -> Self {
+        match policy {
+            Policy::None => Self::None,
+            Policy::Clock => Self::Clock,
+            Policy::ClockVolatile => Self::ClockVolatile,
+        }
+    }
 }
 
 /// The section `[limits]`; each line is also a parameter of CONFIG SET, under Redis's name for it.
@@ -131,6 +169,8 @@ impl Options {
             connections_max: self.connections_max.or(other.connections_max),
             password: self.password.or(other.password),
             debug_commands: self.debug_commands.or(other.debug_commands),
+            eviction: self.eviction.or(other.eviction),
+            bucket: if self.bucket.is_empty() { other.bucket } else { self.bucket },
             limits: self.limits.or(other.limits),
         }
     }
@@ -155,6 +195,13 @@ impl Options {
         ensure!(self.password.as_deref() != Some(""), "password is empty: leave it out to need none");
         let resp = parse_address("resp", self.resp.as_deref().unwrap_or(RESP_DEFAULT))?;
         ensure!(resp.is_some() || self.unix.is_some(), "resp = off and no unix socket: nobody could connect");
+        let mut eviction = [self.eviction.map_or(Eviction::None, Eviction::from); BUCKETS];
+        for (name, options) in &self.bucket {
+            let place = name.parse::<usize>().ok().and_then(|bucket| eviction.get_mut(bucket));
+            let most = BUCKETS - 1;
+            *place.with_context(|| format!("bucket.{name}: buckets have numbers from 0 to {most}"))? =
+                options.eviction.into();
+        }
         let asked = [("--native", &self.native), ("--nbd", &self.nbd), ("--api", &self.api)];
         for (name, address) in asked {
             parse_address(name.trim_start_matches('-'), address.as_deref().unwrap_or(OFF))?;
@@ -169,7 +216,7 @@ impl Options {
             unix: self.unix,
             password: self.password,
             debug_commands: self.debug_commands.unwrap_or(false),
-            limits: Limits { connections_max, ..self.limits.unwrap_or_default().check()? },
+            limits: Limits { connections_max, eviction, ..self.limits.unwrap_or_default().check()? },
             file: None,
             unavailable,
         })

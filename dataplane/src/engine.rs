@@ -1,7 +1,9 @@
 //! The one switch: what each operation does to the store of this shard.
 
 use adit_drivers::memory::BLOCK_BYTES;
-use adit_store::kv::{Chain, Item, Key, NewValue, Splice, Spliced, Staged, Store, StoreError, Value};
+use adit_store::kv::{
+    Chain, Item, Key, NewValue, RandomKey, Splice, Spliced, Staged, Store, StoreError, Value,
+};
 use adit_wire::kv::{
     Aspect, BUCKET_COUNT, BucketId, Condition, ExpireCondition, Expiry, ExpiryForm, Operation, PutAnswer,
     Status,
@@ -146,7 +148,13 @@ impl Engine {
                 None => Reply::Nil,
             },
             Operation::Describe(aspect) => self.describe(key, aspect, now_ms),
-            Operation::Random(random) => self.random_key(key.bucket(), random, now_ms),
+            Operation::Random { random, cursor } => {
+                match self.store.random_key(key.bucket(), random, cursor, now_ms) {
+                    RandomKey::Found(key) => Reply::Bytes(Payload::new(key)),
+                    RandomKey::Next(cursor) => Reply::Integer(cursor.cast_signed()),
+                    RandomKey::None => Reply::Nil,
+                }
+            }
             Operation::Persist => Reply::Integer(i64::from(self.persist(key, now_ms))),
             Operation::Count => {
                 Reply::Integer(i64::try_from(self.store.count(key.bucket())).unwrap_or(i64::MAX))
@@ -308,25 +316,6 @@ impl Engine {
             }
             Value::Chain(chain) => Reply::Slice(Box::new(chain.slice(start, len))),
         }
-    }
-
-    /// Some key of a bucket: one of the first that a walk meets which begins anywhere.
-    fn random_key(&self, bucket: BucketId, random: u64, now_ms: u64) -> Reply {
-        let (mut cursor, mut wrapped) = (random, false);
-        let mut found: Vec<Box<[u8]>> = Vec::new();
-        while found.is_empty() && self.store.count(bucket) > 0 {
-            cursor = self.store.scan(cursor, 16, now_ms, &mut |owner, key| {
-                if owner == bucket {
-                    found.push(key.into());
-                }
-            });
-            if cursor == 0 && std::mem::replace(&mut wrapped, true) {
-                break;
-            }
-        }
-        let count = found.len() as u64;
-        let chosen = random.checked_rem(count).and_then(|index| found.get(usize::try_from(index).ok()?));
-        chosen.map_or(Reply::Nil, |key| Reply::Bytes(Payload::new(key)))
     }
 
     fn describe(&mut self, key: &Key<'_>, aspect: Aspect, now_ms: u64) -> Reply {

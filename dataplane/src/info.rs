@@ -7,6 +7,7 @@ use std::fmt::Write;
 
 use adit_drivers::process::Usage;
 
+use crate::parameters::policy_name;
 use crate::plan::{Arguments, upper};
 use crate::session::{Context, REDIS_VERSION};
 use crate::settings::{SWEEP_INTERVAL_NS, TURN_BYTES_MAX};
@@ -125,7 +126,7 @@ fn memory(context: &Context<'_>) -> Lines {
         all.push((name.to_owned(), bytes.to_string()));
         all.push((format!("{name}_human"), human(bytes)));
     }
-    all.extend(lines([("maxmemory_policy", "noeviction".to_owned())]));
+    all.extend(lines([("maxmemory_policy", policy_name(context.settings.limits.eviction[0]).to_owned())]));
     all.extend(counters(context, &MEMORY));
     all.extend(lines([
         ("active_defrag_running", "0".to_owned()),
@@ -278,7 +279,7 @@ const RATE_VALID_NS: u64 = 2_500_000_000;
 const MEMORY: [(&str, Counter); 2] =
     [("used_memory_buffers", Counter::ChunkBytes), ("store_bytes_max", Counter::StoreBytesMax)];
 
-const STATS: [(&str, Counter); 17] = [
+const STATS: [(&str, Counter); 18] = [
     ("total_connections_received", Counter::Accepted),
     ("total_commands_processed", Counter::Requests),
     ("total_net_input_bytes", Counter::ReceivedBytes),
@@ -289,6 +290,7 @@ const STATS: [(&str, Counter); 17] = [
     ("client_output_buffer_limit_disconnections", Counter::ClosedOutput),
     ("idle_clients_closed", Counter::ClosedIdle),
     ("expired_keys", Counter::Expired),
+    ("evicted_keys", Counter::EvictedKeys),
     ("keyspace_hits", Counter::Hits),
     ("keyspace_misses", Counter::Misses),
     ("protocol_errors", Counter::ProtocolErrors),
@@ -299,8 +301,7 @@ const STATS: [(&str, Counter); 17] = [
 ];
 
 /// What programs look for and Adit never does.
-const NOTHING_TO_COUNT: [(&str, u64); 7] = [
-    ("evicted_keys", 0),
+const NOTHING_TO_COUNT: [(&str, u64); 6] = [
     ("sync_full", 0),
     ("sync_partial_ok", 0),
     ("sync_partial_err", 0),

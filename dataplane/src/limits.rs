@@ -1,6 +1,7 @@
 //! What settings limit from turn to turn: the memory, and connections that are idle or do not read what they asked for.
 
 use adit_drivers::streams::ConnectionId;
+use adit_wire::kv::BucketId;
 
 use crate::connection::Connection;
 use crate::settings::{IDLE_CHECK_NS, IDLE_PLACES_PER_CHECK, IDLE_ROUND_NS, OutputLimit};
@@ -38,7 +39,21 @@ impl Shard {
     #[inline]
     pub(crate) fn look_at_memory(&mut self) {
         let limit_bytes = self.settings.limits.memory_bytes_max;
-        self.is_over_memory = limit_bytes > 0 && self.store_bytes_of_all() > limit_bytes;
+        // Where keys may go, the store makes room, or says itself that there is none.
+        let evicts = self.settings.limits.evicts();
+        self.is_over_memory = limit_bytes > 0 && !evicts && self.store_bytes_of_all() > limit_bytes;
+    }
+
+    /// Tells the store what it may take, and what each bucket may lose for it. Where nothing may go, all shards share one
+    /// limit; else each has its part.
+    pub(crate) fn set_memory_limits(&mut self) {
+        let limits = &self.settings.limits;
+        let part_bytes = limits.memory_bytes_max / u64::from(self.map.shard_count());
+        let limited = limits.evicts() && part_bytes > 0;
+        for (bucket, &eviction) in (0..).zip(&limits.eviction) {
+            self.engine.store.set_eviction(BucketId(bucket), eviction);
+        }
+        self.engine.store.set_limit(limited.then_some(part_bytes));
     }
 
     /// As the shards have published it: that of others may be a turn old.

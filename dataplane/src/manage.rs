@@ -23,6 +23,7 @@ impl Shard {
             Task::Calls => Part::Calls(Box::new(self.calls.clone())),
             Task::Configure(changes) => {
                 changes.iter().for_each(|change| self.settings.apply(change));
+                self.set_memory_limits();
                 self.look_at_memory();
                 Part::Done
             }

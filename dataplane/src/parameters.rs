@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use adit_store::kv::Eviction;
 use adit_wire::kv::{BUCKET_COUNT, VALUE_BYTES_MAX};
 use adit_wire::resp::number::parse_i64;
 
@@ -49,6 +50,8 @@ pub enum LimitChange {
     Request(u64),
     /// `proto-max-bulk-len`.
     Argument(u64),
+    /// `maxmemory-policy`, of all buckets.
+    Eviction(Eviction),
 }
 
 /// Why a value is refused.
@@ -85,6 +88,7 @@ impl Limits {
             LimitChange::Idle(seconds) => self.idle_s = seconds,
             LimitChange::Request(bytes) => self.request_bytes_max = bytes,
             LimitChange::Argument(bytes) => self.argument_bytes_max = bytes,
+            LimitChange::Eviction(eviction) => self.eviction.fill(eviction),
             LimitChange::Output(classes) => {
                 for (limit, change) in self.output.iter_mut().zip(classes) {
                     *limit = change.unwrap_or(*limit);
@@ -138,7 +142,12 @@ const PARAMETERS: &[Parameter] = &[
         show: |settings| settings.limits.memory_bytes_max.to_string(),
         read: Some(read_maxmemory),
     },
-    fixed!("maxmemory-policy", "noeviction", POLICIES),
+    Parameter {
+        name: "maxmemory-policy",
+        // Of bucket 0, if the file of adit serve gives others another.
+        show: |settings| policy_name(settings.limits.eviction[0]).to_owned(),
+        read: Some(read_policy),
+    },
     fixed!("notify-keyspace-events", "", "there are no notifications yet; leave it empty"),
     Parameter { name: "port", show: |settings| settings.resp_port.to_string(), read: None },
     Parameter {
@@ -192,6 +201,21 @@ fn read_maxmemory(value: &[u8], settings: &Settings) -> Result<Change, Rejection
         return Err(format!("adit was started with {most} bytes; start it with a larger --memory").into());
     }
     Ok(Change::Limit(LimitChange::Memory(bytes)))
+}
+
+/// Redis's name of what a bucket may lose. CLOCK is an approximation of LRU, as is what Redis does.
+pub fn policy_name(eviction: Eviction) -> &'static str {
+    match eviction {
+        Eviction::None => "noeviction",
+        Eviction::Clock => "allkeys-lru",
+        Eviction::ClockVolatile => "volatile-lru",
+    }
+}
+
+fn read_policy(value: &[u8], _: &Settings) -> Result<Change, Rejection> {
+    let all = [Eviction::None, Eviction::Clock, Eviction::ClockVolatile];
+    let named = all.into_iter().find(|&one| value.eq_ignore_ascii_case(policy_name(one).as_bytes()));
+    named.map(|one| Change::Limit(LimitChange::Eviction(one))).ok_or_else(|| POLICIES.into())
 }
 
 fn show_output(settings: &Settings) -> String {
@@ -265,7 +289,7 @@ pub fn memory(value: &[u8]) -> Option<u64> {
 }
 
 const NOT_MEMORY: &str = "argument must be a memory value";
-const POLICIES: &str = "argument(s) must be one of the following: noeviction";
+const POLICIES: &str = "argument(s) must be one of the following: noeviction, allkeys-lru, volatile-lru";
 
 #[cfg(test)]
 mod tests {

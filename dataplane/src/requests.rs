@@ -524,6 +524,8 @@ fn is_allowed_to_strangers(planned: Plan) -> bool {
 /// Whether what follows in the input cannot be planned before this is executed.
 fn ends_decoding(planned: Plan) -> bool {
     match planned {
+        // It ends MULTI.
+        Plan::Refused(Refusal::WrongArity(Command::Exec)) => true,
         Plan::Key(..) | Plan::Refused(_) | Plan::Nothing | Plan::Queue => false,
         Plan::Alone(command) => !matches!(command, Command::Ping | Command::Echo),
         Plan::Keys(..)

@@ -1,5 +1,8 @@
 //! What a shard is told at its start, and the names of its limits.
 
+pub use adit_store::kv::Eviction;
+use adit_wire::kv::BUCKET_COUNT;
+
 /// Settings that all shards of a process share. Each shard has its copy; `CONFIG SET` changes all of them.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
@@ -43,6 +46,15 @@ pub struct Limits {
     pub request_bytes_max: u64,
     /// `proto-max-bulk-len`: bytes of one argument.
     pub argument_bytes_max: u64,
+    /// `maxmemory-policy`: what each bucket may lose when memory is short.
+    pub eviction: [Eviction; BUCKET_COUNT as usize],
+}
+
+impl Limits {
+    /// Whether any bucket may lose keys.
+    pub fn evicts(&self) -> bool {
+        self.eviction.iter().any(|&eviction| eviction != Eviction::None)
+    }
 }
 
 /// The classes of connections that have output limits of their own. Today all connections are normal.
@@ -78,6 +90,7 @@ impl Default for Limits {
             output: [OutputLimit::default(), replica, subscriber],
             request_bytes_max: 1 << 30,
             argument_bytes_max: adit_wire::kv::VALUE_BYTES_MAX,
+            eviction: [Eviction::None; BUCKET_COUNT as usize],
         }
     }
 }

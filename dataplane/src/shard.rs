@@ -32,7 +32,7 @@ use crate::stats::{BUCKETS, Counter, Counters, Rates, StatsReader, StatsWriter, 
 use crate::transaction::Transactions;
 use crate::transaction::encoded::Encoded;
 use crate::transaction::intents::{Intents, Keys};
-use crate::transaction::step::Parked;
+use crate::transaction::step::{Parked, PinnedKey};
 
 /// What a shard is made of.
 pub struct Parts {
@@ -91,6 +91,10 @@ pub struct Shard {
     pub(crate) intents: Intents<Parked>,
     /// What those have staged.
     pub(crate) staged: Vec<Vec<Staged>>,
+    /// Keys that are not to be evicted before they leave.
+    pub(crate) pinned_keys: Vec<Vec<PinnedKey>>,
+    /// Evicted keys that were counted.
+    evicted_shown: u64,
     /// The connection whose requests are being executed.
     pub(crate) executing: Option<u32>,
     /// Long values that are written into others.
@@ -124,7 +128,7 @@ pub struct Shard {
 impl Shard {
     /// A shard of these parts.
     pub fn new(parts: Parts) -> Self {
-        Self {
+        let mut shard = Self {
             index: parts.index,
             streams: parts.streams,
             // Half of the buffers are chunks, a quarter is for requests that do not fit in one, a quarter for replies
@@ -138,6 +142,8 @@ impl Shard {
             map: parts.map,
             intents: Intents::default(),
             staged: Vec::new(),
+            pinned_keys: Vec::new(),
+            evicted_shown: 0,
             executing: None,
             splicings: Splicings::new(),
             transactions: Transactions::new(parts.mesh.transactions_max()),
@@ -167,7 +173,9 @@ impl Shard {
             next_sweep_ns: 0,
             next_stall_check_ns: 0,
             turn_bytes: 0,
-        }
+        };
+        shard.set_memory_limits();
+        shard
     }
 
     /// One turn: receive, execute, exchange with other shards, send, tend. Says whether to go on.
@@ -533,6 +541,10 @@ impl Shard {
     fn show_counters(&mut self) {
         let Engine { store, counters, largest_value_bytes, .. } = &mut self.engine;
         let usage = store.usage();
+        counters.add(
+            Counter::EvictedKeys,
+            store.evicted() - std::mem::replace(&mut self.evicted_shown, store.evicted()),
+        );
         let mut keys = 0;
         for bucket in 0..BUCKETS {
             let id = BucketId(u32::try_from(bucket).unwrap_or(0));

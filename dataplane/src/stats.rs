@@ -29,6 +29,8 @@ counters! {
     Misses,
     /// Keys that expired and were removed by the sweep.
     Expired,
+    /// Keys evicted.
+    EvictedKeys,
     /// Connections accepted.
     Accepted,
     /// Connections refused because there were too many.

@@ -28,6 +28,9 @@ pub struct LoadArguments {
     /// Requests a connection sends before it waits for their replies
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=PIPELINE_MAX))]
     pipeline: u64,
+    /// Keys of each request: over 1, MGET and MSET (RESP; get, set, ycsb-a, ycsb-b and ycsb-c)
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=KEYS_PER_REQUEST_MAX))]
+    keys_per_request: u64,
     /// End after this many operations
     #[arg(long, value_name = "N", conflicts_with = "seconds")]
     requests: Option<u64>,
@@ -116,6 +119,7 @@ impl LoadArguments {
             threads: self.threads,
             connections: self.connections,
             pipeline: usize::try_from(self.pipeline)?,
+            keys_per_request: self.keys_per_request(protocol)?,
             pace: self.pace()?,
             limit: self.limit()?,
             mix: self.workload,
@@ -126,6 +130,15 @@ impl LoadArguments {
             server_pid: self.server_pid,
             shows_progress: true,
         })
+    }
+
+    fn keys_per_request(&self, protocol: Protocol) -> anyhow::Result<usize> {
+        let is_possible = protocol == Protocol::Resp && self.workload.takes_many_keys();
+        ensure!(
+            self.keys_per_request == 1 || is_possible,
+            "--keys-per-request over 1 goes with RESP and the workloads get, set, ycsb-a, ycsb-b and ycsb-c"
+        );
+        Ok(usize::try_from(self.keys_per_request)?)
     }
 
     fn target(&self, protocol: Protocol) -> Target {
@@ -164,6 +177,8 @@ const MEMCACHED_TARGET: &str = "127.0.0.1:11211";
 const THREADS_MAX: u64 = 256;
 const CONNECTIONS_MAX: u64 = 60_000;
 const PIPELINE_MAX: u64 = 16_384;
+/// Far below what a request may have, and a batch of them still fits in memory.
+const KEYS_PER_REQUEST_MAX: u64 = 10_000;
 const SECONDS_DEFAULT: f64 = 10.0;
 const SECONDS_MAX: f64 = 1e6;
 /// Adit's longest key.

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod client;
 mod compare;
 mod connection;
 mod cpu;
@@ -11,6 +12,7 @@ mod generator;
 mod interrupt;
 mod load;
 mod machine;
+mod memory;
 mod number;
 mod plot;
 mod protocol;
@@ -21,6 +23,7 @@ mod sizes;
 mod store;
 mod tally;
 mod target;
+mod transfer;
 mod worker;
 mod workload;
 
@@ -34,6 +37,7 @@ use machine::Machine;
 use protocol::Protocol;
 use report::{RunReport, write_json};
 pub use store::StoreArguments;
+pub use transfer::TransferArguments;
 
 /// Arguments of `adit perf`.
 #[derive(Clone, Debug, clap::Args)]
@@ -53,6 +57,8 @@ pub enum Workload {
     Compare(CompareArguments),
     /// Compare the key-value store with a hashbrown table, without a server
     Store(StoreArguments),
+    /// Send and fetch one very long value beside short GETs of another client
+    Transfer(TransferArguments),
 }
 
 /// Runs what `arguments` ask for; blocks until it is done or Ctrl-C is pressed.
@@ -67,6 +73,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         Workload::Memcached(arguments) => run_generator(arguments.load(), arguments.protocol(), &interrupted),
         Workload::Compare(arguments) => compare::run_comparison(&arguments, &interrupted),
         Workload::Store(arguments) => store::run_store(&arguments, &interrupted),
+        Workload::Transfer(arguments) => transfer::run_transfer(&arguments, &interrupted),
     }
 }
 

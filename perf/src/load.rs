@@ -17,6 +17,8 @@ pub(crate) struct Load {
     pub(crate) connections: u64,
     /// Requests that a connection sends before it waits for replies.
     pub(crate) pipeline: usize,
+    /// Keys that one request reads or writes: over 1 it is an MGET or an MSET.
+    pub(crate) keys_per_request: usize,
     pub(crate) pace: Pace,
     pub(crate) limit: Limit,
     pub(crate) mix: Mix,
@@ -53,6 +55,7 @@ impl Load {
     pub(crate) fn preload(&self) -> Self {
         Self {
             pipeline: PRELOAD_PIPELINE,
+            keys_per_request: 1,
             pace: Pace::Closed,
             limit: Limit::Requests(self.keys),
             mix: Mix::Preload,

@@ -4,11 +4,13 @@ use hdrhistogram::Histogram;
 
 use crate::number::per;
 use crate::protocol::ReplyKind;
+use crate::protocol::resp::count_values;
 
 /// The counts of a run, or of one thread of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Tally {
     pub(crate) operations: u64,
+    /// Keys that reads found, each key of a request on its own.
     pub(crate) hits: u64,
     pub(crate) misses: u64,
     pub(crate) errors: u64,
@@ -48,11 +50,18 @@ impl Tally {
         self.operations += 1;
         self.latency_ns.saturating_record(latency_ns);
         match kind {
-            ReplyKind::Hit => self.hits += 1,
+            ReplyKind::Hit => self.count_values(reply),
             ReplyKind::Miss => self.misses += 1,
             ReplyKind::Ok | ReplyKind::Push => {}
             ReplyKind::Error => self.count_error(reply),
         }
+    }
+
+    #[inline]
+    fn count_values(&mut self, reply: &[u8]) {
+        let (values, nulls) = count_values(reply);
+        self.hits += values;
+        self.misses += nulls;
     }
 
     fn count_error(&mut self, reply: &[u8]) {
@@ -135,7 +144,7 @@ mod tests {
     #[test]
     fn counts_merge() {
         let mut first = Tally::new();
-        first.count(ReplyKind::Hit, b"", 1_000);
+        first.count(ReplyKind::Hit, b"$1\r\na\r\n", 1_000);
         first.elapsed_ns = 5;
         let mut second = Tally::new();
         second.count(ReplyKind::Error, b"-ERR full\r\n", 3_000);

@@ -105,6 +105,8 @@ pub(crate) struct Worker<'a> {
     tally: Tally,
     received: Vec<u8>,
     encoded: Vec<u8>,
+    /// The keys of the request being encoded, where it has many.
+    keys: Vec<u64>,
     origin: Instant,
     answered_ns: u64,
     operations_shown: u64,
@@ -133,6 +135,7 @@ impl<'a> Worker<'a> {
             tally: Tally::new(),
             received: vec![0; RECEIVE_BYTES],
             encoded: Vec::new(),
+            keys: Vec::new(),
             origin: Instant::now(),
             answered_ns: 0,
             operations_shown: 0,
@@ -195,7 +198,12 @@ impl<'a> Worker<'a> {
         while connection.batch_count() < self.load.pipeline {
             let Some(started_ns) = self.pacer.take(now_ns) else { break };
             let operation = self.source.draw();
-            encode(self.load, &mut self.encoded, operation);
+            if self.load.keys_per_request == 1 {
+                encode(self.load, &mut self.encoded, operation);
+            } else {
+                self.source.draw_keys(&mut self.keys, operation, self.load.keys_per_request);
+                encode_many(self.load, &mut self.encoded, operation, &self.keys);
+            }
             connection.push(Entry { operation, started_ns });
         }
         if connection.is_idle() {
@@ -290,6 +298,14 @@ fn encode(load: &Load, out: &mut Vec<u8>, operation: Operation) {
     match operation.step {
         Step::Read | Step::ReadToModify => load.protocol.push_read(out, &load.dataset, operation.key),
         Step::Write | Step::Insert => load.protocol.push_write(out, &load.dataset, operation.key),
+    }
+}
+
+/// As `encode`, for a request of many keys; a load of those has no inserts and no read-modify-writes.
+fn encode_many(load: &Load, out: &mut Vec<u8>, operation: Operation, keys: &[u64]) {
+    match operation.step {
+        Step::Read | Step::ReadToModify => load.protocol.push_read_many(out, &load.dataset, keys),
+        Step::Write | Step::Insert => load.protocol.push_write_many(out, &load.dataset, keys),
     }
 }
 

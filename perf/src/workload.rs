@@ -43,6 +43,11 @@ impl Mix {
         matches!(self, Self::YcsbD | Self::Preload)
     }
 
+    /// Whether its requests may have many keys: none inserts, none depends on another.
+    pub(crate) fn takes_many_keys(self) -> bool {
+        matches!(self, Self::Get | Self::Set | Self::YcsbA | Self::YcsbB | Self::YcsbC)
+    }
+
     /// The share of reads, and what is done otherwise.
     fn shares(self) -> (f64, Step) {
         match self {
@@ -119,8 +124,20 @@ impl<'a> OperationSource<'a> {
         if step == Step::Insert {
             return Operation { step, key: self.keys.fetch_add(1, Ordering::Relaxed) };
         }
+        Operation { step, key: self.choose() }
+    }
+
+    /// Fills `keys` with the key of `operation` and others, `count` together; the same key may come twice.
+    pub(crate) fn draw_keys(&mut self, keys: &mut Vec<u64>, operation: Operation, count: usize) {
+        keys.clear();
+        keys.push(operation.key);
+        keys.extend((1..count).map(|_| self.choose()));
+    }
+
+    #[inline]
+    fn choose(&mut self) -> u64 {
         let keys = self.keys.load(Ordering::Relaxed).saturating_sub(self.keys_in_flight_max).max(1);
-        Operation { step, key: self.chooser.choose(&mut self.random, keys) }
+        self.chooser.choose(&mut self.random, keys)
     }
 }
 
@@ -164,6 +181,17 @@ mod tests {
         let chooser = KeyChooser::new(KeyDistribution::Uniform, 3);
         let mut source = OperationSource::new(Mix::Preload, chooser, Random::new(1, 0), &keys, 0);
         assert_eq!([source.draw().key, source.draw().key, source.draw().key], [0, 1, 2]);
+    }
+
+    #[test]
+    fn many_keys_begin_with_the_operation_s() {
+        let keys = AtomicU64::new(1000);
+        let chooser = KeyChooser::new(KeyDistribution::Uniform, 1000);
+        let mut source = OperationSource::new(Mix::Set, chooser, Random::new(1, 0), &keys, 0);
+        let (operation, mut drawn) = (source.draw(), vec![5]);
+        source.draw_keys(&mut drawn, operation, 10);
+        assert_eq!((drawn.len(), drawn[0]), (10, operation.key));
+        assert!(drawn.iter().all(|key| *key < 1000) && drawn[1..].iter().any(|key| *key != drawn[0]));
     }
 
     #[test]

@@ -54,6 +54,9 @@ fn reply(words: &[ReplyValue], keys: &std::sync::Mutex<std::collections::HashSet
         other => panic!("word {index} is {other:?}"),
     };
     match bulk(0).as_slice() {
+        // Of three keys; which are there is not looked at.
+        b"MGET" if words.len() == 4 => b"*3\r\n$3\r\nabc\r\n$-1\r\n$3\r\n$-1\r\n",
+        b"MSET" if words.len() == 7 => b"+OK\r\n",
         b"GET" if keys.lock().unwrap().contains(&bulk(1)) => b"$3\r\nabc\r\n",
         b"GET" => b"$-1\r\n",
         b"SET" => {
@@ -105,6 +108,19 @@ fn read_modify_writes_and_large_values_come_through() {
     assert_eq!((&report["operations"], &report["errors"]), (&400.into(), &0.into()));
     let hits = report["hits"].as_u64().unwrap();
     assert!((100..300).contains(&hits), "{hits} plain reads of 400 operations");
+    server.join().unwrap();
+}
+
+#[test]
+fn requests_of_many_keys_count_keys_found() {
+    let (address, server) = serve(2);
+    let report = run(&address, "--requests 300 --keys-per-request 3 --connections 2 --pipeline 5");
+    assert_eq!((&report["operations"], &report["errors"]), (&300.into(), &0.into()));
+    assert_eq!((&report["hits"], &report["misses"]), (&600.into(), &300.into()));
+    server.join().unwrap();
+    let (address, server) = serve(2);
+    let report = run(&address, "--requests 300 --workload set --keys-per-request 3 --connections 2");
+    assert_eq!((&report["operations"], &report["errors"]), (&300.into(), &0.into()));
     server.join().unwrap();
 }
 

@@ -45,8 +45,8 @@ pub(super) enum Doing {
     Transfer(Transfer, Moving),
     /// SCAN, KEYS.
     Walk(Box<Walk>),
-    /// RANDOMKEY: the shard that is asked first, and how many were.
-    RandomKey { first: u16, asked: u16 },
+    /// RANDOMKEY: the shard that is asked first, how many were asked, and where in the next one to look on.
+    RandomKey { first: u16, asked: u16, random: u64, cursor: u64 },
     /// CLIENT LIST, CONFIG SET and the like.
     Tour(Box<Tour>),
     /// LCS, once both values are there.
@@ -170,9 +170,9 @@ impl Shard {
                 let ((operation, bucket), shard) = (walk.step(), walk.shard);
                 transaction.round.push((id, shard), operation, &Key::hashed(bucket, &[], 0), &[], None);
             }
-            Doing::RandomKey { first, asked } => {
+            Doing::RandomKey { first, asked, random, cursor } => {
                 let shard = (*first + *asked) % self.map.shard_count();
-                let operation = Operation::Random(self.engine.random());
+                let operation = Operation::Random { random: *random, cursor: *cursor };
                 let key = Key::hashed(transaction.bucket, &[], 0);
                 transaction.round.push((id, shard), operation, &key, &[], None);
             }
@@ -237,8 +237,8 @@ impl Shard {
                     return self.build_round(transaction, id);
                 }
                 Plan::RandomKey => {
-                    transaction.doing =
-                        Doing::RandomKey { first: self.random_shard(transaction.bucket), asked: 0 };
+                    let (first, random) = (self.random_shard(transaction.bucket), self.engine.random());
+                    transaction.doing = Doing::RandomKey { first, asked: 0, random, cursor: 0 };
                     return self.build_round(transaction, id);
                 }
                 Plan::Alone(command @ (Command::Keys | Command::Scan)) => {
@@ -466,11 +466,11 @@ impl Shard {
                     walk.take(&keys);
                 }
             }
-            Doing::RandomKey { asked, .. } => {
-                *asked += 1;
-                let ended = *asked == self.map.shard_count();
+            Doing::RandomKey { asked, cursor, .. } => {
+                let last = *asked + 1 == self.map.shard_count();
                 match transaction.round.take_replies().next() {
-                    Some(Reply::Nil) if !ended => {}
+                    Some(Reply::Integer(next)) => *cursor = next.cast_unsigned(),
+                    Some(Reply::Nil) if !last => (*asked, *cursor) = (*asked + 1, 0),
                     found => {
                         transaction.result.reply(found.unwrap_or(Reply::Nil));
                         transaction.end_call();
@@ -626,6 +626,8 @@ impl Transaction {
             TransferAnswer::Applied | TransferAnswer::Copied => Reply::Integer(1),
         };
         let reply = match (&moving, replies.next(), replies.next()) {
+            // Nothing is written, so nobody who watches the key is told.
+            (Moving::Fetch, Some(Reply::Record(_)), None) if to_itself => done,
             (Moving::Fetch, Some(Reply::Record(record)), None | Some(Reply::Integer(0))) => {
                 *moving = Moving::Store(record);
                 return;

@@ -88,6 +88,13 @@ pub(crate) struct Work {
     replies: Vec<Reply>,
 }
 
+/// A key that is not to be evicted.
+pub(crate) struct PinnedKey {
+    bucket: BucketId,
+    hash: u64,
+    bytes: Box<[u8]>,
+}
+
 /// What waits for keys.
 pub(crate) enum Parked {
     /// An ask of another shard, or of a connection of this one.
@@ -210,6 +217,11 @@ impl Shard {
                 },
                 _ => self.engine.execute(request, now_ms).into_reply(),
             };
+            if self.settings.limits.evicts()
+                && let Some(holder) = work.holder
+            {
+                self.pin_key(holder, &key);
+            }
             work.replies.push(reply);
         }
         self.end_work(work);
@@ -232,6 +244,7 @@ impl Shard {
         let more = holder.is_some_and(|holder| self.settle(holder, staging));
         let left = leaves && !more;
         if left && let Some(holder) = holder {
+            self.unpin_keys(holder);
             self.intents.leave(holder);
         }
         let holder = holder.filter(|_| !left);
@@ -253,6 +266,25 @@ impl Shard {
             }
         }
         !self.staged[holder.0 as usize].is_empty()
+    }
+
+    /// Keeps a key from being evicted while a transaction is at work with it.
+    fn pin_key(&mut self, holder: Holder, key: &Key<'_>) {
+        if self.engine.store.hold(key, self.now.unix_ms) {
+            let index = holder.0 as usize;
+            if self.pinned_keys.len() <= index {
+                self.pinned_keys.resize_with(index + 1, Vec::new);
+            }
+            let pinned = PinnedKey { bucket: key.bucket(), hash: key.hash(), bytes: key.bytes().into() };
+            self.pinned_keys[index].push(pinned);
+        }
+    }
+
+    fn unpin_keys(&mut self, holder: Holder) {
+        let Some(pinned) = self.pinned_keys.get_mut(holder.0 as usize) else { return };
+        for PinnedKey { bucket, hash, bytes } in pinned.drain(..) {
+            self.engine.store.release(&Key::hashed(bucket, &bytes, hash), self.now.unix_ms);
+        }
     }
 
     fn staged_by(&mut self, holder: Holder) -> &mut Vec<Staged> {
@@ -281,6 +313,8 @@ impl Shard {
             result => {
                 let id = self.inflight.complete(slot, result);
                 self.deliver_owed(id);
+                // Somebody may have waited for this reply.
+                self.again.append(&mut self.starved);
             }
         }
     }

@@ -3,12 +3,15 @@
 
 use adit_drivers::memory::{Arena, BLOCK_BYTES, Lines, PAGE_BYTES};
 use adit_store::kv::{
-    Chain, ChainSlice, INDEX_BYTES_MIN, Item, NewValue, Splice, Spliced, Staged, Store, StoreError, Value,
+    Chain, ChainSlice, Eviction, INDEX_BYTES_MIN, Item, NewValue, RandomKey, Splice, Spliced, Staged, Store,
+    StoreError, Value,
 };
 use adit_wire::kv::BucketId;
 use std::collections::{BTreeMap, BTreeSet};
 
 const BUCKETS: u32 = 3;
+/// What the buckets evict, in runs that evict.
+const POLICIES: [Eviction; BUCKETS as usize] = [Eviction::None, Eviction::Clock, Eviction::ClockVolatile];
 
 struct Random(u64);
 
@@ -42,6 +45,8 @@ struct Shape {
     preloaded: u64,
     /// Whether memory may run out.
     tight: bool,
+    /// Whether the buckets evict, each by a policy of its own.
+    evicts: bool,
 }
 
 struct Entry {
@@ -77,16 +82,26 @@ struct Run {
     now_ms: u64,
     version: u64,
     refused: u64,
+    /// Items that were evicted, as far as it was noticed.
+    lost: u64,
+    /// A key that is not to be evicted.
+    held: Option<Place>,
 }
 
 impl Run {
     fn new(seed: u64, shape: Shape) -> Self {
         let arena = Arena::new(shape.pages * PAGE_BYTES as u64, false).unwrap();
         let lines = Lines::new(shape.index_bytes, false).unwrap();
+        let mut store = Store::new(arena, lines, seed);
+        if shape.evicts {
+            (0..).zip(POLICIES).for_each(|(bucket, policy)| store.set_eviction(BucketId(bucket), policy));
+        }
         Self {
             shape,
             random: Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
-            store: Store::new(arena, lines, seed),
+            store,
+            lost: 0,
+            held: None,
             model: BTreeMap::new(),
             pins: Vec::new(),
             intents: Vec::new(),
@@ -139,7 +154,22 @@ impl Run {
         self.store.find(&key, self.now_ms)
     }
 
+    /// Takes a key out of the model if it was evicted.
+    fn notice_eviction(&mut self, place: &Place) {
+        if !self.shape.evicts || self.live(place).is_none() || self.find(place).is_some() {
+            return;
+        }
+        let expires = self.model.remove(place).unwrap().expiry_ms.is_some();
+        let policy = self.store.eviction(BucketId(place.0));
+        let may_go = policy == Eviction::Clock || policy == Eviction::ClockVolatile && expires;
+        assert!(may_go, "bucket {} lost a key", place.0);
+        assert!(self.held.as_ref() != Some(place), "a key was evicted that was held");
+        self.lost += 1;
+        assert!(self.lost <= self.store.evicted());
+    }
+
     fn check(&mut self, place: &Place) {
+        self.notice_eviction(place);
         let item = self.find(place);
         let Some(entry) = self.live(place) else { return assert_eq!(item, None) };
         let item = item.expect("a live item is found");
@@ -198,6 +228,7 @@ impl Run {
     fn append(&mut self) {
         let (place, tail) = (self.place(), self.bytes());
         let Some(new) = self.new_value(&tail) else { return };
+        self.notice_eviction(&place);
         let key = self.store.key(BucketId(place.0), &place.1);
         let appended = self.store.append(&key, new, self.now_ms);
         self.wrote_part(&place, None, &tail, appended);
@@ -207,6 +238,7 @@ impl Run {
         let (place, part) = (self.place(), self.bytes());
         let offset = self.offset();
         let Some(new) = self.new_value(&part) else { return };
+        self.notice_eviction(&place);
         let key = self.store.key(BucketId(place.0), &place.1);
         let written = self.store.set_range(&key, offset as u64, new, self.now_ms);
         self.wrote_part(&place, Some(offset), &part, written);
@@ -242,6 +274,7 @@ impl Run {
             return self.store.drop_chain(splicing.splice.into_dropped());
         }
         let Splicing { place, offset, part, splice } = splicing;
+        self.notice_eviction(&place);
         let key = self.store.key(BucketId(place.0), &place.1);
         match self.store.splice(&key, splice, self.now_ms) {
             Ok(Spliced::More(splice)) => {
@@ -334,6 +367,7 @@ impl Run {
 
     fn remove(&mut self) {
         let place = self.place();
+        self.notice_eviction(&place);
         let key = self.store.key(BucketId(place.0), &place.1);
         let removed = self.store.remove(&key, self.now_ms);
         assert_eq!(removed, self.live(&place).is_some());
@@ -392,6 +426,7 @@ impl Run {
             87..89 => self.settle(false),
             89..93 => self.pin(),
             93..98 => self.now_ms += self.random.below(100),
+            98 if self.shape.evicts => self.change_limits(),
             98 => {
                 let budget = self.random.length(200);
                 self.store.sweep(self.now_ms, budget);
@@ -405,11 +440,47 @@ impl Run {
         }
     }
 
+    /// Holds another key, sets another limit, or changes a policy for a while.
+    fn change_limits(&mut self) {
+        match self.random.below(4) {
+            0 => {
+                if let Some(place) = self.held.take() {
+                    let key = self.store.key(BucketId(place.0), &place.1);
+                    self.store.release(&key, self.now_ms);
+                }
+                let place = self.place();
+                self.check(&place);
+                let key = self.store.key(BucketId(place.0), &place.1);
+                if self.store.hold(&key, self.now_ms) {
+                    self.held = Some(place);
+                }
+            }
+            1 => self.store.set_limit(None),
+            2 => {
+                let bytes = self.random.below(self.shape.pages * PAGE_BYTES as u64);
+                self.store.set_limit(Some(bytes));
+                assert_eq!(self.store.limit(), Some(bytes));
+            }
+            _ => {
+                // All are noticed that this policy evicted.
+                self.model.keys().cloned().collect::<Vec<Place>>().iter().for_each(|place| self.check(place));
+                let policy = [Eviction::Clock, Eviction::ClockVolatile][self.random.length(2)];
+                self.store.set_eviction(BucketId(2), policy);
+            }
+        }
+    }
+
     fn check_all(&mut self) {
         self.store.sweep(self.now_ms, usize::MAX);
         while self.store.has_sweep_debt() {
             self.store.sweep(self.now_ms, usize::MAX);
         }
+        self.model
+            .keys()
+            .cloned()
+            .collect::<Vec<Place>>()
+            .iter()
+            .for_each(|place| self.notice_eviction(place));
         let now_ms = self.now_ms;
         self.model.retain(|_, entry| entry.expiry_ms.is_none_or(|at| at > now_ms));
         for bucket in 0..BUCKETS {
@@ -421,8 +492,29 @@ impl Run {
         assert_eq!(self.store.usage().items, (self.model.len() + self.intents.len()) as u64);
         let places: Vec<Place> = self.model.keys().cloned().collect();
         assert_eq!(self.scan(), places.iter().cloned().collect());
+        self.draw();
         for place in places {
             self.check(&place);
+        }
+    }
+
+    /// Draws random keys: live ones, and one if there is any.
+    fn draw(&mut self) {
+        for bucket in 0..BUCKETS {
+            let (random, mut cursor) = (self.random.next(), 0);
+            let drawn = loop {
+                match self.store.random_key(BucketId(bucket), random, cursor, self.now_ms) {
+                    RandomKey::Found(key) => break Some(key.to_vec()),
+                    RandomKey::Next(next) => cursor = next,
+                    RandomKey::None => break None,
+                }
+            };
+            match drawn {
+                Some(key) => assert!(self.live(&(bucket, key)).is_some()),
+                None => {
+                    assert!(self.model.keys().all(|place| place.0 != bucket || self.live(place).is_none()))
+                }
+            }
         }
     }
 
@@ -443,6 +535,7 @@ impl Run {
 
     /// Empties the store; all memory must be free again.
     fn finish(mut self) -> u64 {
+        self.store.set_limit(None);
         while !self.intents.is_empty() {
             let commits = self.random.below(2) == 0;
             self.settle(commits);
@@ -470,6 +563,10 @@ impl Run {
         assert_eq!(usage.index_overflow_buckets, 0);
         assert_eq!((usage.arena.pages_free, usage.arena.blocks_in_use), (usage.arena.pages, 0));
         assert!(!self.store.has_expiring());
+        assert_eq!(self.store.used_bytes(), usage.index_used_bytes);
+        if self.shape.evicts {
+            println!("{} refused, {} evicted", self.refused, self.store.evicted());
+        }
         self.refused
     }
 }
@@ -514,6 +611,7 @@ const SMALL: Shape = Shape {
     large_every: 20,
     preloaded: 0,
     tight: false,
+    evicts: false,
 };
 
 #[test]
@@ -533,6 +631,20 @@ fn memory_runs_out() {
         let shape = Shape { pages, large_every: 12, tight: true, ..SMALL };
         assert!(run(100..110, shape) > 0, "memory should have run out");
     }
+}
+
+#[test]
+fn buckets_evict() {
+    for pages in [2, 6, 24] {
+        let shape = Shape { pages, large_every: 30, keys: 3_000, tight: true, evicts: true, ..SMALL };
+        run(300..304, Shape { preloaded: 2_000, steps: 4_000, ..shape });
+    }
+}
+
+#[test]
+fn a_full_index_evicts() {
+    let shape = Shape { index_bytes: INDEX_BYTES_MIN, keys: 20_000, large_every: 1 << 40, ..SMALL };
+    run(400..402, Shape { preloaded: 40_000, steps: 10_000, tight: true, evicts: true, ..shape });
 }
 
 #[test]

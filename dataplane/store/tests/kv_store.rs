@@ -3,8 +3,8 @@
 
 use adit_drivers::memory::{Arena, BLOCK_BYTES, Lines, MemoryError, PAGE_BYTES};
 use adit_store::kv::{
-    Chain, Config, DROPPED_BLOCKS_MAX, INDEX_BYTES_MIN, NewValue, SPLICE_BYTES_MAX, Splice, Spliced, Staged,
-    Store, StoreError, Value,
+    Chain, Config, DROPPED_BLOCKS_MAX, INDEX_BYTES_MIN, NewValue, RANDOM_BUCKETS_MAX, RandomKey,
+    SPLICE_BYTES_MAX, Splice, Spliced, Staged, Store, StoreError, Value,
 };
 use adit_wire::kv::{BucketId, KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use std::collections::BTreeMap;
@@ -791,6 +791,81 @@ fn items_that_share_a_chain_change_apart() {
     expected[99_999] = b'z';
     expected.push(b'y');
     assert!(read(&mut store, ZERO, b"copy").unwrap().0 == expected);
+}
+
+/// A random key, and how many calls it took.
+fn random_key(store: &Store, bucket: BucketId, random: u64, now_ms: u64) -> (Option<Vec<u8>>, usize) {
+    let mut cursor = 0;
+    let calls_max = usize::try_from(store.usage().index_buckets).unwrap() / RANDOM_BUCKETS_MAX + 3;
+    for call in 1..=calls_max {
+        match store.random_key(bucket, random, cursor, now_ms) {
+            RandomKey::Found(key) => return (Some(key.to_vec()), call),
+            RandomKey::Next(next) => cursor = next,
+            RandomKey::None => return (None, call),
+        }
+    }
+    panic!("the walk does not end");
+}
+
+#[test]
+fn random_keys_are_drawn_evenly() {
+    let mut store = store(8);
+    for number in 0..5_000u32 {
+        put(&mut store, ZERO, &number.to_le_bytes(), b"value").unwrap();
+        put(&mut store, ONE, &(number % 50).to_le_bytes(), b"value").unwrap();
+    }
+    let mut draws = BTreeMap::new();
+    for random in 0..100_000 {
+        let (key, calls) = random_key(&store, ZERO, random, 0);
+        assert_eq!(calls, 1);
+        *draws.entry(key.unwrap()).or_insert(0) += 1;
+    }
+    // 20 for each at the mean.
+    let (least, most) = (draws.values().min().unwrap(), draws.values().max().unwrap());
+    assert!(draws.len() == 5_000 && *least > 0 && *most < 80, "{} {least} {most}", draws.len());
+    let mut few = BTreeMap::new();
+    for random in 0..20_000 {
+        *few.entry(random_key(&store, ONE, random, 0).0.unwrap()).or_insert(0) += 1;
+    }
+    assert!(few.len() == 50 && few.values().all(|count| *count < 2_000), "{few:?}");
+}
+
+#[test]
+fn a_key_that_is_alone_is_found() {
+    let mut store = store(32);
+    assert_eq!(store.random_key(ONE, 7, 0, 0), RandomKey::None);
+    for number in 0..60_000u32 {
+        put(&mut store, ZERO, &number.to_le_bytes(), b"value").unwrap();
+    }
+    let key = store.key(ONE, b"alone");
+    store.put(&key, NewValue::Inline(b"value"), Some(10), 0).unwrap();
+    for random in 0..50 {
+        let random = u64::MAX / 50 * random;
+        assert_eq!(random_key(&store, ONE, random, 9).0.unwrap(), b"alone");
+        assert_eq!(random_key(&store, ONE, random, 10).0, None, "it has expired");
+    }
+    // One that was staged is not there.
+    store.remove(&key, 0);
+    let staged = store.stage(&key, NewValue::Inline(b"value"), None, 0).unwrap();
+    assert_eq!(random_key(&store, ONE, 1, 0), (None, 1));
+    store.discard(staged);
+}
+
+#[test]
+fn items_tell_their_memory() {
+    let mut store = store(8);
+    // Header, key and value, rounded up to a class.
+    for (len, bytes) in [(0, 48), (5, 48), (6, 64), (2_000, 2_048), (2_010, 2_176), (60_000, 61_440)] {
+        put(&mut store, ZERO, b"key", &vec![1; len]).unwrap();
+        let item = store.find(&store.key(ZERO, b"key"), 0).unwrap();
+        assert_eq!(store.memory_of(item), bytes, "{len}");
+        let usage = store.usage();
+        assert_eq!(usage.item_bytes + (usage.arena.blocks_in_use << 16), bytes);
+        store.remove(&store.key(ZERO, b"key"), 0);
+    }
+    put(&mut store, ZERO, b"key", &[1; 200_000]).unwrap();
+    let item = store.find(&store.key(ZERO, b"key"), 0).unwrap();
+    assert_eq!(store.memory_of(item), 48 + (4 << 16));
 }
 
 #[test]

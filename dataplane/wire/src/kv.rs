@@ -155,8 +155,13 @@ pub enum Operation {
     Persist,
     /// Answers the expiry, -1 without one, -2 without the key.
     ExpiryOf(ExpiryForm),
-    /// Answers some key of the bucket on this shard, chosen by a random number.
-    Random(u64),
+    /// Answers some key of the bucket on this shard, or where to look on.
+    Random {
+        /// It chooses the key.
+        random: u64,
+        /// Where to look on; 0 at first.
+        cursor: u64,
+    },
     /// Answers how many keys the bucket has on this shard.
     Count,
     /// Removes all keys of the bucket on this shard.

@@ -21,26 +21,24 @@ pub const RUN_BYTES: usize = BLOCK_BYTES;
 const PAGE_SHIFT: u32 = PAGE_BYTES.trailing_zeros();
 /// log2 of [`RUN_BYTES`].
 const UNIT_SHIFT: u32 = RUN_BYTES.trailing_zeros();
+/// Limit that no arena reaches.
+const NO_LIMIT: i64 = i64::MAX / 2;
 /// Returned blocks that one call of [`Arena::collect`] takes back.
 pub const COLLECT_BLOCKS_MAX: usize = 256;
 
 const _: () = assert!(BLOCK_BYTES * PAGE_UNITS as usize == PAGE_BYTES, "blocks fill a page");
-const _: () = assert!(Tag::PAGE.0 as u32 == PAGE_UNITS - 1, "a tag is a mask of units");
+const _: () = assert!(PAGE_TAG as u32 == PAGE_UNITS, "a tag counts units");
 
-/// What a unit is in use for. Of units with items it says how many units follow within the same run or page: an offset
-/// within them, in bytes, has its bits there and below.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(transparent)]
-struct Tag(u8);
+/// Of each unit, how many units of items there are from it to the end of its run or page: 1 for a run, 16 to 1 for a page,
+/// and none for a unit that is free or a block.
+type Tag = u8;
 
-impl Tag {
-    /// The unit is a run of items.
-    const RUN: Self = Self(0);
-    /// The unit is one of a page of items.
-    const PAGE: Self = Self(15);
-    /// The unit is free or a block.
-    const NO_ITEMS: Self = Self(u8::MAX);
-}
+/// Tag of a run.
+const RUN_TAG: Tag = 1;
+/// Tag of the first unit of a page of items.
+const PAGE_TAG: Tag = 16;
+/// Tag of a unit without items.
+const NO_ITEMS: Tag = 0;
 
 /// Pages and units of an arena, in counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,18 +55,36 @@ pub struct ArenaUsage {
     pub blocks_in_use: u64,
 }
 
+/// What a unit is in use for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnitUse {
+    /// Nothing.
+    Free,
+    /// A run of items.
+    Run,
+    /// Part of a page of items.
+    Page,
+    /// A block.
+    Block,
+}
+
 /// Memory of one shard, in pages of [`PAGE_BYTES`]. An offset counts bytes from the start of the first page.
 pub struct Arena {
     home: Arc<Home>,
     /// First byte of the mapping of `home`.
     start: NonNull<u8>,
-    /// For each unit, what it is in use for.
     tags: Box<[Tag]>,
     units: Units,
     /// Blocks taken off the return stack and not yet freed: head of the list.
     collecting: u32,
     blocks_in_use: u64,
     runs_in_use: u64,
+    /// Most bytes that may be in use.
+    limit_bytes: i64,
+    /// The limit less what is in use: blocks, and what the owner charged.
+    left_bytes: i64,
+    /// Blocks that were asked for and not given since the last look.
+    short_blocks: usize,
 }
 
 // SAFETY: `start` points into the mapping that `home` keeps alive; the bytes of items belong to whoever owns this value,
@@ -95,11 +111,14 @@ impl Arena {
         Self {
             home: Arc::new(Home::new(mapping)),
             start,
-            tags: vec![Tag::NO_ITEMS; page_count * PAGE_UNITS as usize].into_boxed_slice(),
+            tags: vec![NO_ITEMS; page_count * PAGE_UNITS as usize].into_boxed_slice(),
             units: Units::new(page_count),
             collecting: NO_BLOCK,
             blocks_in_use: 0,
             runs_in_use: 0,
+            limit_bytes: NO_LIMIT,
+            left_bytes: NO_LIMIT,
+            short_blocks: 0,
         }
     }
 
@@ -118,10 +137,9 @@ impl Arena {
         self.units.free_pages()
     }
 
-    /// Runs and blocks that can be taken, dropped blocks apart.
+    /// Runs or blocks that can be taken, dropped blocks apart.
     pub fn free_units(&self) -> u64 {
-        let whole = self.units.whole_pages() * u64::from(PAGE_UNITS);
-        self.tags.len() as u64 - whole - self.runs_in_use - self.blocks_in_use
+        self.units.unit_count()
     }
 
     /// All blocks, or runs, that there can be.
@@ -135,7 +153,8 @@ impl Arena {
             self.collect_until(|arena| arena.units.free_pages() > 0);
         }
         let page = self.units.take_page()?;
-        self.page_tags(page).fill(Tag::PAGE);
+        let tags = self.page_tags(page).iter_mut();
+        tags.zip((1..=PAGE_TAG).rev()).for_each(|(tag, left)| *tag = left);
         Some(page)
     }
 
@@ -145,8 +164,8 @@ impl Arena {
     /// If the page is not in use for items.
     pub fn return_page(&mut self, page: u32) {
         let tags = self.page_tags(page);
-        assert_eq!(tags[0], Tag::PAGE, "only a page of items is given back");
-        tags.fill(Tag::NO_ITEMS);
+        assert_eq!(tags[0], PAGE_TAG, "only a page of items is given back");
+        tags.fill(NO_ITEMS);
         self.units.give_page(page);
     }
 
@@ -154,7 +173,7 @@ impl Arena {
     /// were; `None` if all memory is in use.
     pub fn take_run(&mut self) -> Option<u32> {
         let run = self.take_unit(Kind::Runs)?;
-        self.tags[to_usize(u64::from(run))] = Tag::RUN;
+        self.tags[to_usize(u64::from(run))] = RUN_TAG;
         self.runs_in_use += 1;
         Some(run)
     }
@@ -164,9 +183,8 @@ impl Arena {
     /// # Panics
     /// If the unit is not a run.
     pub fn return_run(&mut self, run: u32) {
-        let tag = &mut self.tags[to_usize(u64::from(run))];
-        assert_eq!(*tag, Tag::RUN, "only a run of items is given back");
-        *tag = Tag::NO_ITEMS;
+        assert_eq!(self.unit_use(run), UnitUse::Run, "only a run of items is given back");
+        self.tags[to_usize(u64::from(run))] = NO_ITEMS;
         self.runs_in_use -= 1;
         self.units.give(run);
     }
@@ -183,13 +201,36 @@ impl Arena {
         unsafe { core::slice::from_raw_parts(start.as_ptr(), len) }
     }
 
-    /// The bytes from `offset` to the end of its run or page of items.
+    /// The bytes from `offset` to the end of its run or page of items; none if there are no items.
     ///
     /// # Panics
-    /// If it is not in one.
+    /// If the arena is not as large.
     #[inline]
     pub fn bytes_from(&self, offset: u64) -> &[u8] {
-        self.bytes(offset, self.room(offset))
+        let len = self.room(offset);
+        // SAFETY: the unit of `offset` exists (`room`), and the mapping holds all units.
+        let start = unsafe { self.start.add(to_usize(offset)) };
+        // SAFETY: `len` bytes from there lie in one run or page of items (`room`), else as for `bytes`.
+        unsafe { core::slice::from_raw_parts(start.as_ptr(), len) }
+    }
+
+    /// The first `LEN` bytes from `offset`, and the bytes from there to the end of its run or page of items; `None` if it has
+    /// not as many.
+    ///
+    /// # Panics
+    /// If the arena is not as large.
+    #[inline]
+    pub fn split_at<const LEN: usize>(&self, offset: u64) -> Option<(&[u8; LEN], &[u8])> {
+        let end = usize::from(self.tags[to_usize(offset >> UNIT_SHIFT)]) << UNIT_SHIFT;
+        let rest = (to_usize(offset) & (RUN_BYTES - 1)) + LEN;
+        if end < rest {
+            return None;
+        }
+        // SAFETY: the unit of `offset` exists (the tag above), and the mapping holds all units.
+        let start = unsafe { self.start.add(to_usize(offset)) };
+        // SAFETY: from `offset` there are `end - rest + LEN` bytes to the end of its run or page, else as for `bytes`.
+        let bytes = unsafe { core::slice::from_raw_parts(start.as_ptr(), end - rest + LEN) };
+        bytes.split_first_chunk()
     }
 
     /// `len` bytes from `offset` to write to, which lie within one run or page of items.
@@ -221,12 +262,17 @@ impl Arena {
         prefetch::address(self.start.as_ptr().wrapping_add(to_usize(offset)));
     }
 
-    /// A block of [`BLOCK_BYTES`]; its bytes are what they were. `None` if all memory is in use.
+    /// A block of [`BLOCK_BYTES`]; its bytes are what they were. `None` if all memory is in use, or the limit reached.
     pub fn block(&mut self) -> Option<Block> {
-        let unit = self.take_unit(Kind::Blocks)?;
+        let fits = self.make_fit(BLOCK_BYTES as u64);
+        let Some(unit) = fits.then(|| self.take_unit(Kind::Blocks)).flatten() else {
+            self.short_blocks = self.short_blocks.max(1);
+            return None;
+        };
         self.blocks_in_use += 1;
+        self.charge(BLOCK_BYTES as u64);
         // SAFETY: the unit was free: never carved, or come back through `take_returned`, or a run or page that was given
-        // back. Its tag is NO_ITEMS, so `item_bytes` refuses it, and `units` gives it to nobody until it has come back.
+        // back. Its tag is NO_ITEMS, so `room` has no bytes of it, and `units` gives it to nobody until it has come back.
         // It lies inside, as its page does.
         Some(unsafe { Block::first(Arc::clone(&self.home), unit) })
     }
@@ -241,6 +287,109 @@ impl Arena {
         }
     }
 
+    /// Whether `count` blocks can be had, if need be after dropped ones were taken back.
+    pub fn has_blocks(&mut self, count: usize) -> bool {
+        let units = count as u64;
+        let enough = |arena: &Self| arena.free_units() >= units;
+        let has = self.make_fit(units * BLOCK_BYTES as u64) && {
+            self.collect_until(enough);
+            enough(self)
+        };
+        if !has {
+            self.short_blocks = self.short_blocks.max(count);
+        }
+        has
+    }
+
+    /// Blocks that were asked for and not given since the last call.
+    pub fn take_short_blocks(&mut self) -> usize {
+        core::mem::take(&mut self.short_blocks)
+    }
+
+    /// Sets how many bytes may be in use at most: blocks, and what the owner [charges](Self::charge). What is above it
+    /// stays.
+    pub fn set_limit(&mut self, limit_bytes: u64) {
+        let limit_bytes = i64::try_from(limit_bytes).unwrap_or(NO_LIMIT).min(NO_LIMIT);
+        self.left_bytes += limit_bytes - self.limit_bytes;
+        self.limit_bytes = limit_bytes;
+    }
+
+    /// Counts bytes that the owner uses, of runs, pages or other memory.
+    #[inline]
+    pub fn charge(&mut self, bytes: u64) {
+        self.left_bytes -= bytes.cast_signed();
+    }
+
+    /// Counts them no more.
+    #[inline]
+    pub fn discharge(&mut self, bytes: u64) {
+        self.left_bytes += bytes.cast_signed();
+    }
+
+    /// Bytes of blocks in use, and those that are charged.
+    #[inline]
+    pub fn used_bytes(&self) -> u64 {
+        (self.limit_bytes - self.left_bytes).cast_unsigned()
+    }
+
+    /// Bytes that are charged.
+    pub fn charged_bytes(&self) -> u64 {
+        self.used_bytes() - self.blocks_in_use * BLOCK_BYTES as u64
+    }
+
+    /// Whether `bytes` more are within the limit.
+    #[inline]
+    pub fn fits(&self, bytes: u64) -> bool {
+        bytes.cast_signed() <= self.left_bytes
+    }
+
+    /// The same, if need be after dropped blocks were taken back.
+    #[inline]
+    pub fn make_fit(&mut self, bytes: u64) -> bool {
+        if !self.fits(bytes) {
+            self.collect_until(|arena| arena.fits(bytes));
+        }
+        self.fits(bytes)
+    }
+
+    /// Whether a run can be taken, if need be after dropped blocks were taken back.
+    pub fn has_run(&mut self) -> bool {
+        self.collect_until(|arena| arena.free_units() > 0);
+        self.free_units() > 0
+    }
+
+    /// What a unit is in use for.
+    pub fn unit_use(&self, unit: u32) -> UnitUse {
+        let has_items = self.tags[to_usize(u64::from(unit))] != NO_ITEMS;
+        match (has_items, self.units.is_whole(unit / PAGE_UNITS)) {
+            (true, true) => UnitUse::Page,
+            (true, false) => UnitUse::Run,
+            _ if self.units.is_free(unit) => UnitUse::Free,
+            _ => UnitUse::Block,
+        }
+    }
+
+    /// The unit of a block of this arena, `None` for one of another.
+    #[inline]
+    pub fn unit_of(&self, block: &Block) -> Option<u32> {
+        block.index_of(&self.home)
+    }
+
+    /// Gives out no more units of a page that has some in use, so that it becomes free as a whole.
+    pub fn drain_page(&mut self, page: u32) {
+        self.units.drain(page);
+    }
+
+    /// Ends what [`drain_page`](Self::drain_page) began.
+    pub fn stop_draining(&mut self, page: u32) {
+        self.units.stop_draining(page);
+    }
+
+    /// Whether a page is being drained: it is not when it has become free.
+    pub fn is_draining(&self, page: u32) -> bool {
+        self.units.is_draining(page)
+    }
+
     /// Pages and units in use.
     pub fn usage(&self) -> ArenaUsage {
         ArenaUsage {
@@ -252,19 +401,17 @@ impl Arena {
         }
     }
 
-    /// Bytes from `offset` to the end of its run or page of items; at least one.
+    /// Bytes from `offset` to the end of its run or page of items, 0 if there are no items.
     #[inline]
     fn room(&self, offset: u64) -> usize {
-        let tag = self.tags.get(to_usize(offset >> UNIT_SHIFT)).copied().unwrap_or(Tag::NO_ITEMS);
-        assert!(tag.0 <= Tag::PAGE.0, "the memory is not in use for items");
-        let within = usize::from(tag.0) << UNIT_SHIFT | (RUN_BYTES - 1);
-        (!to_usize(offset) & within) + 1
+        let units = usize::from(self.tags[to_usize(offset >> UNIT_SHIFT)]);
+        (units << UNIT_SHIFT).saturating_sub(to_usize(offset) & (RUN_BYTES - 1))
     }
 
     /// Checks that `len` bytes from `offset` lie within one run or page of items, and gives their address.
     #[inline]
     fn item_bytes(&self, offset: u64, len: usize) -> NonNull<u8> {
-        assert!(len <= self.room(offset), "items do not cross runs or pages");
+        assert!(len <= self.room(offset), "the bytes are not of one run or page of items");
         // SAFETY: the unit of `offset` exists (`room`), and the mapping holds all units.
         unsafe { self.start.add(to_usize(offset)) }
     }
@@ -275,8 +422,8 @@ impl Arena {
     }
 
     fn take_unit(&mut self, kind: Kind) -> Option<u32> {
-        if !self.units.has_unit() {
-            self.collect_until(|arena| arena.units.has_unit());
+        if self.free_units() == 0 {
+            self.collect_until(|arena| arena.free_units() > 0);
         }
         self.units.take(kind)
     }
@@ -297,6 +444,7 @@ impl Arena {
         }
         self.collecting = self.home.next(block);
         self.blocks_in_use -= 1;
+        self.discharge(BLOCK_BYTES as u64);
         self.units.give(block);
         true
     }
@@ -346,7 +494,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "items do not cross runs or pages")]
+    #[should_panic(expected = "not of one run or page of items")]
     fn bytes_do_not_cross_pages() {
         let mut arena = arena(2);
         arena.take_page();
@@ -355,7 +503,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "items do not cross runs or pages")]
+    #[should_panic(expected = "not of one run or page of items")]
     fn bytes_do_not_cross_runs() {
         let mut arena = arena(1);
         arena.take_run();
@@ -397,13 +545,13 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "not in use for items")]
+    #[should_panic(expected = "not of one run or page of items")]
     fn bytes_of_a_block_among_runs_are_out_of_reach() {
         let mut arena = arena(1);
         let runs: Vec<u32> = core::iter::from_fn(|| arena.take_run()).collect();
         arena.return_run(runs[3]);
         let block = arena.block();
-        arena.bytes(3 * RUN_BYTES as u64, 0);
+        arena.bytes(3 * RUN_BYTES as u64, 1);
         drop(block);
     }
 
@@ -416,13 +564,13 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "not in use for items")]
+    #[should_panic(expected = "not of one run or page of items")]
     fn bytes_of_free_pages_are_out_of_reach() {
         arena(1).bytes(0, 1);
     }
 
     #[test]
-    #[should_panic(expected = "not in use for items")]
+    #[should_panic(expected = "not of one run or page of items")]
     fn bytes_of_blocks_are_out_of_reach() {
         let mut arena = arena(1);
         let block = arena.block();
@@ -431,9 +579,24 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "not in use for items")]
+    #[should_panic(expected = "index out of bounds")]
     fn bytes_past_the_end_are_out_of_reach() {
         arena(1).bytes(PAGE_BYTES as u64, 0);
+    }
+
+    #[test]
+    fn nothing_is_left_where_no_items_are() {
+        let mut arena = arena(1);
+        let run = arena.take_run().unwrap();
+        let block = arena.block().unwrap();
+        assert_eq!(
+            (arena.bytes_from(RUN_BYTES as u64).len(), arena.bytes_from(PAGE_BYTES as u64 - 1).len()),
+            (0, 0)
+        );
+        assert_eq!(arena.bytes(RUN_BYTES as u64, 0).len(), 0);
+        arena.return_run(run);
+        assert_eq!(arena.bytes_from(0).len(), 0);
+        drop(block);
     }
 
     #[test]

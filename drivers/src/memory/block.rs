@@ -131,6 +131,12 @@ impl Block {
         to_usize(u64::from(self.home.side(self.index).handles.load(Ordering::Relaxed)))
     }
 
+    /// Number of the block, if it is one of this home.
+    #[inline]
+    pub(super) fn index_of(&self, home: &Arc<Home>) -> Option<u32> {
+        Arc::ptr_eq(&self.home, home).then_some(self.index)
+    }
+
     /// Asks for the first lines of the block.
     pub fn prefetch(&self) {
         prefetch::range(self);

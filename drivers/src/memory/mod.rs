@@ -10,7 +10,7 @@ mod lines;
 mod mapping;
 mod units;
 
-pub use arena::{Arena, ArenaUsage, COLLECT_BLOCKS_MAX, PAGE_BYTES, RUN_BYTES};
+pub use arena::{Arena, ArenaUsage, COLLECT_BLOCKS_MAX, PAGE_BYTES, RUN_BYTES, UnitUse};
 pub use block::{BLOCK_BYTES, Block};
 pub use lines::{LINE_WORDS, Line, Lines};
 

@@ -24,6 +24,10 @@ pub(super) enum Kind {
 struct Page {
     free: u16,
     kind: Kind,
+    /// It is in use as a whole.
+    whole: bool,
+    /// Its free units are kept back until all of them are free.
+    draining: bool,
     previous: u32,
     next: u32,
 }
@@ -37,18 +41,28 @@ pub(super) struct Units {
     open: [u32; 2],
     /// Pages in use as a whole.
     whole_pages: u64,
+    /// Units that can be taken.
+    unit_count: u64,
 }
 
 impl Units {
     /// Units of `page_count` pages, all of them free.
     pub(super) fn new(page_count: usize) -> Self {
         let count = u32::try_from(page_count).unwrap_or(NO_PAGE);
-        let page = Page { free: 0, kind: Kind::Runs, previous: NO_PAGE, next: NO_PAGE };
+        let page = Page {
+            free: ALL_FREE,
+            kind: Kind::Runs,
+            whole: false,
+            draining: false,
+            previous: NO_PAGE,
+            next: NO_PAGE,
+        };
         Self {
             pages: vec![page; page_count].into_boxed_slice(),
             free_pages: (0..count).rev().collect(),
             open: [NO_PAGE; 2],
             whole_pages: 0,
+            unit_count: u64::from(count) * u64::from(PAGE_UNITS),
         }
     }
 
@@ -67,21 +81,27 @@ impl Units {
         self.whole_pages
     }
 
-    /// Whether a unit can be taken.
-    pub(super) fn has_unit(&self) -> bool {
-        !self.free_pages.is_empty() || self.open != [NO_PAGE; 2]
+    /// Units that can be taken.
+    pub(super) fn unit_count(&self) -> u64 {
+        self.unit_count
     }
 
     /// Takes a page.
     pub(super) fn take_page(&mut self) -> Option<u32> {
         let page = self.free_pages.pop()?;
+        let entry = self.page_mut(page);
+        (entry.free, entry.whole) = (0, true);
         self.whole_pages += 1;
+        self.unit_count -= u64::from(PAGE_UNITS);
         Some(page)
     }
 
     /// Gives back a page that was taken.
     pub(super) fn give_page(&mut self, page: u32) {
+        let entry = self.page_mut(page);
+        (entry.free, entry.whole) = (ALL_FREE, false);
         self.whole_pages -= 1;
+        self.unit_count += u64::from(PAGE_UNITS);
         self.free_pages.push(page);
     }
 
@@ -104,25 +124,64 @@ impl Units {
     pub(super) fn give(&mut self, unit: u32) {
         let page = unit / PAGE_UNITS;
         let entry = self.page_mut(page);
-        let before = entry.free;
+        let (before, listed) = (entry.free, !entry.draining);
         entry.free |= 1 << (unit % PAGE_UNITS);
         assert_ne!(before, entry.free, "a unit is given back twice");
         let all_free = entry.free == ALL_FREE;
-        if before == 0 {
+        self.unit_count += u64::from(listed);
+        if before == 0 && listed {
             self.link(page);
         }
         if all_free {
-            self.unlink(page);
-            self.page_mut(page).free = 0;
+            if listed {
+                self.unlink(page);
+            } else {
+                self.unit_count += u64::from(PAGE_UNITS);
+            }
+            self.page_mut(page).draining = false;
             self.free_pages.push(page);
         }
     }
 
+    /// Keeps the free units of a page with some in use back, until all of them are free and with them the page.
+    pub(super) fn drain(&mut self, page: u32) {
+        let entry = self.page_mut(page);
+        let kept_back = if entry.draining { 0 } else { entry.free.count_ones() };
+        entry.draining = true;
+        self.unit_count -= u64::from(kept_back);
+        if kept_back > 0 {
+            self.unlink(page);
+        }
+    }
+
+    /// Lets the free units of a page be taken again.
+    pub(super) fn stop_draining(&mut self, page: u32) {
+        let entry = self.page_mut(page);
+        let kept_back = if core::mem::take(&mut entry.draining) { entry.free.count_ones() } else { 0 };
+        self.unit_count += u64::from(kept_back);
+        if kept_back > 0 {
+            self.link(page);
+        }
+    }
+
+    /// Whether units of a page are kept back.
+    pub(super) fn is_draining(&self, page: u32) -> bool {
+        self.pages[to_usize(u64::from(page))].draining
+    }
+
+    /// Whether a page is in use as a whole.
+    pub(super) fn is_whole(&self, page: u32) -> bool {
+        self.pages[to_usize(u64::from(page))].whole
+    }
+
+    /// Whether a unit is free.
+    pub(super) fn is_free(&self, unit: u32) -> bool {
+        self.pages[to_usize(u64::from(unit / PAGE_UNITS))].free & 1 << (unit % PAGE_UNITS) != 0
+    }
+
     /// Cuts a free page.
     fn cut(&mut self, page: u32, kind: Kind) -> u32 {
-        let entry = self.page_mut(page);
-        entry.free = ALL_FREE;
-        entry.kind = kind;
+        self.page_mut(page).kind = kind;
         self.link(page);
         page
     }
@@ -135,6 +194,7 @@ impl Units {
         if entry.free == 0 {
             self.unlink(page);
         }
+        self.unit_count -= 1;
         page * PAGE_UNITS + bit
     }
 
@@ -189,20 +249,40 @@ mod tests {
         assert_eq!((units.take(Kind::Blocks), units.take(Kind::Runs)), (Some(3), Some(4)));
         units.give(20);
         assert_eq!((units.take(Kind::Runs), units.take(Kind::Blocks)), (Some(5), Some(20)));
-        assert_eq!((units.take_page(), units.has_unit()), (None, true));
+        assert_eq!((units.take_page(), units.unit_count()), (None, 10));
         (6..16).for_each(|unit| assert_eq!(units.take(Kind::Blocks), Some(unit)));
-        assert!(!units.has_unit() && units.take(Kind::Runs).is_none());
+        assert!(units.unit_count() == 0 && units.take(Kind::Runs).is_none());
         (0..32).rev().for_each(|unit| units.give(unit));
-        assert_eq!((units.free_pages(), units.open), (2, [NO_PAGE; 2]));
+        assert_eq!((units.free_pages(), units.unit_count(), units.open), (2, 32, [NO_PAGE; 2]));
     }
 
     #[test]
     fn whole_pages_are_taken_and_given() {
         let mut units = Units::new(2);
         assert_eq!((units.take_page(), units.take_page(), units.take_page()), (Some(0), Some(1), None));
-        assert_eq!((units.whole_pages(), units.has_unit()), (2, false));
+        assert_eq!((units.whole_pages(), units.unit_count()), (2, 0));
         units.give_page(1);
         assert_eq!((units.take(Kind::Blocks), units.whole_pages()), (Some(16), 1));
+    }
+
+    #[test]
+    fn a_page_is_drained_of_its_units() {
+        let mut units = Units::new(1);
+        (0..5).for_each(|unit| assert_eq!(units.take(Kind::Runs), Some(unit)));
+        units.drain(0);
+        assert!(units.is_draining(0) && units.is_free(5) && !units.is_free(4));
+        assert_eq!((units.unit_count(), units.take(Kind::Runs), units.take(Kind::Blocks)), (0, None, None));
+        units.give(2);
+        assert_eq!(units.take(Kind::Runs), None);
+        units.stop_draining(0);
+        assert_eq!(units.unit_count(), 12);
+        assert_eq!(units.take(Kind::Runs), Some(2));
+        (5..16).for_each(|unit| assert_eq!(units.take(Kind::Runs), Some(unit)));
+        units.drain(0);
+        (0..16).for_each(|unit| units.give(unit));
+        assert!(!units.is_draining(0) && units.is_free(0));
+        assert_eq!((units.free_pages(), units.unit_count(), units.open), (1, 16, [NO_PAGE; 2]));
+        assert_eq!(units.take(Kind::Blocks), Some(0));
     }
 
     #[test]

@@ -73,8 +73,19 @@ impl Contender {
         name: &str,
         shards: u16,
     ) -> anyhow::Result<Self> {
+        Self::adit_of(scratch, program, name, shards, ADIT_MEMORY)
+    }
+
+    /// As `adit`, with `memory` as its `--memory`.
+    pub(crate) fn adit_of(
+        scratch: &ScratchDirectory,
+        program: &Path,
+        name: &str,
+        shards: u16,
+        memory: &str,
+    ) -> anyhow::Result<Self> {
         let (port, path) = (free_port()?, scratch.join(&format!("adit-{shards}.sock")));
-        let mut arguments = words(&["serve", "--shards", &shards.to_string(), "--memory", ADIT_MEMORY]);
+        let mut arguments = words(&["serve", "--shards", &shards.to_string(), "--memory", memory]);
         arguments.extend(words(&["--resp", &format!("127.0.0.1:{port}")]));
         arguments.extend(["--unix".into(), path.clone().into_os_string()]);
         let mut contender = Self::new(name, first_line(program, &["--version"]), Protocol::Resp);

@@ -10,6 +10,7 @@ use crate::dataset::Dataset;
 use crate::generator::run_load;
 use crate::load::{Limit, Load, Pace};
 use crate::number::{grouped, microseconds, whole};
+use crate::protocol::Protocol;
 use crate::schedule::Arrivals;
 use crate::sizes::Sizes;
 use crate::tally::Tally;
@@ -93,24 +94,41 @@ impl<'a> Match<'a> {
     pub(crate) fn rows(&self, transports: &[Transport]) -> anyhow::Result<Vec<Row>> {
         let mut rows = Vec::new();
         for &transport in transports {
-            for operation in [Mix::Get, Mix::Set] {
+            for (operation, keys_per_request) in self.operations() {
                 for pipeline in PIPELINES {
-                    rows.push(self.row(transport, operation, pipeline)?);
+                    rows.push(self.row(transport, operation, keys_per_request, pipeline)?);
                 }
             }
         }
         Ok(rows)
     }
 
-    fn row(&self, transport: Transport, operation: Mix, pipeline: usize) -> anyhow::Result<Row> {
+    /// What rows show and the keys of each request; memcached's meta commands take one key.
+    fn operations(&self) -> Vec<(Mix, usize)> {
+        let mut operations = vec![(Mix::Get, 1), (Mix::Set, 1)];
+        if [&self.subject, &self.baseline].iter().all(|contender| contender.facts.protocol == Protocol::Resp)
+        {
+            operations.extend([(Mix::Get, KEYS_OF_MANY), (Mix::Set, KEYS_OF_MANY)]);
+        }
+        operations
+    }
+
+    fn row(
+        &self,
+        transport: Transport,
+        operation: Mix,
+        keys_per_request: usize,
+        pipeline: usize,
+    ) -> anyhow::Result<Row> {
         let run = |contender: &Contender| -> anyhow::Result<Sample> {
-            let load = self.load(contender, contender.endpoint(transport)?, operation, pipeline);
+            let endpoint = contender.endpoint(transport)?;
+            let load = Load { keys_per_request, ..self.load(contender, endpoint, operation, pipeline) };
             Ok(Sample::without_curve(&self.turn(contender, &load)?))
         };
         let pairs = (0..self.effort.pairs)
             .map(|_| Ok(Pair { subject: run(&self.subject)?, baseline: run(&self.baseline)? }))
             .collect::<anyhow::Result<Vec<_>>>()?;
-        let row = Row { transport, operation, pipeline, pairs };
+        let row = Row { transport, operation, keys_per_request, pipeline, pairs };
         self.show(&row);
         Ok(row)
     }
@@ -118,9 +136,9 @@ impl<'a> Match<'a> {
     fn show(&self, row: &Row) {
         let cpu = |sample: &Sample| sample.server_cpu_ns_per_operation;
         eprintln!(
-            "{:<8} {:?} {:>2} deep: CPU {} us {}, {} us {}; ratio {:.2}",
+            "{:<8} {} {:>2} deep: CPU {} us {}, {} us {}; ratio {:.2}",
             row.transport.name(),
-            row.operation,
+            row.operation_name(),
             row.pipeline,
             microseconds(row.subject(cpu).median),
             self.subject.facts.name,
@@ -132,8 +150,10 @@ impl<'a> Match<'a> {
 
     /// Latencies at rates up to near the baseline's peak, which the rows hold; open loop, one request deep.
     pub(crate) fn curve(&self, rows: &[Row]) -> anyhow::Result<Vec<CurvePoint>> {
-        let is_peak =
-            |row: &&Row| row.transport == Transport::Tcp && row.operation == Mix::Get && row.pipeline == 1;
+        let is_peak = |row: &&Row| {
+            (row.transport, row.operation, row.keys_per_request, row.pipeline)
+                == (Transport::Tcp, Mix::Get, 1, 1)
+        };
         let peak = rows.iter().find(is_peak).context("no row gives the peak rate")?;
         let peak_per_s = peak.baseline(|sample| sample.operations_per_s).median;
         self.effort.curve_shares.iter().map(|share| self.curve_point(peak_per_s * share)).collect()
@@ -176,6 +196,7 @@ impl<'a> Match<'a> {
             threads: 1,
             connections: CONNECTIONS,
             pipeline,
+            keys_per_request: 1,
             pace: Pace::Closed,
             limit: Limit::Seconds(self.effort.seconds),
             mix,
@@ -190,6 +211,8 @@ impl<'a> Match<'a> {
 }
 
 const PIPELINES: [usize; 3] = [1, 16, 64];
+/// Keys of the requests of many keys.
+const KEYS_OF_MANY: usize = 10;
 const CONNECTIONS: u64 = 50;
 const KEY_BYTES: usize = 16;
 const VALUE_BYTES: usize = 64;

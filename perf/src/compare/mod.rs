@@ -1,6 +1,7 @@
 //! Compares Adit with a peer in one run: starts both, takes turns between them, writes the result.
 
 mod contender;
+mod eviction;
 mod measure;
 mod result;
 mod server;
@@ -9,9 +10,10 @@ mod table;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
 use crate::compare::contender::Contender;
+use crate::compare::eviction::{Plan, run_eviction};
 use crate::compare::measure::{Effort, Match};
 use crate::compare::result::{Comparison, CurvePoint, Transport};
 use crate::compare::server::ScratchDirectory;
@@ -39,9 +41,12 @@ pub struct CompareArguments {
     /// Shards of Adit against redis and memcached
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     adit_shards: u16,
-    /// Keys in the data set, all asked for alike
-    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
-    keys: u64,
+    /// Keys in the data set [default: 100000, all asked for alike; eviction 1000000 by zipf]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    keys: Option<u64>,
+    /// eviction: Redis in Adit's place, for what two equal servers differ by
+    #[arg(long)]
+    same: bool,
     /// Program to start as Adit [default: this program]
     #[arg(long, value_name = "PATH")]
     bin: Option<PathBuf>,
@@ -56,6 +61,8 @@ enum Peer {
     Memcached,
     /// Adit with 2 shards against Adit with 1
     Shards,
+    /// redis-server again, both as caches half as large as what is asked for: hit ratios
+    Eviction,
 }
 
 impl Peer {
@@ -64,13 +71,14 @@ impl Peer {
             Self::Redis => "redis",
             Self::Memcached => "memcached",
             Self::Shards => "shards",
+            Self::Eviction => "eviction",
         }
     }
 
     fn transports(self) -> &'static [Transport] {
         match self {
             Self::Redis | Self::Memcached => &[Transport::Tcp, Transport::Unix],
-            Self::Shards => &[Transport::Tcp],
+            Self::Shards | Self::Eviction => &[Transport::Tcp],
         }
     }
 }
@@ -80,10 +88,14 @@ pub(crate) fn run_comparison(arguments: &CompareArguments, interrupted: &AtomicB
     let directory = arguments.out.clone().unwrap_or_else(|| format!("perf-{}", arguments.peer.name()).into());
     std::fs::create_dir_all(&directory)
         .with_context(|| format!("cannot make {} (--out)", directory.display()))?;
+    if arguments.peer == Peer::Eviction {
+        return run_eviction(&eviction_plan(arguments)?, &directory, interrupted);
+    }
+    ensure!(!arguments.same, "--same goes with eviction");
     let scratch = ScratchDirectory::new()?;
     let (subject, baseline) = start(arguments, &scratch)?;
     let effort = if arguments.quick { Effort::quick(arguments.pairs) } else { Effort::full(arguments.pairs) };
-    let contest = Match::new(subject, baseline, effort, arguments.keys, interrupted)?;
+    let contest = Match::new(subject, baseline, effort, arguments.keys.unwrap_or(KEYS), interrupted)?;
     let machine = Machine::here();
     contest.preload(arguments.peer.transports())?;
     let rows = contest.rows(arguments.peer.transports())?;
@@ -102,22 +114,38 @@ pub(crate) fn run_comparison(arguments: &CompareArguments, interrupted: &AtomicB
 }
 
 fn start(arguments: &CompareArguments, scratch: &ScratchDirectory) -> anyhow::Result<(Contender, Contender)> {
-    let program = match &arguments.bin {
-        Some(program) => program.clone(),
-        None => std::env::current_exe().context("cannot find this program; pass --bin PATH")?,
-    };
+    let program = adit_program(arguments)?;
     let adit = |name, shards| Contender::adit(scratch, &program, name, shards);
     // The peer first: whether it is installed is known at once.
     let baseline = match arguments.peer {
-        Peer::Redis => Contender::redis(scratch)?,
+        Peer::Redis | Peer::Eviction => Contender::redis(scratch)?,
         Peer::Memcached => Contender::memcached(scratch)?,
         Peer::Shards => adit("Adit, 1 shard", 1)?,
     };
     let subject = match arguments.peer {
-        Peer::Redis | Peer::Memcached => adit("Adit", arguments.adit_shards)?,
+        Peer::Redis | Peer::Memcached | Peer::Eviction => adit("Adit", arguments.adit_shards)?,
         Peer::Shards => adit("Adit, 2 shards", 2)?,
     };
     Ok((subject, baseline))
+}
+
+fn eviction_plan(arguments: &CompareArguments) -> anyhow::Result<Plan> {
+    let keys = arguments.keys.unwrap_or(if arguments.quick { KEYS } else { KEYS_EVICTION });
+    ensure!(keys >= KEYS_EVICTION_MIN, "--keys must be {KEYS_EVICTION_MIN} or more for eviction");
+    Ok(Plan {
+        keys,
+        requests: Plan::requests_of(keys, arguments.quick),
+        program: adit_program(arguments)?,
+        adit_shards: arguments.adit_shards,
+        is_same: arguments.same,
+    })
+}
+
+fn adit_program(arguments: &CompareArguments) -> anyhow::Result<PathBuf> {
+    match &arguments.bin {
+        Some(program) => Ok(program.clone()),
+        None => std::env::current_exe().context("cannot find this program; pass --bin PATH"),
+    }
 }
 
 fn write_files(directory: &Path, comparison: &Comparison) -> anyhow::Result<()> {
@@ -199,3 +227,8 @@ fn percentile_tick(odds: f64) -> String {
 fn middle_point(comparison: &Comparison) -> Option<&CurvePoint> {
     comparison.curve.get(comparison.curve.len() / 2)
 }
+
+const KEYS: u64 = 100_000;
+const KEYS_EVICTION: u64 = 1_000_000;
+/// Fewer take less memory than a server needs for itself.
+const KEYS_EVICTION_MIN: u64 = 10_000;

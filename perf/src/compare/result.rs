@@ -64,6 +64,8 @@ impl Transport {
 pub(crate) struct Row {
     pub(crate) transport: Transport,
     pub(crate) operation: Mix,
+    /// Keys of one operation: 1 is GET or SET, 10 an MGET or MSET of ten.
+    pub(crate) keys_per_request: usize,
     pub(crate) pipeline: usize,
     pub(crate) pairs: Vec<Pair>,
 }
@@ -140,6 +142,15 @@ impl Spread {
 }
 
 impl Row {
+    /// `GET`, or `MGET-10` of ten keys.
+    pub(crate) fn operation_name(&self) -> String {
+        let name = format!("{:?}", self.operation).to_uppercase();
+        match self.keys_per_request {
+            1 => name,
+            keys => format!("M{name}-{keys}"),
+        }
+    }
+
     /// The spread of what `figure` says of each turn of the subject over the same of the baseline.
     pub(crate) fn ratio(&self, figure: fn(&Sample) -> f64) -> Spread {
         let pairs = self.pairs.iter().filter(|pair| figure(&pair.baseline) > 0.0);

@@ -71,7 +71,7 @@ fn write_row(page: &mut String, row: &Row) -> std::fmt::Result {
         page,
         "| {} | {} | {} | {} | {} | {} | {} | {} | {} |",
         row.transport.name(),
-        format!("{:?}", row.operation).to_uppercase(),
+        row.operation_name(),
         row.pipeline,
         microseconds(row.subject(cpu).median),
         microseconds(row.baseline(cpu).median),
@@ -124,6 +124,11 @@ fn notes(comparison: &Comparison) -> Vec<String> {
          server counts."
             .into(),
     ];
+    if comparison.rows.iter().any(|row| row.keys_per_request > 1) {
+        notes.push(
+            "MGET-10 and MSET-10 are one request of 10 keys each, drawn on their own; an operation is the request.".into(),
+        );
+    }
     if comparison.baseline.protocol != Protocol::Resp {
         notes.push(format!(
             "{a} speaks RESP (GET, SET), {b} its meta commands (mg, ms), the cheapest it has for pipelines: same \
@@ -203,6 +208,7 @@ mod tests {
             rows: vec![Row {
                 transport: Transport::Tcp,
                 operation: Mix::Get,
+                keys_per_request: 1,
                 pipeline: 16,
                 pairs: vec![pair(1.0), pair(0.8), pair(1.4)],
             }],

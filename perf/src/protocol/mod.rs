@@ -10,7 +10,7 @@ pub(crate) use adit_wire::resp::client::ReplyKind;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Protocol {
-    /// Redis's: GET and SET.
+    /// Redis's: GET and SET, MGET and MSET.
     Resp,
     /// memcached's classic text: `get` and `set`.
     MemcachedText,
@@ -37,6 +37,18 @@ impl Protocol {
             Self::MemcachedText => memcached::push_set(out, dataset, key),
             Self::MemcachedMeta => memcached::push_meta_set(out, dataset, key),
         }
+    }
+
+    /// Appends the request that reads all of `keys` to `out`; RESP only.
+    pub(crate) fn push_read_many(self, out: &mut Vec<u8>, dataset: &Dataset, keys: &[u64]) {
+        debug_assert!(self == Self::Resp, "refused when the load was made");
+        resp::push_mget(out, dataset, keys);
+    }
+
+    /// Appends the request that writes all of `keys` to `out`; RESP only.
+    pub(crate) fn push_write_many(self, out: &mut Vec<u8>, dataset: &Dataset, keys: &[u64]) {
+        debug_assert!(self == Self::Resp, "refused when the load was made");
+        resp::push_mset(out, dataset, keys);
     }
 
     /// A request that asks whether the server is there.

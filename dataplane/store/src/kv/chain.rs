@@ -1,4 +1,4 @@
-//! Values too large for an item: chains of blocks, and the table of those that items name by number.
+//! Values too large for an item: chains of blocks.
 
 use super::slice::{block_of, in_block};
 use super::zeros::Zeros;
@@ -6,7 +6,9 @@ use super::{StoreError, to_usize};
 use adit_drivers::memory::{Arena, BLOCK_BYTES, Block};
 use adit_wire::kv::VALUE_BYTES_MAX;
 
-/// A value in blocks, all full but the last. A clone pins the bytes of this moment: a chain that grows leaves them alone.
+/// A value in blocks, all full but the last. A clone pins the bytes of this moment: a chain that is written to leaves them
+/// alone. So a clone may be stored as the value of another key, and both change apart: a block that they share is copied
+/// before it is written.
 #[derive(Clone, Debug, Default)]
 pub struct Chain {
     blocks: Vec<Block>,
@@ -58,7 +60,11 @@ impl Chain {
             self.own_last(arena)?;
         }
         let before = self.blocks.len();
-        while to_usize(len_bytes) > self.blocks.len() * BLOCK_BYTES {
+        let missing = to_usize(len_bytes).div_ceil(BLOCK_BYTES).saturating_sub(before);
+        if missing > 1 && !arena.has_blocks(missing) {
+            return Err(StoreError::OutOfMemory);
+        }
+        for _ in 0..missing {
             let Some(block) = arena.block() else {
                 self.blocks.truncate(before);
                 return Err(StoreError::OutOfMemory);
@@ -146,8 +152,13 @@ impl Chain {
     /// Makes the blocks of a range this chain's alone, all or nothing: copy on write. What the range covers wholly is
     /// not copied.
     fn own_range(&mut self, arena: &mut Arena, start: u64, end: u64) -> Result<(), StoreError> {
-        let mut copies = Vec::new();
-        for at in block_of(start)..to_usize(end).div_ceil(BLOCK_BYTES) {
+        let blocks = block_of(start)..to_usize(end).div_ceil(BLOCK_BYTES);
+        let shared = blocks.clone().filter(|at| self.blocks[*at].is_shared()).count();
+        if shared > 1 && !arena.has_blocks(shared) {
+            return Err(StoreError::OutOfMemory);
+        }
+        let mut copies = Vec::with_capacity(shared);
+        for at in blocks {
             let block = &self.blocks[at];
             if block.is_shared() {
                 let first = (at * BLOCK_BYTES) as u64;
@@ -214,58 +225,8 @@ pub(super) fn copied(arena: &mut Arena, block: &Block) -> Result<Block, StoreErr
     Ok(copy)
 }
 
-/// The chains that items name by number.
-#[derive(Default)]
-pub(super) struct ChainTable {
-    chains: Vec<Option<Chain>>,
-    free: Vec<u32>,
-}
-
-impl ChainTable {
-    /// Keeps a chain. The number names it until it is taken.
-    pub(super) fn keep(&mut self, chain: Chain) -> u32 {
-        if let Some(id) = self.free.pop() {
-            self.chains[index(id)] = Some(chain);
-            return id;
-        }
-        let id =
-            u32::try_from(self.chains.len()).expect("a chain has a block, and blocks have 32-bit indices");
-        self.chains.push(Some(chain));
-        id
-    }
-
-    /// Takes a chain out.
-    pub(super) fn take(&mut self, id: u32) -> Chain {
-        let chain = self.chains[index(id)].take().expect(NAMED);
-        self.free.push(id);
-        chain
-    }
-
-    /// A chain.
-    pub(super) fn chain(&self, id: u32) -> &Chain {
-        self.chains[index(id)].as_ref().expect(NAMED)
-    }
-
-    /// A chain, to grow it.
-    pub(super) fn chain_mut(&mut self, id: u32) -> &mut Chain {
-        self.chains[index(id)].as_mut().expect(NAMED)
-    }
-
-    /// Chains kept.
-    pub(super) fn count(&self) -> u64 {
-        (self.chains.len() - self.free.len()) as u64
-    }
-}
-
 /// Our own invariant: what is written was made this chain's alone before.
 pub(super) const OURS: &str = "the block has this handle only";
-/// Our own invariant: each chain item owns one entry of the table.
-const NAMED: &str = "an item names a chain that is kept";
-
-fn index(id: u32) -> usize {
-    to_usize(u64::from(id))
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
@@ -390,13 +351,5 @@ pub(super) mod tests {
             assert_eq!(refused, Err(StoreError::ValueTooLong));
         }
         assert!(text(&pin) == vec![1; 10 * BLOCK_BYTES - 5]);
-    }
-
-    #[test]
-    fn numbers_of_taken_chains_are_given_again() {
-        let mut table = ChainTable::default();
-        assert_eq!((table.keep(Chain::new()), table.keep(Chain::new())), (0, 1));
-        table.take(0);
-        assert_eq!((table.keep(Chain::new()), table.count()), (0, 2));
     }
 }

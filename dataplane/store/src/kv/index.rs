@@ -72,6 +72,28 @@ impl Place {
     }
 }
 
+/// The slots of a line that can be of an item of a hash.
+pub(super) struct Candidates<'a> {
+    tag: u64,
+    line: usize,
+    words: &'a Line,
+    /// Slots that were not visited yet.
+    hits: u32,
+}
+
+impl Candidates<'_> {
+    /// The next slot, and the offset of its item.
+    #[inline(always)]
+    pub(super) fn next(&mut self) -> Option<(Place, u64)> {
+        if self.hits == 0 {
+            return None;
+        }
+        let slot = self.hits.trailing_zeros() as usize;
+        self.hits &= self.hits - 1;
+        Some((Place::new(self.line, slot), offset_of(self.words.0[slot])))
+    }
+}
+
 /// No slot and no overflow bucket is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Full;
@@ -90,6 +112,8 @@ pub(super) struct Index {
     free_count: usize,
     /// Slots in use.
     items: usize,
+    /// Lines in use, for buckets and overflow buckets.
+    used_lines: usize,
 }
 
 impl Index {
@@ -105,6 +129,7 @@ impl Index {
             free_first: 0,
             free_count: 0,
             items: 0,
+            used_lines: BUCKETS_MIN,
         }
     }
 
@@ -152,25 +177,37 @@ impl Index {
     }
 
     /// The slot of the item of this hash for which `same` holds.
-    #[inline(always)]
     pub(super) fn find(&self, hash: u64, mut same: impl FnMut(u64) -> bool) -> Option<Place> {
-        let tag = tag_of(hash);
-        let mut line = self.bucket_of(hash);
+        let mut line = self.candidates(hash);
         loop {
-            let words = &self.lines[line];
-            let mut hits = matches(words, tag);
-            while hits != 0 {
-                let slot = hits.trailing_zeros() as usize;
-                if same(offset_of(words.0[slot])) {
-                    return Some(Place::new(line, slot));
+            while let Some((place, offset)) = line.next() {
+                if same(offset) {
+                    return Some(place);
                 }
-                hits &= hits - 1;
             }
-            line = to_usize(words.0[LINK]);
-            if line == 0 {
-                return None;
-            }
+            line = self.more_candidates(&line)?;
         }
+    }
+
+    /// The slots of a bucket's own line that can be of an item of this hash.
+    #[inline(always)]
+    pub(super) fn candidates(&self, hash: u64) -> Candidates<'_> {
+        self.candidates_in(self.bucket_of(hash), tag_of(hash))
+    }
+
+    /// The same of the next line of the bucket.
+    #[inline(always)]
+    pub(super) fn more_candidates(&self, before: &Candidates<'_>) -> Option<Candidates<'_>> {
+        match to_usize(before.words.0[LINK]) {
+            0 => None,
+            line => Some(self.candidates_in(line, before.tag)),
+        }
+    }
+
+    #[inline(always)]
+    fn candidates_in(&self, line: usize, tag: u64) -> Candidates<'_> {
+        let words = &self.lines[line];
+        Candidates { tag, line, words, hits: matches(words, tag) }
     }
 
     /// Adds an item, and splits a bucket if there are many. The caller made sure that it is not there.
@@ -182,6 +219,22 @@ impl Index {
             self.split();
         }
         Ok(())
+    }
+
+    /// Whether [`insert`](Self::insert) finds a slot for an item of this hash.
+    pub(super) fn has_slot_for(&self, hash: u64) -> bool {
+        self.spare_lines() > 0 || self.tail_of(self.bucket_of(hash)).slot < SLOTS
+    }
+
+    /// Whether a bucket goes on in overflow buckets.
+    pub(super) fn has_overflow(&self, bucket: usize) -> bool {
+        self.link(bucket).is_some()
+    }
+
+    /// Bytes of the lines in use.
+    #[inline]
+    pub(super) fn used_bytes(&self) -> u64 {
+        (self.used_lines * size_of::<Line>()) as u64
     }
 
     /// Offset of the item that a slot names.
@@ -328,6 +381,7 @@ impl Index {
             return;
         }
         self.bucket_count += 1;
+        self.used_lines += 1;
         self.lines[to] = Line::default();
         self.divide(from, to);
         if self.bucket_count == 2 * (self.level_mask + 1) {
@@ -388,12 +442,14 @@ impl Index {
             let line = self.free_first;
             self.unlist(line);
             self.lines[line] = Line::default();
+            self.used_lines += 1;
             return Some(line);
         }
         if self.overflow_start == self.bucket_count {
             return None;
         }
         self.overflow_start -= 1;
+        self.used_lines += 1;
         self.lines[self.overflow_start] = Line::default();
         Some(self.overflow_start)
     }
@@ -401,6 +457,7 @@ impl Index {
     /// Frees an overflow bucket: on the list, or back to the gap if it is the lowest.
     fn free_overflow(&mut self, line: usize) {
         self.enlist(line);
+        self.used_lines -= 1;
         while self.lines.get(self.overflow_start).is_some_and(|line| line.0[LINK] == FREE) {
             self.unlist(self.overflow_start);
             self.overflow_start += 1;
@@ -512,6 +569,7 @@ mod tests {
         }
         assert_eq!((seen, index.items), (expected.len(), expected.len()));
         assert_eq!(overflows, index.overflow_count());
+        assert_eq!(index.used_lines, index.bucket_count() + overflows);
         assert!(index.overflow_start >= index.bucket_count());
         assert!(expected.keys().all(|number| place(index, *number).is_some()));
     }

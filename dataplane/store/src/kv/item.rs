@@ -1,21 +1,25 @@
 //! The format of an item in memory: a header, the key, and the value or the number of its chain.
 
 use super::to_usize;
-use adit_wire::kv::BucketId;
+use adit_wire::kv::{BucketId, KEY_BYTES_MAX};
 
 // An item, aligned to 16 bytes, numbers little-endian:
 //
 //  byte 0        8                 16       24         28         32       36     38        40
-//       | version | journal position | expiry | bucket id | value len | key len | flags | reserved | key | body |
-//         u64       u64                u64      u32         u32         u32       u16     u16
+//       | version | journal position | expiry | bucket id | value len | key word | flags | reserved | key | body |
+//         u64       u64                u64      u32         u32         u32        u16     u16
 //
 // version           of the last write, counted per store; larger is later
 // journal position  of the last write; 0 in a bucket that is not journaled
 // expiry            Unix time in ms at which the item is gone; 0 = never
+// key word          bits 0..24 are the length of the key, the others say that the item is no ordinary one of its key; so
+//                   a look-up knows by one compare:
+//                   bit 30 COLD: not looked up since it was new or the hand of eviction came by; in a bucket that evicts
+//                   bit 31 INTENT: staged, not yet the key's item; whoever looks for the key does not see it
 // flags             bit 0 CHAIN: the body is the u32 number of a chain, else it is the value
-//                   bit 1 INTENT: staged, not yet the key's item; whoever looks for the key does not see it
-//                   bit 2 REFERENCED: kept for eviction
+//                   bit 1 HELD: not to be evicted
 //                   bit 3 EDITED: an append or a write to a range came last
+//                   bit 15 FREE: no item; the first four bytes are the link of a list of free room
 // value len         bytes of the value, also if it lies in a chain
 
 /// Bytes of a header.
@@ -30,14 +34,24 @@ pub(super) const CHAIN_ID_BYTES: usize = 4;
 const SHORT_KEY_BYTES: usize = 64;
 /// Flag: the body is the number of a chain.
 pub(super) const FLAG_CHAIN: u16 = 1;
-/// Flag: the item is staged.
-pub(super) const FLAG_INTENT: u16 = 2;
+/// Flag: the item is not to be evicted.
+pub(super) const FLAG_HELD: u16 = 2;
 /// Flag: a part of the value was written by itself: `OBJECT ENCODING` tells.
 pub(super) const FLAG_EDITED: u16 = 8;
-/// Start of the word that holds the key length and the flags.
-const KEY_WORD: usize = 32;
-/// The bits of that word that tell a key's item from others: its length, and that it is not staged.
-const KEY_WORD_COMPARED: u64 = u32::MAX as u64 | (FLAG_INTENT as u64) << 32;
+/// Flag: there is no item.
+pub(super) const FLAG_FREE: u16 = 1 << 15;
+/// Of a key word: the item was not looked up since it was new or the hand of eviction came by.
+pub(super) const COLD: u32 = 1 << 30;
+/// Of a key word: the item is staged.
+pub(super) const INTENT: u32 = 1 << 31;
+/// Of a key word: the length of the key.
+const KEY_LEN_MASK: u32 = (1 << 24) - 1;
+/// Start of the key word.
+const KEY_WORD_START: usize = 32;
+/// Start of the flags.
+const FLAGS_START: usize = 36;
+
+const _: () = assert!(KEY_BYTES_MAX <= KEY_LEN_MASK as usize);
 
 /// The numbers at the start of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +61,8 @@ pub(super) struct Header {
     pub(super) expiry_ms: u64,
     pub(super) bucket: BucketId,
     pub(super) value_len: u32,
-    pub(super) key_len: u32,
+    /// Length of the key, and [`COLD`] and [`INTENT`].
+    pub(super) key_word: u32,
     pub(super) flags: u16,
 }
 
@@ -61,8 +76,8 @@ impl Header {
             expiry_ms: u64::from_le_bytes(part(bytes, 16)),
             bucket: BucketId(u32::from_le_bytes(part(bytes, 24))),
             value_len: u32::from_le_bytes(part(bytes, 28)),
-            key_len: u32::from_le_bytes(part(bytes, 32)),
-            flags: u16::from_le_bytes(part(bytes, 36)),
+            key_word: u32::from_le_bytes(part(bytes, KEY_WORD_START)),
+            flags: u16::from_le_bytes(part(bytes, FLAGS_START)),
         }
     }
 
@@ -75,7 +90,7 @@ impl Header {
         bytes[16..24].copy_from_slice(&self.expiry_ms.to_le_bytes());
         bytes[24..28].copy_from_slice(&self.bucket.0.to_le_bytes());
         bytes[28..32].copy_from_slice(&self.value_len.to_le_bytes());
-        bytes[32..36].copy_from_slice(&self.key_len.to_le_bytes());
+        bytes[32..36].copy_from_slice(&self.key_word.to_le_bytes());
         bytes[36..38].copy_from_slice(&self.flags.to_le_bytes());
         bytes[38..40].fill(0);
     }
@@ -89,7 +104,19 @@ impl Header {
     /// Whether the item is staged.
     #[inline]
     pub(super) fn is_intent(&self) -> bool {
-        self.flags & FLAG_INTENT != 0
+        self.key_word & INTENT != 0
+    }
+
+    /// Whether the item was not looked up for some time.
+    #[inline]
+    pub(super) fn is_cold(&self) -> bool {
+        self.key_word & COLD != 0
+    }
+
+    /// Bytes of the key.
+    #[inline]
+    pub(super) fn key_len(&self) -> usize {
+        to_usize(u64::from(self.key_word & KEY_LEN_MASK))
     }
 
     /// Bytes after the key.
@@ -101,7 +128,7 @@ impl Header {
     /// Bytes before the body.
     #[inline]
     pub(super) fn body_start(&self) -> usize {
-        HEADER_BYTES + to_usize(u64::from(self.key_len))
+        HEADER_BYTES + self.key_len()
     }
 
     /// Bytes of the whole item.
@@ -115,39 +142,40 @@ impl Header {
 #[derive(Clone, Copy)]
 pub(super) struct View<'a> {
     pub(super) header: Header,
-    head: &'a [u8; HEADER_BYTES],
     rest: &'a [u8],
 }
 
 impl<'a> View<'a> {
-    /// The item at the start of `bytes`.
-    ///
-    /// # Panics
-    /// If there is not even room for a header: the index then points to what never was an item.
+    /// The item whose header is `head`, and what follows it `rest`.
     #[inline]
-    pub(super) fn of(bytes: &'a [u8]) -> Self {
-        let Some((head, rest)) = bytes.split_first_chunk() else { no_item() };
-        Self { header: Header::read(head), head, rest }
+    pub(super) fn of(head: &[u8; HEADER_BYTES], rest: &'a [u8]) -> Self {
+        Self { header: Header::read(head), rest }
     }
 
-    /// Whether the item is one of this key: not staged, and with these bytes in this bucket.
+    /// Whether the item is the one of this key, and neither staged nor cold.
     #[inline]
+    pub(super) fn is_warm_of(&self, bucket: BucketId, key: &[u8]) -> bool {
+        // The key word first: a key is cut out of the page only where one of this length can be.
+        self.header.key_word as usize == key.len()
+            && self.header.bucket == bucket
+            && equal(&self.rest[..key.len()], key)
+    }
+
+    /// Whether the item is the one of this key, and not staged.
     pub(super) fn is_of(&self, bucket: BucketId, key: &[u8]) -> bool {
-        // Length and flag at once and first: a key is cut out of the page only where one of this length can be.
-        let word = u64::from_le_bytes(part(self.head, KEY_WORD));
-        word & KEY_WORD_COMPARED == key.len() as u64 && self.header.bucket == bucket && equal(self.key(), key)
+        !self.header.is_intent() && self.header.bucket == bucket && equal(self.key(), key)
     }
 
     /// The key.
     #[inline]
     pub(super) fn key(&self) -> &'a [u8] {
-        &self.rest[..to_usize(u64::from(self.header.key_len))]
+        &self.rest[..self.header.key_len()]
     }
 
     /// The value, or the bytes of the number of its chain.
     #[inline]
     pub(super) fn body(&self) -> &'a [u8] {
-        let start = to_usize(u64::from(self.header.key_len));
+        let start = self.header.key_len();
         &self.rest[start..start + self.header.body_len()]
     }
 
@@ -157,6 +185,13 @@ impl<'a> View<'a> {
         let body = if self.header.is_chain() { self.body().first_chunk()? } else { return None };
         Some(u32::from_le_bytes(*body))
     }
+}
+
+/// Makes free room of the bytes of an item, with a link to other free room.
+#[inline]
+pub(super) fn write_free(bytes: &mut [u8], link: u32) {
+    bytes[..4].copy_from_slice(&link.to_le_bytes());
+    bytes[FLAGS_START..FLAGS_START + 2].copy_from_slice(&FLAG_FREE.to_le_bytes());
 }
 
 /// Whether two keys are equal. Most are short: words compared in place are a third of the cost of a call of `memcmp`.
@@ -181,7 +216,7 @@ pub(super) fn equal(one: &[u8], other: &[u8]) -> bool {
     }
 }
 
-/// Ends the process: see [`View::of`].
+/// Ends the process: there is not even room for a header, so the index points to what never was an item.
 #[cold]
 #[inline(never)]
 pub(super) fn no_item() -> ! {
@@ -206,7 +241,7 @@ mod tests {
         expiry_ms: 0x2122_2324_2526_2728,
         bucket: BucketId(0x3132_3334),
         value_len: 3,
-        key_len: 2,
+        key_word: 2,
         flags: 0x5152,
     };
 
@@ -214,6 +249,11 @@ mod tests {
         let mut bytes = [0xff; HEADER_BYTES];
         header.write(&mut bytes);
         bytes
+    }
+
+    fn view_of(bytes: &[u8]) -> View<'_> {
+        let (head, rest) = bytes.split_first_chunk().unwrap();
+        View::of(head, rest)
     }
 
     #[test]
@@ -224,7 +264,7 @@ mod tests {
             0x28, 0x27, 0x26, 0x25, 0x24, 0x23, 0x22, 0x21, // expiry
             0x34, 0x33, 0x32, 0x31, // bucket
             3, 0, 0, 0, // value length
-            2, 0, 0, 0, // key length
+            2, 0, 0, 0, // key word
             0x52, 0x51, 0, 0, // flags, reserved
         ];
         assert_eq!(bytes_of(&HEADER), golden);
@@ -249,27 +289,33 @@ mod tests {
     fn a_view_finds_key_value_and_chain() {
         let mut bytes = bytes_of(&HEADER).to_vec();
         bytes.extend_from_slice(b"kyvalrest");
-        let view = View::of(&bytes);
+        let view = view_of(&bytes);
         assert_eq!((view.key(), view.body(), view.chain()), (&b"ky"[..], &b"val"[..], None));
         assert_eq!(view.header.item_len(), 45);
 
         let header = Header { flags: FLAG_CHAIN, value_len: 1 << 20, ..HEADER };
         let mut bytes = bytes_of(&header).to_vec();
         bytes.extend_from_slice(b"ky\x01\x02\x00\x00rest");
-        let view = View::of(&bytes);
+        let view = view_of(&bytes);
         assert_eq!((view.key(), view.chain()), (&b"ky"[..], Some(0x0201)));
         assert_eq!(view.header.item_len(), 46);
     }
 
     #[test]
     fn an_item_is_of_its_key_unless_it_is_staged() {
-        for (flags, is_of) in [(0, true), (FLAG_CHAIN, true), (FLAG_INTENT, false), (!FLAG_INTENT, true)] {
-            let mut bytes = bytes_of(&Header { flags, ..HEADER }).to_vec();
+        let of = |key_word, bucket, key: &[u8]| {
+            let mut bytes = bytes_of(&Header { key_word, ..HEADER }).to_vec();
             bytes.extend_from_slice(b"kyval");
-            let view = View::of(&bytes);
-            assert_eq!((view.is_of(HEADER.bucket, b"ky"), view.header.is_intent()), (is_of, flags & 2 != 0));
-            assert!(!view.is_of(BucketId(0), b"ky"));
-            assert!(!view.is_of(HEADER.bucket, b"kx") && !view.is_of(HEADER.bucket, b"k"));
+            let view = view_of(&bytes);
+            assert_eq!((view.key(), view.header.key_len()), (&b"ky"[..], 2));
+            (view.is_of(bucket, key), view.is_warm_of(bucket, key))
+        };
+        assert_eq!(of(2, HEADER.bucket, b"ky"), (true, true));
+        assert_eq!(of(2 | COLD, HEADER.bucket, b"ky"), (true, false));
+        assert_eq!(of(2 | INTENT, HEADER.bucket, b"ky"), (false, false));
+        assert_eq!(of(2 | INTENT | COLD, HEADER.bucket, b"ky"), (false, false));
+        for (bucket, key) in [(BucketId(0), &b"ky"[..]), (HEADER.bucket, b"kx"), (HEADER.bucket, b"k")] {
+            assert_eq!((of(2, bucket, key), of(2 | COLD, bucket, key)), ((false, false), (false, false)));
         }
     }
 }

@@ -1,13 +1,18 @@
 //! The key-value store of a shard: items by bucket and key. It has no clock, no randomness and no queues of its own.
 //!
 //! [`Store::find`] and the readers after it are the path of a GET; `write` holds what stores values, `range` and `splice`
-//! what changes parts of them, `stage` what stores them in two steps, `scan` the walk of clients, `sweep` the walk that
-//! removes what is dead.
+//! what changes parts of them, `stage` what stores them in two steps, `scan` the walk of clients, `random`
+//! what finds a random key, `sweep` the walk that removes what is dead, `evict` and `relief` what gives way when memory is short.
 
 mod chain;
+mod chains;
+mod evict;
 mod index;
 mod item;
+mod random;
 mod range;
+mod relief;
+mod ring;
 mod scan;
 mod slab;
 mod slice;
@@ -18,6 +23,8 @@ mod write;
 mod zeros;
 
 pub use chain::Chain;
+pub use evict::Eviction;
+pub use random::{RANDOM_BUCKETS_MAX, RandomKey};
 pub use scan::CURSOR_BITS;
 pub use slice::ChainSlice;
 pub use splice::{SPLICE_BYTES_MAX, Splice, Spliced};
@@ -26,10 +33,11 @@ pub use sweep::{DROPPED_BLOCKS_MAX, Swept};
 
 use adit_drivers::memory::{Arena, ArenaUsage, BLOCK_BYTES, Lines, MemoryError};
 use adit_wire::kv::{BUCKET_COUNT, BucketId};
-use chain::ChainTable;
+use chains::Chains;
 use index::{Index, Place};
-use item::{FLAG_EDITED, HEADER_BYTES, Header, View, no_item};
+use item::{COLD, FLAG_EDITED, HEADER_BYTES, Header, View, no_item};
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_micro_inline};
+use relief::NO_ITEM;
 use slab::Slab;
 use zeros::Zeros;
 
@@ -162,7 +170,7 @@ pub struct Usage {
 }
 
 /// What the store knows of a bucket.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Bucket {
     /// Items up to this version are dead.
     flushed_version: u64,
@@ -170,6 +178,15 @@ struct Bucket {
     count: u64,
     /// Those of them that expire.
     count_with_expiry: u64,
+    eviction: Eviction,
+    /// `COLD` if the bucket evicts, else 0: what a new item begins as.
+    begins: u32,
+}
+
+impl Bucket {
+    /// A bucket without items, that does not evict.
+    const EMPTY: Self =
+        Self { flushed_version: 0, count: 0, count_with_expiry: 0, eviction: Eviction::None, begins: 0 };
 }
 
 /// What has become of an item.
@@ -193,8 +210,10 @@ struct Found {
 pub struct Store {
     arena: Arena,
     index: Index,
+    /// Bytes of the index that are charged to the arena.
+    index_bytes: u64,
     slab: Slab,
-    chains: ChainTable,
+    chains: Chains,
     secrets: RapidSecrets,
     /// Mixed into the hash of each bucket's keys.
     salts: [u64; BUCKETS],
@@ -213,6 +232,22 @@ pub struct Store {
     zeros: Zeros,
     /// Chains of many blocks that are dropped in portions.
     dropping: Vec<Chain>,
+    /// Most bytes that may be in use.
+    limit_bytes: u64,
+    /// Version at which eviction found nothing to bring the store below the limit.
+    stuck_version: Option<u64>,
+    /// Items evicted.
+    evicted: u64,
+    /// What hands met that was dead, since the last sweep.
+    met: Swept,
+    /// Offset of the item that is being written while memory is looked for.
+    kept: u64,
+    /// Hash of the key for which the index had no slot, since the last look.
+    short_line: Option<u64>,
+    /// Next index bucket that is looked at for an overflow bucket to be emptied.
+    line_hand: usize,
+    /// Page that is being emptied, and the version at the last step.
+    evacuating: Option<(u32, u64)>,
 }
 
 impl Store {
@@ -229,14 +264,15 @@ impl Store {
         );
         let secrets = RapidSecrets::seed(hash_secret);
         let salt = |bucket: usize| hash(&secrets, &bucket.to_le_bytes());
-        Self {
+        let mut store = Self {
             slab: Slab::new(arena.block_count()),
+            chains: Chains::new(arena.block_count()),
             arena,
             index: Index::new(lines),
-            chains: ChainTable::default(),
+            index_bytes: 0,
             salts: core::array::from_fn(salt),
             secrets,
-            buckets: [Bucket::default(); BUCKETS],
+            buckets: [Bucket::EMPTY; BUCKETS],
             version: 0,
             flushed_left: 0,
             expiring: 0,
@@ -244,7 +280,17 @@ impl Store {
             sweep_hand: 0,
             zeros: Zeros::default(),
             dropping: Vec::new(),
-        }
+            limit_bytes: u64::MAX,
+            stuck_version: None,
+            evicted: 0,
+            met: Swept::default(),
+            kept: NO_ITEM,
+            short_line: None,
+            line_hand: 0,
+            evacuating: None,
+        };
+        store.charge_index();
+        store
     }
 
     /// The key with its hash.
@@ -275,7 +321,21 @@ impl Store {
     /// The live item of a key. A dead one is removed on the way.
     #[inline]
     pub fn find(&mut self, key: &Key<'_>, now_ms: u64) -> Option<Item> {
-        self.find_live(key, now_ms).map(|found| Item { offset: found.offset })
+        let mut line = self.index.candidates(key.hash);
+        loop {
+            while let Some((_, offset)) = line.next() {
+                // The value mostly begins on the second line: not to wait for it after the wait for the first.
+                self.arena.prefetch(offset + PREFETCHED_BYTES / 2);
+                let view = self.view(offset);
+                if view.is_warm_of(key.bucket, key.bytes) && self.fate(&view.header, now_ms) == Fate::Live {
+                    return Some(Item { offset });
+                }
+                if self.is_of(offset, key) {
+                    return self.locate(key, now_ms).map(|found| Item { offset: found.offset });
+                }
+            }
+            line = self.index.more_candidates(&line)?;
+        }
     }
 
     /// The value of an item.
@@ -306,12 +366,6 @@ impl Store {
         self.view(item.offset).header.flags & FLAG_EDITED != 0
     }
 
-    /// Bytes that an item takes: its room and its blocks.
-    pub fn memory_of(&self, item: Item) -> u64 {
-        let blocks = self.view(item.offset).chain().map_or(0, |id| self.chains.chain(id).blocks().len());
-        (self.slab.capacity(item.offset) + blocks * BLOCK_BYTES) as u64
-    }
-
     /// Where an item lies: a number that stays the same while it does not move.
     pub fn place_of(&self, item: Item) -> u64 {
         item.offset
@@ -324,6 +378,14 @@ impl Store {
             0 => None,
             at_ms => Some(at_ms),
         }
+    }
+
+    /// Bytes that an item takes: header, key and value in the room of their class, and the blocks of a value that has some.
+    /// Its share of the index is not counted; blocks that it shares are.
+    pub fn memory_of(&self, item: Item) -> u64 {
+        let chain = self.view(item.offset).chain();
+        let blocks = chain.map_or(0, |id| self.chains.chain(id).blocks().len());
+        (self.slab.capacity(item.offset) + blocks * BLOCK_BYTES) as u64
     }
 
     /// Removes a key. Whether it was there, alive.
@@ -341,6 +403,9 @@ impl Store {
         header.version = self.next_version();
         self.note_expiry(header.bucket, header.expiry_ms);
         self.write_header(item.offset, &header);
+        if header.expiry_ms != 0 {
+            self.revive(item.offset);
+        }
     }
 
     /// Kills all items of a bucket at once. Their memory comes back with the [sweep](Self::sweep).
@@ -348,7 +413,7 @@ impl Store {
         let entry = &mut self.buckets[bucket_index(bucket)];
         self.flushed_left += entry.count;
         self.expiring -= entry.count_with_expiry;
-        *entry = Bucket { flushed_version: self.version, ..Bucket::default() };
+        *entry = Bucket { flushed_version: self.version, count: 0, count_with_expiry: 0, ..*entry };
     }
 
     /// Items of a bucket. Those that have expired count until they are removed.
@@ -370,35 +435,65 @@ impl Store {
             index_buckets: buckets,
             index_overflow_buckets: overflows,
             items: self.slab.items(),
-            item_bytes: self.slab.bytes(),
+            item_bytes: self.arena.charged_bytes() - self.index_bytes,
             chains: self.chains.count(),
             arena: self.arena.usage(),
         }
     }
 
+    /// The same as [`find_live`](Self::find_live), for what is not done so often that it is worth a copy of its own.
+    #[inline(never)]
+    fn locate(&mut self, key: &Key<'_>, now_ms: u64) -> Option<Found> {
+        self.find_live(key, now_ms)
+    }
+
     #[inline]
     fn view(&self, offset: u64) -> View<'_> {
-        View::of(self.arena.bytes_from(offset))
+        let Some((head, rest)) = self.arena.split_at(offset) else { no_item() };
+        View::of(head, rest)
     }
 
     /// The live item of a key. A dead one is removed. Inlined into each caller, so that nothing of it is returned in memory.
     #[inline(always)]
     fn find_live(&mut self, key: &Key<'_>, now_ms: u64) -> Option<Found> {
-        let mut found = None;
-        let place = self.index.find(key.hash, |offset| {
-            // The value mostly begins on the second line: not to wait for it after the wait for the first.
-            self.arena.prefetch(offset + PREFETCHED_BYTES / 2);
-            let view = self.view(offset);
-            let same = view.is_of(key.bucket, key.bytes);
-            found = same.then_some((offset, view.header));
-            same
-        })?;
-        let (offset, header) = found?;
-        if self.fate(&header, now_ms) == Fate::Live {
-            return Some(Found { place, offset, header });
+        let mut line = self.index.candidates(key.hash);
+        let place = 'odd: loop {
+            while let Some((place, offset)) = line.next() {
+                self.arena.prefetch(offset + PREFETCHED_BYTES / 2);
+                let view = self.view(offset);
+                if view.is_warm_of(key.bucket, key.bytes) && self.fate(&view.header, now_ms) == Fate::Live {
+                    return Some(Found { place, offset, header: view.header });
+                }
+                if self.is_of(offset, key) {
+                    break 'odd place;
+                }
+            }
+            line = self.index.more_candidates(&line)?;
+        };
+        let offset = self.settle(place, key.hash, now_ms)?;
+        Some(Found { place, offset, header: self.view(offset).header })
+    }
+
+    /// Whether an item is the one of a key, and not staged. For the rare case that it is not [warm](View::is_warm_of).
+    #[cold]
+    #[inline(never)]
+    fn is_of(&self, offset: u64, key: &Key<'_>) -> bool {
+        self.view(offset).is_of(key.bucket, key.bytes)
+    }
+
+    /// Removes an item that was found dead, or notes that it was looked up and gives its offset. The latter once per round of
+    /// the hand of eviction.
+    #[cold]
+    #[inline(never)]
+    fn settle(&mut self, place: Place, hash: u64, now_ms: u64) -> Option<u64> {
+        let offset = self.index.offset(place);
+        let header = self.view(offset).header;
+        if self.fate(&header, now_ms) != Fate::Live {
+            self.remove_at(self.index.bucket_of(hash), place);
+            return None;
         }
-        self.remove_at(self.index.bucket_of(key.hash), place);
-        None
+        self.write_header(offset, &Header { key_word: header.key_word & !COLD, ..header });
+        Some(offset)
     }
 
     /// What has become of an item that a walk came to.
@@ -439,9 +534,34 @@ impl Store {
         let offset = self.index.offset(place);
         let chain = self.view(offset).chain();
         self.index.remove(bucket, place);
+        self.charge_index();
         self.slab.free(&mut self.arena, offset);
         if let Some(id) = chain {
             self.drop_chain_of(id);
+        }
+    }
+
+    /// Counts the bytes of the index for the limit.
+    #[inline]
+    fn charge_index(&mut self) {
+        let bytes = self.index.used_bytes();
+        if bytes != self.index_bytes {
+            self.recharge_index(bytes);
+        }
+    }
+
+    #[inline(never)]
+    fn recharge_index(&mut self, bytes: u64) {
+        self.arena.discharge(self.index_bytes);
+        self.arena.charge(bytes);
+        self.index_bytes = bytes;
+    }
+
+    /// An item may be evicted from now on, by the policy of its bucket.
+    fn revive(&mut self, offset: u64) {
+        self.slab.revive(offset, self.version);
+        if let Some(id) = self.view(offset).chain() {
+            self.chains.revive(id, self.version);
         }
     }
 

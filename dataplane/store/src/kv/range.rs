@@ -3,6 +3,7 @@
 //! Bytes are written in one call. A value in more than one block takes its time, and goes by a [`Splice`].
 
 use super::item::{FLAG_EDITED, Header};
+use super::slice::block_of;
 use super::splice::{Splice, Spliced};
 use super::write::{Draft, check, fits_block, fits_item, stored_len};
 use super::{Chain, Found, Key, NewValue, Store, StoreError, to_usize};
@@ -75,14 +76,16 @@ impl Store {
     ) -> Result<u64, StoreError> {
         match start {
             Start::At(_) if bytes.is_empty() => Ok(self.len_of(key, now_ms)),
-            _ if self.find_live(key, now_ms).is_none() => self.put_behind_zeros(key, start, bytes, now_ms),
-            _ => self.with_relief(now_ms, |store| store.write_bytes_once(key, start, bytes, now_ms)),
+            _ if self.locate(key, now_ms).is_none() => self.put_behind_zeros(key, start, bytes, now_ms),
+            _ => {
+                self.with_relief(Some(key), now_ms, |store| store.write_bytes_once(key, start, bytes, now_ms))
+            }
         }
     }
 
     /// Bytes of the value of a key, 0 if it is not there.
     pub(super) fn len_of(&mut self, key: &Key<'_>, now_ms: u64) -> u64 {
-        self.find_live(key, now_ms).map_or(0, |found| u64::from(found.header.value_len))
+        self.locate(key, now_ms).map_or(0, |found| u64::from(found.header.value_len))
     }
 
     /// Stores bytes under a key that is not there.
@@ -104,7 +107,7 @@ impl Store {
             self.put(key, NewValue::Inline(&value), None, now_ms)?;
         } else {
             let mut chain = Chain::new();
-            self.with_relief(now_ms, |store| {
+            self.with_relief(None, now_ms, |store| {
                 chain.set_range(&mut store.arena, &mut store.zeros, offset, bytes)
             })?;
             self.put(key, NewValue::Chain(chain), None, now_ms)?;
@@ -119,7 +122,7 @@ impl Store {
         bytes: &[u8],
         now_ms: u64,
     ) -> Result<u64, StoreError> {
-        let old = self.find_live(key, now_ms).expect("the item is kept while memory is looked for");
+        let old = self.locate(key, now_ms).expect("the item is kept while memory is looked for");
         let old_len = u64::from(old.header.value_len);
         let offset = start.within(old_len);
         let len = old_len.max(offset.saturating_add(bytes.len() as u64));
@@ -127,6 +130,7 @@ impl Store {
         match self.view(old.offset).chain() {
             Some(id) => {
                 self.chains.chain_mut(id).set_range(&mut self.arena, &mut self.zeros, offset, bytes)?;
+                self.chains.note(&self.arena, id, block_of(old_len.min(offset)));
                 self.write_len(old.offset, old.header, len);
             }
             None if fits_item(key, len) => match self.write_in_item(&old, offset, bytes, len) {
@@ -170,7 +174,7 @@ impl Store {
         let mut chain = self.chain_of(old)?;
         chain.set_range(&mut self.arena, &mut self.zeros, offset, bytes)?;
         let len = chain.len_bytes();
-        let id = self.chains.keep(chain);
+        let id = self.chains.keep(&self.arena, chain, self.version);
         let written = self.overwrite(old, &Draft::chained(key, &id.to_le_bytes(), len, old.header.expiry_ms));
         if written.is_none() {
             self.drop_chain_of(id);

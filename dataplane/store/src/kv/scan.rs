@@ -22,16 +22,23 @@ impl Store {
     ) -> u64 {
         let mut cursor = cursor & CURSOR_MASK;
         for _ in 0..buckets_max.max(1) {
-            let bucket = self.index.bucket_of(reversed(cursor));
-            let span = 1 << (CURSOR_BITS - self.index.bucket_bits(bucket));
-            cursor = ((cursor | (span - 1)) + 1) & CURSOR_MASK;
-            self.index.prefetch(self.index.bucket_of(reversed(cursor)));
+            let bucket;
+            (bucket, cursor) = self.scan_step(cursor);
             self.visit_bucket(bucket, now_ms, visit);
             if cursor == 0 {
                 break;
             }
         }
         cursor
+    }
+
+    /// The bucket of the index at a cursor, and the cursor of the next one.
+    pub(super) fn scan_step(&self, cursor: u64) -> (usize, u64) {
+        let bucket = self.index.bucket_of(reversed(cursor));
+        let span = 1 << (CURSOR_BITS - self.index.bucket_bits(bucket));
+        let next = ((cursor | (span - 1)) + 1) & CURSOR_MASK;
+        self.index.prefetch(self.index.bucket_of(reversed(next)));
+        (bucket, next)
     }
 
     fn visit_bucket(&self, bucket: usize, now_ms: u64, visit: &mut dyn FnMut(BucketId, &[u8])) {
@@ -56,7 +63,8 @@ impl Store {
     }
 }
 
-const CURSOR_MASK: u64 = (1 << CURSOR_BITS) - 1;
+/// Bits of a cursor, all set.
+pub(super) const CURSOR_MASK: u64 = (1 << CURSOR_BITS) - 1;
 
 /// The hash whose low bits are those of the cursor, in reverse.
 fn reversed(cursor: u64) -> u64 {

@@ -1,10 +1,12 @@
 //! Room for items in spans of the arena: a span holds items of one size class, and goes back as soon as it is empty. Small
 //! items lie in runs, so that a class with few of them takes little; large ones in pages, of which they waste less.
 
-use super::item::{CHAIN_ID_BYTES, HEADER_BYTES, INLINE_BYTES_MAX, ITEM_ALIGN_BYTES};
+use super::item::{CHAIN_ID_BYTES, HEADER_BYTES, INLINE_BYTES_MAX, ITEM_ALIGN_BYTES, write_free};
+use super::ring::{Links, Members, Ring};
 use super::to_usize;
 use adit_drivers::memory::{Arena, PAGE_BYTES, RUN_BYTES};
 use adit_wire::kv::KEY_BYTES_MAX;
+use core::ops::Range;
 
 /// Classes up to this size go in steps of [`ITEM_ALIGN_BYTES`], above it in [`DOUBLING_CLASSES`] per doubling. With
 /// that the sizes of the Facebook ETC workload waste 2.6 %.
@@ -17,7 +19,7 @@ pub(super) const RUN_ITEM_BYTES_MAX: usize = 8 << 10;
 /// Longest item: the longest key with the number of a chain.
 pub(super) const ITEM_BYTES_MAX: usize = HEADER_BYTES + KEY_BYTES_MAX + CHAIN_ID_BYTES;
 /// Classes in all.
-const CLASS_COUNT: usize = class_of(ITEM_BYTES_MAX) + 1;
+pub(super) const CLASS_COUNT: usize = class_of(ITEM_BYTES_MAX) + 1;
 /// Larger classes that lend room when no span is to be had: one doubling, of large items.
 const LENDING_CLASSES: usize = 16;
 /// Free pages from which on each class of large items takes one of its own: some more than there are such classes.
@@ -26,10 +28,14 @@ const PAGES_PLENTY: u64 = 64;
 const UNITS_PLENTY: u64 = 256;
 /// End of a list of spans, and of one of free items within a span.
 const NONE: u32 = u32::MAX;
+/// Places that the hand is ahead with what it asks memory for.
+const AHEAD_STEPS: u64 = 4;
 /// Bytes of the link in a free item.
 const LINK_BYTES: usize = 4;
+/// The first class of items that lie in pages.
+pub(super) const PAGE_CLASS_FIRST: usize = class_of(RUN_ITEM_BYTES_MAX) + 1;
 /// Units of a page.
-const PAGE_UNITS: u32 = as_u32(PAGE_BYTES / RUN_BYTES);
+pub(super) const PAGE_UNITS: u32 = as_u32(PAGE_BYTES / RUN_BYTES);
 /// In place of a class: the unit belongs to the span of the first unit of its page.
 const FOLLOWS: u8 = u8::MAX;
 
@@ -46,9 +52,35 @@ struct Span {
     /// Neighbours on the list of spans of the class that have room.
     previous: u32,
     next: u32,
+    /// Place on the ring of the class, if an item may be evicted.
+    links: Links,
     /// Items in use.
     used: u16,
     class: u8,
+}
+
+impl Members for Box<[Span]> {
+    fn links(&mut self, member: u32) -> &mut Links {
+        &mut self[index(member)].links
+    }
+}
+
+/// The hand of a class: the next place that it comes to.
+#[derive(Clone, Copy)]
+struct Hand {
+    ring: Ring,
+    /// Bytes from the start of the first span of the ring.
+    at: u32,
+    /// Whether it saw an item in that span that may be evicted some day.
+    keeps: bool,
+}
+
+/// What a hand comes to.
+pub(super) enum Step {
+    /// A place, which may be free: its offset.
+    Place(u64),
+    /// The end of a span, of which it saw an item that may be evicted some day if it `keeps` it.
+    End { span: u32, keeps: bool },
 }
 
 /// Size-class allocator of items over an arena.
@@ -57,8 +89,10 @@ pub(super) struct Slab {
     open: [u32; CLASS_COUNT],
     /// One for each unit of the arena.
     spans: Box<[Span]>,
+    hands: Box<[Hand]>,
     items: u64,
-    bytes: u64,
+    /// Bytes of the item for which there was no room since the last look.
+    short_len: usize,
 }
 
 impl Slab {
@@ -67,52 +101,79 @@ impl Slab {
         Self {
             open: [NONE; CLASS_COUNT],
             spans: vec![Span::of(0); unit_count].into_boxed_slice(),
+            hands: vec![Hand { ring: Ring::EMPTY, at: 0, keeps: false }; CLASS_COUNT].into_boxed_slice(),
             items: 0,
-            bytes: 0,
+            short_len: 0,
         }
     }
 
-    /// Room for an item of `len` bytes, `None` if there is none.
-    pub(super) fn allocate(&mut self, arena: &mut Arena, len: usize) -> Option<u64> {
+    /// Room for an item of `len` bytes, `None` if there is none or the limit is reached. `version` is that of the store.
+    pub(super) fn allocate(&mut self, arena: &mut Arena, len: usize, version: u64) -> Option<u64> {
         let class = class_of(len);
         let mut span = self.open[class];
-        if span == NONE {
-            span = self.find_span(arena, class)?;
+        if span == NONE || !arena.fits(u64::from(SIZES[class])) {
+            span = self.find_span(arena, class).unwrap_or(NONE);
+            if span == NONE {
+                self.short_len = len;
+                return None;
+            }
+        }
+        if !self.span(span).links.is_listed() {
+            self.list(span, version);
         }
         Some(self.take_item(arena, span))
+    }
+
+    /// Bytes of the item for which there was no room since the last call, 0 if there was for all.
+    pub(super) fn take_short_len(&mut self) -> usize {
+        core::mem::take(&mut self.short_len)
+    }
+
+    /// Whether there is room for an item of this class.
+    pub(super) fn has_room_for(&self, arena: &mut Arena, class: usize) -> bool {
+        self.open[class] != NONE
+            || self.lend(arena, class, LENDING_CLASSES).is_some()
+            || if lies_in_run(class) { arena.has_run() } else { arena.free_pages() > 0 }
     }
 
     /// A span with room for a class that has none: a new one, or one of a larger class. While spans are few, what can be
     /// lent without much waste comes first.
     #[inline(never)]
     fn find_span(&mut self, arena: &mut Arena, class: usize) -> Option<u32> {
-        let (few, classes) = if lies_in_run(class) {
-            (arena.free_units() < UNITS_PLENTY, class_of(index(SIZES[class]) * 5 / 4) - class)
+        if !arena.make_fit(u64::from(SIZES[class])) {
+            return None;
+        }
+        if self.open[class] != NONE {
+            return Some(self.open[class]);
+        }
+        let few = if lies_in_run(class) {
+            arena.free_units() < UNITS_PLENTY
         } else {
-            (arena.free_pages() < PAGES_PLENTY, LENDING_CLASSES)
+            arena.free_pages() < PAGES_PLENTY
         };
-        if few && let Some(span) = self.lend(class, classes) {
+        if few && let Some(span) = self.lend(arena, class, lenders(class)) {
             return Some(span);
         }
-        self.start_span(arena, class).or_else(|| self.lend(class, LENDING_CLASSES))
+        self.start_span(arena, class).or_else(|| self.lend(arena, class, LENDING_CLASSES))
     }
 
     /// Gives the room at `offset` back.
     pub(super) fn free(&mut self, arena: &mut Arena, offset: u64) {
         let (span, within) = self.split(offset);
-        arena.bytes_mut(offset, LINK_BYTES).copy_from_slice(&self.span(span).free.to_le_bytes());
+        write_free(arena.bytes_mut(offset, HEADER_BYTES), self.span(span).free);
         let was_full = !self.has_room(span);
         let entry = self.span_mut(span);
         entry.free = within;
         entry.used -= 1;
         let (used, size) = (entry.used, entry.size());
         self.items -= 1;
-        self.bytes -= u64::from(size);
+        arena.discharge(u64::from(size));
         if was_full {
             self.link(span);
         }
         if used == 0 {
             self.unlink(span);
+            self.unlist(span);
             self.end_span(arena, span);
         }
     }
@@ -134,13 +195,8 @@ impl Slab {
         self.items
     }
 
-    /// Bytes of the items in use, rounded up to their classes.
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
     /// Takes an item of a span that has room.
-    fn take_item(&mut self, arena: &Arena, span: u32) -> u64 {
+    fn take_item(&mut self, arena: &mut Arena, span: u32) -> u64 {
         let entry = self.span_mut(span);
         let size = entry.size();
         let within = if entry.free == NONE { entry.fresh } else { entry.free };
@@ -153,7 +209,7 @@ impl Slab {
         }
         entry.used += 1;
         self.items += 1;
-        self.bytes += u64::from(size);
+        arena.charge(u64::from(size));
         if !self.has_room(span) {
             self.unlink(span);
         }
@@ -183,9 +239,11 @@ impl Slab {
         }
     }
 
-    /// A span of one of the next `count` classes that has room.
-    fn lend(&self, class: usize, count: usize) -> Option<u32> {
-        self.open.iter().skip(class + 1).take(count).copied().find(|span| *span != NONE)
+    /// A span of one of the next `count` classes that has room, within the limit.
+    fn lend(&self, arena: &Arena, class: usize, count: usize) -> Option<u32> {
+        let lenders = (class + 1..CLASS_COUNT).take(count).filter(|class| self.open[*class] != NONE);
+        let lender = lenders.take(1).find(|class| arena.fits(u64::from(SIZES[*class])))?;
+        Some(self.open[lender])
     }
 
     #[inline]
@@ -239,11 +297,119 @@ impl Slab {
     }
 }
 
+/// The hands.
+impl Slab {
+    /// Versions that the hand of a class takes to go round its spans, `None` if there are none.
+    pub(super) fn lap(&self, class: usize, version: u64) -> Option<u64> {
+        self.hands[class].ring.lap(version)
+    }
+
+    /// The class among these whose first span waits longest, and for how many versions.
+    pub(super) fn oldest(&self, classes: Range<usize>, but: usize, version: u64) -> Option<(u64, usize)> {
+        let others = classes.filter(|class| *class != but);
+        others.filter_map(|class| Some((self.hands[class].ring.waits(version)?, class))).max()
+    }
+
+    /// The span that the hand of a class comes to next.
+    pub(super) fn first_span(&self, class: usize) -> Option<u32> {
+        self.hands[class].ring.first()
+    }
+
+    /// Moves the hand of a class over one place. `None` if no item of the class may be evicted.
+    pub(super) fn step(&mut self, class: usize) -> Option<Step> {
+        let span = self.hands[class].ring.first()?;
+        let at = self.hands[class].at;
+        if at >= self.span(span).fresh {
+            return Some(Step::End { span, keeps: self.hands[class].keeps });
+        }
+        self.hands[class].at = at + SIZES[class];
+        Some(Step::Place(start_of(span) + u64::from(at)))
+    }
+
+    /// Asks for the header of a place that the hand comes to some steps after `offset`.
+    #[inline]
+    pub(super) fn prefetch_ahead(&self, arena: &Arena, class: usize, offset: u64) {
+        arena.prefetch(offset + u64::from(SIZES[class]) * AHEAD_STEPS);
+    }
+
+    /// The hand saw an item that may be evicted some day: it comes to the span again.
+    pub(super) fn keep(&mut self, class: usize) {
+        self.hands[class].keeps = true;
+    }
+
+    /// Ends the visit of the span that the hand of a class is at. If it does not keep it, as no item of it may be evicted,
+    /// the hand comes there no more until one may.
+    pub(super) fn turn(&mut self, class: usize, keeps: bool, version: u64) {
+        let Self { hands, spans, .. } = self;
+        let hand = &mut hands[class];
+        (hand.at, hand.keeps) = (0, false);
+        match hand.ring.first() {
+            Some(span) if !keeps => hand.ring.remove(spans, span),
+            _ => hand.ring.turn(spans, version),
+        }
+    }
+
+    /// Places of a span that may be in use: offsets of the first and past the last, and the bytes of each.
+    pub(super) fn places(&self, span: u32) -> (u64, u64, usize) {
+        let (start, entry) = (start_of(span), self.span(span));
+        (start, start + u64::from(entry.fresh), index(entry.size()))
+    }
+
+    /// The class of a span.
+    pub(super) fn class(&self, span: u32) -> usize {
+        usize::from(self.span(span).class)
+    }
+
+    /// Items of a span.
+    pub(super) fn used(&self, span: u32) -> usize {
+        usize::from(self.span(span).used)
+    }
+
+    /// An item may be evicted from now on: the hand comes to its span again.
+    pub(super) fn revive(&mut self, offset: u64, version: u64) {
+        let (span, _) = self.split(offset);
+        if !self.span(span).links.is_listed() {
+            self.list(span, version);
+        }
+    }
+
+    /// Any item may be evicted from now on.
+    pub(super) fn revive_all(&mut self, version: u64) {
+        for unit in 0..self.spans.len() {
+            let Span { used, links, class, .. } = self.spans[unit];
+            if used > 0 && class != FOLLOWS && !links.is_listed() {
+                self.list(as_u32(unit), version);
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn list(&mut self, span: u32, version: u64) {
+        let class = self.class(span);
+        let Self { hands, spans, .. } = self;
+        hands[class].ring.push(spans, span, version);
+    }
+
+    fn unlist(&mut self, span: u32) {
+        if !self.span(span).links.is_listed() {
+            return;
+        }
+        let class = self.class(span);
+        let Self { hands, spans, .. } = self;
+        let hand = &mut hands[class];
+        if hand.ring.first() == Some(span) {
+            (hand.at, hand.keeps) = (0, false);
+        }
+        hand.ring.remove(spans, span);
+    }
+}
+
 impl Span {
     /// An empty span of a class.
     fn of(class: usize) -> Self {
         let class = u8::try_from(class).unwrap_or(FOLLOWS);
-        Self { free: NONE, fresh: 0, previous: NONE, next: NONE, used: 0, class }
+        let links = Links::UNLISTED;
+        Self { free: NONE, fresh: 0, previous: NONE, next: NONE, links, used: 0, class }
     }
 
     /// Bytes of an item.
@@ -274,7 +440,14 @@ const fn sizes() -> [u32; CLASS_COUNT] {
 /// Whether the items of a class lie in runs.
 #[inline]
 const fn lies_in_run(class: usize) -> bool {
-    class <= class_of(RUN_ITEM_BYTES_MAX)
+    class < PAGE_CLASS_FIRST
+}
+
+/// How many of the next classes lend room to a class without much waste: a quarter, or what a large item may cost less
+/// than a page of its own.
+#[inline]
+pub(super) fn lenders(class: usize) -> usize {
+    if lies_in_run(class) { class_of(index(SIZES[class]) * 5 / 4) - class } else { LENDING_CLASSES }
 }
 
 /// Offset of the start of a span.
@@ -285,7 +458,7 @@ fn start_of(span: u32) -> u64 {
 
 /// The smallest class whose items hold `len` bytes, which is 1 at least.
 #[inline]
-const fn class_of(len: usize) -> usize {
+pub(super) const fn class_of(len: usize) -> usize {
     if len <= FINE_BYTES_MAX {
         return (len - 1) / ITEM_ALIGN_BYTES;
     }
@@ -349,11 +522,11 @@ mod tests {
         let mut slab = Slab::new(16);
         for class in 2..CLASS_COUNT {
             let bytes = class_bytes(class);
-            let offsets: Vec<u64> = core::iter::from_fn(|| slab.allocate(&mut arena, bytes)).collect();
+            let offsets: Vec<u64> = core::iter::from_fn(|| slab.allocate(&mut arena, bytes, 0)).collect();
             let len = if bytes <= 8 << 10 { RUN_BYTES } else { PAGE_BYTES };
             assert_eq!(offsets.len(), PAGE_BYTES / len * (len / bytes), "items of {bytes} bytes");
             assert!(offsets.iter().all(|offset| slab.capacity(*offset) == bytes));
-            assert_eq!(slab.bytes(), (offsets.len() * bytes) as u64);
+            assert_eq!(arena.charged_bytes(), (offsets.len() * bytes) as u64);
             // Every second one first, so that the list of free items is in use.
             for offset in offsets.iter().step_by(2).chain(offsets.iter().skip(1).step_by(2)) {
                 slab.free(&mut arena, *offset);
@@ -366,13 +539,13 @@ mod tests {
     fn freed_room_is_used_again() {
         let mut arena = arena(2);
         let mut slab = Slab::new(32);
-        let offsets: Vec<u64> = core::iter::from_fn(|| slab.allocate(&mut arena, 4096)).collect();
+        let offsets: Vec<u64> = core::iter::from_fn(|| slab.allocate(&mut arena, 4096, 0)).collect();
         assert_eq!(offsets.len(), 512);
         slab.free(&mut arena, offsets[7]);
         slab.free(&mut arena, offsets[300]);
-        assert_eq!(slab.allocate(&mut arena, 4096), Some(offsets[300]));
-        assert_eq!(slab.allocate(&mut arena, 4096), Some(offsets[7]));
-        assert_eq!(slab.allocate(&mut arena, 4096), None);
+        assert_eq!(slab.allocate(&mut arena, 4096, 0), Some(offsets[300]));
+        assert_eq!(slab.allocate(&mut arena, 4096, 0), Some(offsets[7]));
+        assert_eq!(slab.allocate(&mut arena, 4096, 0), None);
     }
 
     #[test]
@@ -380,10 +553,10 @@ mod tests {
         for (len, shorter) in [(256, 240), (20_480, 16_384)] {
             let mut arena = arena(1);
             let mut slab = Slab::new(16);
-            let offsets: Vec<u64> = core::iter::from_fn(|| slab.allocate(&mut arena, len)).collect();
+            let offsets: Vec<u64> = core::iter::from_fn(|| slab.allocate(&mut arena, len, 0)).collect();
             slab.free(&mut arena, offsets[20]);
-            assert_eq!(slab.allocate(&mut arena, len + 1), None);
-            assert_eq!(slab.allocate(&mut arena, shorter), Some(offsets[20]));
+            assert_eq!(slab.allocate(&mut arena, len + 1, 0), None);
+            assert_eq!(slab.allocate(&mut arena, shorter, 0), Some(offsets[20]));
             assert_eq!((slab.capacity(offsets[20]), Slab::rounded(shorter)), (len, shorter));
             offsets.iter().for_each(|offset| slab.free(&mut arena, *offset));
             assert_eq!(arena.usage().pages_free, 1);
@@ -394,12 +567,13 @@ mod tests {
     fn small_classes_share_a_page() {
         let mut arena = arena(2);
         let mut slab = Slab::new(32);
-        let small: Vec<u64> = (1..=16).map(|class| slab.allocate(&mut arena, class * 512).unwrap()).collect();
+        let small: Vec<u64> =
+            (1..=16).map(|class| slab.allocate(&mut arena, class * 512, 0).unwrap()).collect();
         assert_eq!((arena.usage().pages_free, arena.usage().runs_in_use), (1, 16));
-        let large = slab.allocate(&mut arena, (8 << 10) + 1).unwrap();
+        let large = slab.allocate(&mut arena, (8 << 10) + 1, 0).unwrap();
         assert_eq!((arena.usage().pages_free, arena.usage().pages_items), (0, 1));
-        assert_eq!((slab.allocate(&mut arena, 16), slab.capacity(large)), (None, 8704));
+        assert_eq!((slab.allocate(&mut arena, 16, 0), slab.capacity(large)), (None, 8704));
         slab.free(&mut arena, small[3]);
-        assert_eq!(slab.allocate(&mut arena, 48), Some(small[3]));
+        assert_eq!(slab.allocate(&mut arena, 48, 0), Some(small[3]));
     }
 }

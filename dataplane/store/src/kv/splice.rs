@@ -164,7 +164,8 @@ impl Store {
         }
         let offset = splice.start.within(self.len_of(key, now_ms));
         check(key, offset.saturating_add(splice.len_bytes))?;
-        let shifted = self.with_relief(now_ms, |store| splice.shift(&mut store.arena, in_block(offset)))?;
+        let shifted =
+            self.with_relief(None, now_ms, |store| splice.shift(&mut store.arena, in_block(offset)))?;
         if shifted { self.merge(key, splice, offset, now_ms).map(Some) } else { Ok(None) }
     }
 
@@ -178,13 +179,14 @@ impl Store {
     ) -> Result<u64, StoreError> {
         let mut expiry_ms = 0;
         let mut fresh = None;
-        let len = self.with_relief(now_ms, |store| {
-            let old = store.find_live(key, now_ms);
+        let len = self.with_relief(Some(key), now_ms, |store| {
+            let old = store.locate(key, now_ms);
             let id = old.as_ref().and_then(|old| store.view(old.offset).chain());
             if let (Some(old), Some(id)) = (&old, id) {
                 let chain = store.chains.chain_mut(id);
                 chain.merge(&mut store.arena, &mut store.zeros, splice, offset)?;
                 let len = chain.len_bytes();
+                store.chains.note(&store.arena, id, block_of(offset));
                 store.write_len(old.offset, old.header, len);
                 return Ok(len);
             }

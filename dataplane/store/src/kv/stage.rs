@@ -3,9 +3,11 @@
 //! A staged item has its room and its slot of the index, and a header with the flag INTENT: whoever looks for its key
 //! passes it by, and so do scans, sweeps and flushes.
 
-use super::item::FLAG_INTENT;
+use super::item::INTENT;
+use super::slab::{ITEM_BYTES_MAX, Slab};
 use super::write::Draft;
 use super::{Key, NewValue, Store, StoreError, bucket_index};
+use adit_drivers::memory::Line;
 
 /// Lines of the index that one insert takes at most: one for its own chain, one for the split that it brings about.
 const INSERT_LINES_MAX: usize = 2;
@@ -50,7 +52,7 @@ impl Store {
         self.buckets[bucket_index(header.bucket)].count += 1;
         self.note_expiry(header.bucket, header.expiry_ms);
         header.version = self.next_version();
-        header.flags &= !FLAG_INTENT;
+        header.key_word &= !INTENT;
         self.write_header(staged.offset, &header);
         header.version
     }
@@ -74,12 +76,15 @@ impl Store {
     /// Whether the next `items` writes of new keys find room for sure, if their values stand in their items (they do up
     /// to 64 KiB with the key): then they need not be staged. Cheap, and so it may say no where there is room.
     pub fn has_room_for(&self, items: usize) -> bool {
-        self.arena.free_pages() >= items as u64 && self.index.spare_lines() / INSERT_LINES_MAX >= items
+        let bytes = (Slab::rounded(ITEM_BYTES_MAX) + INSERT_LINES_MAX * size_of::<Line>()) as u64;
+        self.arena.free_pages() >= items as u64
+            && self.index.spare_lines() / INSERT_LINES_MAX >= items
+            && self.arena.fits(bytes * items as u64)
     }
 
     fn stage_once(&mut self, draft: &Draft<'_>) -> Option<Staged> {
         let offset = self.place(draft)?;
-        self.fill_as(offset, draft, 0, draft.flags | FLAG_INTENT);
+        self.fill_as(offset, draft, 0, draft.flags, INTENT);
         self.staged += 1;
         Some(Staged { offset, hash: draft.key.hash })
     }

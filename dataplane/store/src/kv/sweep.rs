@@ -1,4 +1,5 @@
-//! The walk that removes what is dead: expired items, items of flushed buckets, blocks of dropped chains.
+//! The walk that removes what is dead: expired items, items of flushed buckets, blocks of dropped chains; and what is
+//! above the limit.
 
 use super::{Chain, Fate, Store};
 
@@ -8,21 +9,24 @@ pub const DROPPED_BLOCKS_MAX: usize = 256;
 /// What a sweep did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// Expired items removed.
+    /// Expired items removed, by this sweep or met by eviction before it.
     pub expired: u64,
-    /// Items of flushed buckets removed.
+    /// Items of flushed buckets removed, likewise.
     pub flushed: u64,
-    /// Whether flushed items or dropped chains are left.
+    /// Whether [something is left](Store::has_sweep_debt).
     pub debt: bool,
 }
 
 impl Store {
     /// Removes what is dead from the next `budget` buckets of the index, and gives back blocks of dropped chains,
-    /// [`DROPPED_BLOCKS_MAX`] at most. Calls go round the index.
+    /// [`DROPPED_BLOCKS_MAX`] at most. Calls go round the index. Above the limit it evicts as well.
     pub fn sweep(&mut self, now_ms: u64, budget: usize) -> Swept {
         self.drop_portion();
         self.collect();
-        let mut swept = Swept::default();
+        if self.has_limit_debt() {
+            self.obey_limit(now_ms);
+        }
+        let mut swept = core::mem::take(&mut self.met);
         for _ in 0..budget.min(self.index.bucket_count()) {
             if self.flushed_left == 0 && self.expiring == 0 {
                 break;
@@ -39,9 +43,9 @@ impl Store {
         self.arena.collect();
     }
 
-    /// Whether flushed items or dropped chains are left to be swept.
+    /// Whether flushed items or dropped chains are left to be swept, or more is in use than the limit and may be evicted.
     pub fn has_sweep_debt(&self) -> bool {
-        self.flushed_left > 0 || !self.dropping.is_empty()
+        self.flushed_left > 0 || !self.dropping.is_empty() || self.has_limit_debt()
     }
 
     /// Whether any item expires, now or later.
@@ -64,7 +68,7 @@ impl Store {
     }
 
     /// Drops some blocks of the chains that wait for it.
-    fn drop_portion(&mut self) {
+    pub(super) fn drop_portion(&mut self) {
         if let Some(chain) = self.dropping.last_mut()
             && !chain.drop_some(DROPPED_BLOCKS_MAX)
         {

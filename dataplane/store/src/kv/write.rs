@@ -1,13 +1,11 @@
 //! What stores values: put, and the steps of other writes. One that fails leaves what was there as it was.
 
-use super::item::{CHAIN_ID_BYTES, FLAG_CHAIN, HEADER_BYTES, Header, INLINE_BYTES_MAX, no_item};
+use super::item::{CHAIN_ID_BYTES, FLAG_CHAIN, FLAG_HELD, HEADER_BYTES, Header, INLINE_BYTES_MAX, no_item};
 use super::slab::RUN_ITEM_BYTES_MAX;
 use super::{Chain, Found, Key, NewValue, Slab, Store, StoreError, bucket_index, stored_expiry};
 use adit_wire::kv::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use core::num::NonZeroU64;
 
-/// Index buckets that are swept for memory before a write is refused.
-const RELIEF_BUCKETS: usize = 64;
 /// Shortest value that is ever put into a block: shorter ones, as numbers are, stay in one piece.
 const BLOCK_VALUE_BYTES_MIN: u64 = 4 << 10;
 
@@ -64,8 +62,8 @@ impl Store {
     ///
     /// Errors: `ValueTooLong`, `OutOfMemory`.
     pub fn extend_chain(&mut self, chain: &mut Chain, bytes: &[u8]) -> Result<(), StoreError> {
-        // Time 0: nothing expires at it, so that only flushed items and dropped chains are looked for.
-        self.with_relief(0, |store| chain.reserve(&mut store.arena, bytes.len() as u64))?;
+        // Time 0: nothing expires at it, so that only flushed items, dropped chains and what may be evicted are looked for.
+        self.with_relief(None, 0, |store| chain.reserve(&mut store.arena, bytes.len() as u64))?;
         chain.push(bytes);
         Ok(())
     }
@@ -138,7 +136,7 @@ impl Store {
         once: impl Fn(&mut Self, &Draft<'_>, u64) -> Option<T>,
     ) -> Result<T, StoreError> {
         let value_len = chain.len_bytes();
-        let id = self.chains.keep(chain);
+        let id = self.chains.keep(&self.arena, chain, self.version);
         let body = id.to_le_bytes();
         let written = self.write_item(&Draft::chained(key, &body, value_len, expiry_ms), now_ms, once);
         if written.is_err() {
@@ -156,14 +154,15 @@ impl Store {
         once: impl Fn(&mut Self, &Draft<'_>, u64) -> Option<T>,
     ) -> Result<T, StoreError> {
         let mut written = once(self, draft, now_ms);
-        if written.is_none() && self.relieve(now_ms) {
-            written = once(self, draft, now_ms);
+        if written.is_none() {
+            written = self.after_relief(draft.key, now_ms, |store| once(store, draft, now_ms));
         }
         written.ok_or(StoreError::OutOfMemory)
     }
 
     /// Writes an item. Gives its version, `None` if there is no memory: a number in a register, where a `Result` is one
     /// in memory.
+    #[inline(never)]
     pub(super) fn write_once(&mut self, draft: &Draft<'_>, now_ms: u64) -> Option<NonZeroU64> {
         match self.find_live(draft.key, now_ms) {
             Some(found) => self.overwrite(&found, draft),
@@ -176,17 +175,20 @@ impl Store {
         let offset = self.place(draft)?;
         self.buckets[bucket_index(draft.key.bucket)].count += 1;
         self.note_expiry(draft.key.bucket, draft.expiry_ms);
-        self.fill(offset, draft)
+        let begins = self.buckets[bucket_index(draft.key.bucket)].begins;
+        self.fill(offset, draft, 0, begins)
     }
 
     /// Takes room and a slot of the index, and writes the key.
     #[inline]
     pub(super) fn place(&mut self, draft: &Draft<'_>) -> Option<u64> {
-        let offset = self.slab.allocate(&mut self.arena, draft.item_len())?;
+        let offset = self.slab.allocate(&mut self.arena, draft.item_len(), self.version)?;
         if self.index.insert(draft.key.hash, offset).is_err() {
             self.slab.free(&mut self.arena, offset);
+            self.short_line = Some(draft.key.hash);
             return None;
         }
+        self.charge_index();
         self.fill_key(offset, draft);
         Some(offset)
     }
@@ -202,7 +204,10 @@ impl Store {
             self.move_item(old, offset);
             self.fill_key(offset, draft);
         }
-        let version = self.fill(offset, draft);
+        let version = self.fill(offset, draft, old.header.flags & FLAG_HELD, 0);
+        if draft.expiry_ms != 0 {
+            self.slab.revive(offset, self.version);
+        }
         if let Some(id) = chain {
             self.drop_chain_of(id);
         }
@@ -216,30 +221,35 @@ impl Store {
         self.arena.bytes_mut(offset, HEADER_BYTES + key.len())[HEADER_BYTES..].copy_from_slice(key);
     }
 
-    /// Writes header and body. Gives the version.
+    /// Writes header and body, with these flags and bits of the key word as well. Gives the version.
     #[inline]
-    fn fill(&mut self, offset: u64, draft: &Draft<'_>) -> Option<NonZeroU64> {
+    fn fill(&mut self, offset: u64, draft: &Draft<'_>, flags: u16, marks: u32) -> Option<NonZeroU64> {
         let version = self.next_version();
-        self.fill_as(offset, draft, version, draft.flags);
+        self.fill_as(offset, draft, version, draft.flags | flags, marks);
         NonZeroU64::new(version)
     }
 
-    /// Writes header and body with this version and these flags.
+    /// Writes header and body with this version, these flags and bits of the key word.
     #[inline]
-    pub(super) fn fill_as(&mut self, offset: u64, draft: &Draft<'_>, version: u64, flags: u16) {
+    pub(super) fn fill_as(&mut self, offset: u64, draft: &Draft<'_>, version: u64, flags: u16, marks: u32) {
         let header = Header {
             version,
             journal_position: 0,
             expiry_ms: draft.expiry_ms,
             bucket: draft.key.bucket,
             value_len: draft.value_len,
-            key_len: stored_len(draft.key.bytes.len() as u64),
+            key_word: stored_len(draft.key.bytes.len() as u64) | marks,
             flags,
         };
         let bytes = self.arena.bytes_mut(offset, draft.item_len());
         let Some((head, rest)) = bytes.split_first_chunk_mut() else { no_item() };
         header.write(head);
         rest[draft.key.bytes.len()..].copy_from_slice(draft.body);
+        if flags & FLAG_CHAIN != 0
+            && let Some(id) = self.view(offset).chain()
+        {
+            self.chains.set_owner(id, offset);
+        }
     }
 
     /// Room for an item that replaces or continues the one at `old`: the same, if its class is right, or if it is too large
@@ -250,7 +260,7 @@ impl Store {
         if capacity == Slab::rounded(len) {
             return Some(old);
         }
-        let moved = self.slab.allocate(&mut self.arena, len);
+        let moved = self.slab.allocate(&mut self.arena, len, self.version);
         moved.or_else(|| (len <= capacity).then_some(old))
     }
 
@@ -259,29 +269,6 @@ impl Store {
     pub(super) fn move_item(&mut self, old: &Found, offset: u64) {
         self.index.replace(old.place, offset);
         self.slab.free(&mut self.arena, old.offset);
-    }
-
-    /// Does `once`, and again after a search for memory if there is too little.
-    pub(super) fn with_relief<T>(
-        &mut self,
-        now_ms: u64,
-        mut once: impl FnMut(&mut Self) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let mut done = once(self);
-        if matches!(done, Err(StoreError::OutOfMemory)) && self.relieve(now_ms) {
-            done = once(self);
-        }
-        done
-    }
-
-    /// Looks for memory of what is dead. Whether another try is worth it.
-    #[cold]
-    fn relieve(&mut self, now_ms: u64) -> bool {
-        let hope = self.has_sweep_debt() || self.has_expiring();
-        if hope {
-            self.sweep(now_ms, RELIEF_BUCKETS);
-        }
-        hope
     }
 }
 

@@ -1,0 +1,73 @@
+//! The Markdown of a comparison of caches.
+
+use std::fmt::Write;
+
+use crate::compare::eviction::{Report, Row};
+use crate::number::{grouped, microseconds, per};
+
+/// Terms, table, notes.
+pub(super) fn markdown(report: &Report) -> String {
+    let mut page = String::new();
+    write_page(&mut page, report).expect("a string takes everything");
+    page
+}
+
+fn write_page(page: &mut String, report: &Report) -> std::fmt::Result {
+    let machine = &report.machine;
+    writeln!(page, "# Hit ratios of caches that evict\n")?;
+    writeln!(page, "- Machine: {}, {} cores, {}", machine.cpu_model, machine.cores, machine.kernel)?;
+    writeln!(page, "- Load average: {} before, {} after", machine.load_average, report.load_average_after)?;
+    writeln!(page, "- Commit: {}", machine.commit.as_deref().unwrap_or("unknown"))?;
+    // The two servers of the first data set; the others were started alike.
+    for row in report.rows.iter().take(2) {
+        writeln!(page, "- {}: {}; `{}`", row.server, row.version, row.command)?;
+    }
+    writeln!(
+        page,
+        "- Terms: `CONFIG SET maxmemory-policy allkeys-lru`; {} keys, {}; {} requests, GET and on a miss SET\n",
+        grouped(report.keys),
+        report.key_distribution,
+        grouped(report.requests),
+    )?;
+    writeln!(
+        page,
+        "| values | equal | server | hit ratio | keys resident | of all | maxmemory MiB | used_memory MiB | RSS MiB | evicted | refused | s | CPU us |"
+    )?;
+    writeln!(page, "|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|")?;
+    report.rows.iter().try_for_each(|row| write_row(page, report, row))?;
+    page.write_str(NOTES)
+}
+
+fn write_row(page: &mut String, report: &Report, row: &Row) -> std::fmt::Result {
+    let outcome = &row.outcome;
+    let mebibytes = |bytes: u64| format!("{:.1}", bytes as f64 / 1_048_576.0);
+    writeln!(
+        page,
+        "| {} | {} | {} | {:.2} % | {} | {:.1} % | {} | {} | {} | {} | {} | {:.0} | {} |",
+        row.values,
+        row.equal,
+        row.server,
+        100.0 * per(outcome.hits, outcome.requests),
+        grouped(outcome.resident_keys),
+        100.0 * per(outcome.resident_keys, report.keys),
+        mebibytes(outcome.maxmemory_bytes),
+        mebibytes(outcome.used_memory_bytes),
+        mebibytes(outcome.rss_bytes),
+        outcome.evicted_keys.map_or_else(|| "not told".into(), grouped),
+        grouped(outcome.refused),
+        outcome.elapsed_s,
+        microseconds(outcome.server_cpu_ns_per_request),
+    )
+}
+
+const NOTES: &str = "
+## Notes
+
+- Each row is a fresh server: every key is written once, in order, then come the requests. Hit ratio, seconds, CPU per
+  request and keys resident (mean of 20 samples) are of the second half of the requests.
+- Equal keys: maxmemory was sought so that half of the keys stay. Equal bytes: Adit with Redis's maxmemory, to be compared
+  with the row of Redis above it. Each server counts maxmemory in its own way; RSS is the kernel's.
+- The keys asked for are the same, in the same order. ETC is the mix of sizes of Facebook's pool of that name.
+- Redis tells ages apart by the second and picks the oldest of 5 samples, as it does unless told otherwise.
+- CPU is the total processor time of the server's process per request, the SETs of misses included.
+";
