@@ -103,7 +103,7 @@ fn fnv(value: u64) -> u64 {
 }
 
 /// The exponent of YCSB.
-const ZIPF_THETA: f64 = 0.99;
+pub(crate) const ZIPF_THETA: f64 = 0.99;
 
 #[cfg(test)]
 mod tests {

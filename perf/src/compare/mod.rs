@@ -13,7 +13,7 @@ use std::sync::atomic::AtomicBool;
 use anyhow::{Context, ensure};
 
 use crate::compare::contender::Contender;
-use crate::compare::eviction::{Plan, run_eviction};
+use crate::compare::eviction::{KEYS_MAX, Plan, run_eviction};
 use crate::compare::measure::{Effort, Match};
 use crate::compare::result::{Comparison, CurvePoint, Transport};
 use crate::compare::server::ScratchDirectory;
@@ -131,7 +131,8 @@ fn start(arguments: &CompareArguments, scratch: &ScratchDirectory) -> anyhow::Re
 
 fn eviction_plan(arguments: &CompareArguments) -> anyhow::Result<Plan> {
     let keys = arguments.keys.unwrap_or(if arguments.quick { KEYS } else { KEYS_EVICTION });
-    ensure!(keys >= KEYS_EVICTION_MIN, "--keys must be {KEYS_EVICTION_MIN} or more for eviction");
+    let range = KEYS_EVICTION_MIN..KEYS_MAX;
+    ensure!(range.contains(&keys), "--keys must be {} to {} for eviction", range.start, range.end);
     Ok(Plan {
         keys,
         requests: Plan::requests_of(keys, arguments.quick),

@@ -5,6 +5,7 @@
 
 mod cache;
 mod page;
+mod reference;
 mod stream;
 
 use std::path::{Path, PathBuf};
@@ -13,7 +14,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, ensure};
 
 use crate::compare::eviction::cache::{Cache, Kind};
-use crate::compare::eviction::stream::{Counts, Stream};
+use crate::compare::eviction::reference::Reference;
+pub(crate) use crate::compare::eviction::stream::KEYS_MAX;
+use crate::compare::eviction::stream::{Counts, Draw, Stream};
 use crate::dataset::{Dataset, key_bytes_min};
 use crate::machine::{Machine, load_average};
 use crate::number::{grouped, index, per, whole};
@@ -47,6 +50,7 @@ struct Report {
     keys: u64,
     requests: u64,
     key_distribution: &'static str,
+    reference: Reference,
     rows: Vec<Row>,
 }
 
@@ -93,6 +97,7 @@ pub(crate) fn run_eviction(plan: &Plan, directory: &Path, interrupted: &AtomicBo
         keys: plan.keys,
         requests: plan.requests,
         key_distribution: "zipf 0.99, scattered",
+        reference: Reference::of(Draw::new(plan.keys, SEED), plan.keys, plan.requests),
         rows,
     };
     write_json(&directory.join("eviction.json"), &report)?;

@@ -29,6 +29,13 @@ fn write_page(page: &mut String, report: &Report) -> std::fmt::Result {
         report.key_distribution,
         grouped(report.requests),
     )?;
+    let reference = report.reference;
+    writeln!(
+        page,
+        "Half of the keys, without a server: an exact LRU finds {:.2} %, the keys asked for most {:.2} %.\n",
+        100.0 * reference.exact_lru,
+        100.0 * reference.most_asked_for,
+    )?;
     writeln!(
         page,
         "| values | equal | server | hit ratio | keys resident | of all | maxmemory MiB | used_memory MiB | RSS MiB | evicted | refused | s | CPU us |"

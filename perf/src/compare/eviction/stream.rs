@@ -2,7 +2,7 @@
 
 use crate::client::Client;
 use crate::dataset::Dataset;
-use crate::distribution::{KeyChooser, KeyDistribution};
+use crate::distribution::{ZIPF_THETA, Zipf};
 use crate::protocol::{ReplyKind, resp};
 use crate::random::Random;
 
@@ -23,20 +23,41 @@ impl Counts {
     }
 }
 
+/// Draws keys by Zipf's law. Each rank has a key of its own: `KeyChooser` lets ranks share keys and so leaves a third
+/// of them never asked for, which would make the set smaller than it says.
+#[derive(Clone, Debug)]
+pub(super) struct Draw {
+    zipf: Zipf,
+    random: Random,
+    keys: u64,
+}
+
+impl Draw {
+    /// Among `keys` keys, at most `KEYS_MAX`.
+    pub(super) fn new(keys: u64, seed: u64) -> Self {
+        Self { zipf: Zipf::new(keys, ZIPF_THETA), random: Random::new(seed, 0), keys }
+    }
+
+    /// A rank, 0 being asked for most, and its key.
+    #[inline]
+    pub(super) fn next(&mut self) -> (u64, u64) {
+        let rank = self.zipf.rank(&mut self.random);
+        (rank, rank * SCATTER % self.keys)
+    }
+}
+
 /// Draws keys and asks for them.
 #[derive(Debug)]
 pub(super) struct Stream<'a> {
     dataset: &'a Dataset,
     keys: u64,
-    chooser: KeyChooser,
-    random: Random,
+    draw: Draw,
     out: Vec<u8>,
 }
 
 impl<'a> Stream<'a> {
     pub(super) fn new(dataset: &'a Dataset, keys: u64, seed: u64) -> Self {
-        let chooser = KeyChooser::new(KeyDistribution::Zipf, keys);
-        Self { dataset, keys, chooser, random: Random::new(seed, 0), out: Vec::new() }
+        Self { dataset, keys, draw: Draw::new(keys, seed), out: Vec::new() }
     }
 
     /// Writes every key once, in order: the cache is full from then on.
@@ -60,7 +81,7 @@ impl<'a> Stream<'a> {
         while counts.requests < count {
             let length = (count - counts.requests).min(PIPELINE as u64);
             batch.clear();
-            batch.extend((0..length).map(|_| self.chooser.choose(&mut self.random, self.keys)));
+            batch.extend((0..length).map(|_| self.draw.next().1));
             missed.clear();
             self.read(client, &batch, &mut missed)?;
             counts.requests += length;
@@ -98,5 +119,24 @@ impl<'a> Stream<'a> {
     }
 }
 
+/// Most keys: products of ranks and `SCATTER` stay within 64 bits.
+pub(crate) const KEYS_MAX: u64 = 1 << 31;
+/// A prime above `KEYS_MAX`, so products of it are different for all ranks.
+const SCATTER: u64 = 2_654_435_761;
 /// Requests sent before their replies are read; few, as a key missed twice in one pipeline counts twice.
 const PIPELINE: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rank_has_a_key_of_its_own() {
+        for keys in [10_000, 99_999, 65_536] {
+            let mut seen: Vec<_> = (0..keys).map(|rank: u64| rank * SCATTER % keys).collect();
+            seen.sort_unstable();
+            assert!(seen.iter().copied().eq(0..keys));
+        }
+        assert!(SCATTER > KEYS_MAX && (KEYS_MAX - 1).checked_mul(SCATTER).is_some());
+    }
+}
