@@ -54,6 +54,8 @@ struct Span {
     next: u32,
     /// Place on the ring of the class, if an item may be evicted.
     links: Links,
+    /// Bytes of an item.
+    size: u32,
     /// Items in use.
     used: u16,
     class: u8,
@@ -165,7 +167,7 @@ impl Slab {
         let entry = self.span_mut(span);
         entry.free = within;
         entry.used -= 1;
-        let (used, size) = (entry.used, entry.size());
+        let (used, size) = (entry.used, entry.size);
         self.items -= 1;
         arena.discharge(u64::from(size));
         if was_full {
@@ -181,7 +183,7 @@ impl Slab {
     /// Bytes of the room at `offset`.
     #[inline]
     pub(super) fn capacity(&self, offset: u64) -> usize {
-        index(self.span(self.split(offset).0).size())
+        index(self.span(self.split(offset).0).size)
     }
 
     /// Bytes of the room that an item of `len` bytes gets.
@@ -198,7 +200,7 @@ impl Slab {
     /// Takes an item of a span that has room.
     fn take_item(&mut self, arena: &mut Arena, span: u32) -> u64 {
         let entry = self.span_mut(span);
-        let size = entry.size();
+        let size = entry.size;
         let within = if entry.free == NONE { entry.fresh } else { entry.free };
         let offset = start_of(span) + u64::from(within);
         if entry.free == NONE {
@@ -249,7 +251,7 @@ impl Slab {
     #[inline]
     fn has_room(&self, span: u32) -> bool {
         let span = self.span(span);
-        span.free != NONE || index(span.fresh + span.size()) <= span.len_bytes()
+        span.free != NONE || index(span.fresh + span.size) <= span.len_bytes()
     }
 
     /// Puts a span first on the list of its class.
@@ -352,7 +354,7 @@ impl Slab {
     /// Places of a span that may be in use: offsets of the first and past the last, and the bytes of each.
     pub(super) fn places(&self, span: u32) -> (u64, u64, usize) {
         let (start, entry) = (start_of(span), self.span(span));
-        (start, start + u64::from(entry.fresh), index(entry.size()))
+        (start, start + u64::from(entry.fresh), index(entry.size))
     }
 
     /// The class of a span.
@@ -407,15 +409,10 @@ impl Slab {
 impl Span {
     /// An empty span of a class.
     fn of(class: usize) -> Self {
+        let size = SIZES[class];
         let class = u8::try_from(class).unwrap_or(FOLLOWS);
         let links = Links::UNLISTED;
-        Self { free: NONE, fresh: 0, previous: NONE, next: NONE, links, used: 0, class }
-    }
-
-    /// Bytes of an item.
-    #[inline]
-    fn size(&self) -> u32 {
-        SIZES[usize::from(self.class)]
+        Self { free: NONE, fresh: 0, previous: NONE, next: NONE, links, size, used: 0, class }
     }
 
     #[inline]
