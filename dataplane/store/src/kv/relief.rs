@@ -6,7 +6,8 @@
 //! another takes a span or chain of that one rather than an item of its own.
 
 use super::evict::Verdict;
-use super::slab::{CLASS_COUNT, PAGE_CLASS_FIRST, PAGE_UNITS, Slab, Step, class_of, lenders};
+use super::hand::Step;
+use super::slab::{CLASS_COUNT, PAGE_CLASS_FIRST, PAGE_UNITS, Slab, class_of, lenders};
 use super::{Key, Store, StoreError};
 use adit_drivers::memory::{BLOCK_BYTES, UnitUse};
 
