@@ -637,7 +637,7 @@ fn memory_runs_out() {
 fn buckets_evict() {
     for pages in [2, 6, 24] {
         let shape = Shape { pages, large_every: 30, keys: 3_000, tight: true, evicts: true, ..SMALL };
-        run(300..304, Shape { preloaded: 2_000, steps: 4_000, ..shape });
+        run(300..303, Shape { preloaded: 2_000, steps: 3_000, ..shape });
     }
 }
 

@@ -5,9 +5,9 @@
 //! Experiment with the Multics System", 1968). What has expired or was flushed goes first. Where the hands go is the
 //! business of `relief`.
 
+use super::hand::Step;
 use super::item::{COLD, FLAG_FREE, FLAG_HELD, Header};
 use super::relief::Effort;
-use super::slab::Step;
 use super::{Fate, Key, Place, Store, bucket_index, hash};
 use adit_wire::kv::BucketId;
 

@@ -7,6 +7,7 @@
 mod chain;
 mod chains;
 mod evict;
+mod hand;
 mod index;
 mod item;
 mod random;

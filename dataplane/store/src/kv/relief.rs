@@ -6,7 +6,8 @@
 //! another takes a span or chain of that one rather than an item of its own.
 
 use super::evict::Verdict;
-use super::slab::{CLASS_COUNT, PAGE_CLASS_FIRST, PAGE_UNITS, Slab, Step, class_of, lenders};
+use super::hand::Step;
+use super::slab::{CLASS_COUNT, PAGE_CLASS_FIRST, PAGE_UNITS, Slab, class_of, lenders};
 use super::{Key, Store, StoreError};
 use adit_drivers::memory::{BLOCK_BYTES, UnitUse};
 
@@ -148,12 +149,13 @@ impl Store {
     #[cold]
     fn relieve(&mut self, key: Option<&Key<'_>>, round: usize, now_ms: u64) -> bool {
         let (len, blocks) = (self.slab.take_short_len(), self.arena.take_short_blocks());
-        let line = self.short_line.take();
+        let (line, zeros) = (self.short_line.take(), self.zeros.take_short());
         self.end_evacuation();
         if self.evicts() {
             self.kept = key.and_then(|key| self.offset_of(key)).unwrap_or(NO_ITEM);
             let mut effort = Effort::of(blocks);
-            let found = (len > 0 || blocks > 0 || line.is_some())
+            let found = (len > 0 || blocks > 0 || line.is_some() || zeros)
+                && (!zeros || self.evict_chain(now_ms, &mut effort))
                 && line.is_none_or(|hash| self.make_slot(hash, now_ms, &mut effort))
                 && (len == 0 || self.make_room(len, now_ms, &mut effort))
                 && (blocks == 0 || self.make_blocks(blocks, now_ms, &mut effort));

@@ -1,12 +1,12 @@
 //! Room for items in spans of the arena: a span holds items of one size class, and goes back as soon as it is empty. Small
 //! items lie in runs, so that a class with few of them takes little; large ones in pages, of which they waste less.
 
+use super::hand::Hand;
 use super::item::{CHAIN_ID_BYTES, HEADER_BYTES, INLINE_BYTES_MAX, ITEM_ALIGN_BYTES, write_free};
-use super::ring::{Links, Members, Ring};
+use super::ring::{Links, Members};
 use super::to_usize;
 use adit_drivers::memory::{Arena, PAGE_BYTES, RUN_BYTES};
 use adit_wire::kv::KEY_BYTES_MAX;
-use core::ops::Range;
 
 /// Classes up to this size go in steps of [`ITEM_ALIGN_BYTES`], above it in [`DOUBLING_CLASSES`] per doubling. With
 /// that the sizes of the Facebook ETC workload waste 2.6 %.
@@ -28,8 +28,6 @@ const PAGES_PLENTY: u64 = 64;
 const UNITS_PLENTY: u64 = 256;
 /// End of a list of spans, and of one of free items within a span.
 const NONE: u32 = u32::MAX;
-/// Places that the hand is ahead with what it asks memory for.
-const AHEAD_STEPS: u64 = 4;
 /// Bytes of the link in a free item.
 const LINK_BYTES: usize = 4;
 /// The first class of items that lie in pages.
@@ -37,26 +35,28 @@ pub(super) const PAGE_CLASS_FIRST: usize = class_of(RUN_ITEM_BYTES_MAX) + 1;
 /// Units of a page.
 pub(super) const PAGE_UNITS: u32 = as_u32(PAGE_BYTES / RUN_BYTES);
 /// In place of a class: the unit belongs to the span of the first unit of its page.
-const FOLLOWS: u8 = u8::MAX;
+pub(super) const FOLLOWS: u8 = u8::MAX;
 
 const _: () = assert!(INLINE_BYTES_MAX <= ITEM_BYTES_MAX && ITEM_BYTES_MAX <= PAGE_BYTES);
 const _: () = assert!(CLASS_COUNT <= FOLLOWS as usize && RUN_BYTES / ITEM_ALIGN_BYTES <= u16::MAX as usize);
 
 /// A run or page that holds items; named by its first unit.
 #[derive(Clone, Copy)]
-struct Span {
+pub(super) struct Span {
     /// First free item that was in use before: bytes from the start of the span.
     free: u32,
     /// Start of the part that was never in use.
-    fresh: u32,
+    pub(super) fresh: u32,
     /// Neighbours on the list of spans of the class that have room.
     previous: u32,
     next: u32,
     /// Place on the ring of the class, if an item may be evicted.
-    links: Links,
+    pub(super) links: Links,
+    /// Bytes of an item.
+    pub(super) size: u32,
     /// Items in use.
-    used: u16,
-    class: u8,
+    pub(super) used: u16,
+    pub(super) class: u8,
 }
 
 impl Members for Box<[Span]> {
@@ -65,31 +65,13 @@ impl Members for Box<[Span]> {
     }
 }
 
-/// The hand of a class: the next place that it comes to.
-#[derive(Clone, Copy)]
-struct Hand {
-    ring: Ring,
-    /// Bytes from the start of the first span of the ring.
-    at: u32,
-    /// Whether it saw an item in that span that may be evicted some day.
-    keeps: bool,
-}
-
-/// What a hand comes to.
-pub(super) enum Step {
-    /// A place, which may be free: its offset.
-    Place(u64),
-    /// The end of a span, of which it saw an item that may be evicted some day if it `keeps` it.
-    End { span: u32, keeps: bool },
-}
-
 /// Size-class allocator of items over an arena.
 pub(super) struct Slab {
     /// For each class, the first span that has room.
     open: [u32; CLASS_COUNT],
     /// One for each unit of the arena.
-    spans: Box<[Span]>,
-    hands: Box<[Hand]>,
+    pub(super) spans: Box<[Span]>,
+    pub(super) hands: Box<[Hand]>,
     items: u64,
     /// Bytes of the item for which there was no room since the last look.
     short_len: usize,
@@ -101,7 +83,7 @@ impl Slab {
         Self {
             open: [NONE; CLASS_COUNT],
             spans: vec![Span::of(0); unit_count].into_boxed_slice(),
-            hands: vec![Hand { ring: Ring::EMPTY, at: 0, keeps: false }; CLASS_COUNT].into_boxed_slice(),
+            hands: vec![Hand::NEW; CLASS_COUNT].into_boxed_slice(),
             items: 0,
             short_len: 0,
         }
@@ -165,7 +147,7 @@ impl Slab {
         let entry = self.span_mut(span);
         entry.free = within;
         entry.used -= 1;
-        let (used, size) = (entry.used, entry.size());
+        let (used, size) = (entry.used, entry.size);
         self.items -= 1;
         arena.discharge(u64::from(size));
         if was_full {
@@ -181,7 +163,7 @@ impl Slab {
     /// Bytes of the room at `offset`.
     #[inline]
     pub(super) fn capacity(&self, offset: u64) -> usize {
-        index(self.span(self.split(offset).0).size())
+        index(self.span(self.split(offset).0).size)
     }
 
     /// Bytes of the room that an item of `len` bytes gets.
@@ -198,7 +180,7 @@ impl Slab {
     /// Takes an item of a span that has room.
     fn take_item(&mut self, arena: &mut Arena, span: u32) -> u64 {
         let entry = self.span_mut(span);
-        let size = entry.size();
+        let size = entry.size;
         let within = if entry.free == NONE { entry.fresh } else { entry.free };
         let offset = start_of(span) + u64::from(within);
         if entry.free == NONE {
@@ -249,7 +231,7 @@ impl Slab {
     #[inline]
     fn has_room(&self, span: u32) -> bool {
         let span = self.span(span);
-        span.free != NONE || index(span.fresh + span.size()) <= span.len_bytes()
+        span.free != NONE || index(span.fresh + span.size) <= span.len_bytes()
     }
 
     /// Puts a span first on the list of its class.
@@ -279,7 +261,7 @@ impl Slab {
 
     /// The span of an offset, and the bytes from the span's start.
     #[inline]
-    fn split(&self, offset: u64) -> (u32, u32) {
+    pub(super) fn split(&self, offset: u64) -> (u32, u32) {
         let unit = as_u32(to_usize(offset) / RUN_BYTES);
         let follows = self.span(unit).class == FOLLOWS;
         let span = if follows { unit - unit % PAGE_UNITS } else { unit };
@@ -287,7 +269,7 @@ impl Slab {
     }
 
     #[inline]
-    fn span(&self, span: u32) -> &Span {
+    pub(super) fn span(&self, span: u32) -> &Span {
         &self.spans[index(span)]
     }
 
@@ -297,125 +279,13 @@ impl Slab {
     }
 }
 
-/// The hands.
-impl Slab {
-    /// Versions that the hand of a class takes to go round its spans, `None` if there are none.
-    pub(super) fn lap(&self, class: usize, version: u64) -> Option<u64> {
-        self.hands[class].ring.lap(version)
-    }
-
-    /// The class among these whose first span waits longest, and for how many versions.
-    pub(super) fn oldest(&self, classes: Range<usize>, but: usize, version: u64) -> Option<(u64, usize)> {
-        let others = classes.filter(|class| *class != but);
-        others.filter_map(|class| Some((self.hands[class].ring.waits(version)?, class))).max()
-    }
-
-    /// The span that the hand of a class comes to next.
-    pub(super) fn first_span(&self, class: usize) -> Option<u32> {
-        self.hands[class].ring.first()
-    }
-
-    /// Moves the hand of a class over one place. `None` if no item of the class may be evicted.
-    pub(super) fn step(&mut self, class: usize) -> Option<Step> {
-        let span = self.hands[class].ring.first()?;
-        let at = self.hands[class].at;
-        if at >= self.span(span).fresh {
-            return Some(Step::End { span, keeps: self.hands[class].keeps });
-        }
-        self.hands[class].at = at + SIZES[class];
-        Some(Step::Place(start_of(span) + u64::from(at)))
-    }
-
-    /// Asks for the header of a place that the hand comes to some steps after `offset`.
-    #[inline]
-    pub(super) fn prefetch_ahead(&self, arena: &Arena, class: usize, offset: u64) {
-        arena.prefetch(offset + u64::from(SIZES[class]) * AHEAD_STEPS);
-    }
-
-    /// The hand saw an item that may be evicted some day: it comes to the span again.
-    pub(super) fn keep(&mut self, class: usize) {
-        self.hands[class].keeps = true;
-    }
-
-    /// Ends the visit of the span that the hand of a class is at. If it does not keep it, as no item of it may be evicted,
-    /// the hand comes there no more until one may.
-    pub(super) fn turn(&mut self, class: usize, keeps: bool, version: u64) {
-        let Self { hands, spans, .. } = self;
-        let hand = &mut hands[class];
-        (hand.at, hand.keeps) = (0, false);
-        match hand.ring.first() {
-            Some(span) if !keeps => hand.ring.remove(spans, span),
-            _ => hand.ring.turn(spans, version),
-        }
-    }
-
-    /// Places of a span that may be in use: offsets of the first and past the last, and the bytes of each.
-    pub(super) fn places(&self, span: u32) -> (u64, u64, usize) {
-        let (start, entry) = (start_of(span), self.span(span));
-        (start, start + u64::from(entry.fresh), index(entry.size()))
-    }
-
-    /// The class of a span.
-    pub(super) fn class(&self, span: u32) -> usize {
-        usize::from(self.span(span).class)
-    }
-
-    /// Items of a span.
-    pub(super) fn used(&self, span: u32) -> usize {
-        usize::from(self.span(span).used)
-    }
-
-    /// An item may be evicted from now on: the hand comes to its span again.
-    pub(super) fn revive(&mut self, offset: u64, version: u64) {
-        let (span, _) = self.split(offset);
-        if !self.span(span).links.is_listed() {
-            self.list(span, version);
-        }
-    }
-
-    /// Any item may be evicted from now on.
-    pub(super) fn revive_all(&mut self, version: u64) {
-        for unit in 0..self.spans.len() {
-            let Span { used, links, class, .. } = self.spans[unit];
-            if used > 0 && class != FOLLOWS && !links.is_listed() {
-                self.list(as_u32(unit), version);
-            }
-        }
-    }
-
-    #[inline(never)]
-    fn list(&mut self, span: u32, version: u64) {
-        let class = self.class(span);
-        let Self { hands, spans, .. } = self;
-        hands[class].ring.push(spans, span, version);
-    }
-
-    fn unlist(&mut self, span: u32) {
-        if !self.span(span).links.is_listed() {
-            return;
-        }
-        let class = self.class(span);
-        let Self { hands, spans, .. } = self;
-        let hand = &mut hands[class];
-        if hand.ring.first() == Some(span) {
-            (hand.at, hand.keeps) = (0, false);
-        }
-        hand.ring.remove(spans, span);
-    }
-}
-
 impl Span {
     /// An empty span of a class.
     fn of(class: usize) -> Self {
+        let size = SIZES[class];
         let class = u8::try_from(class).unwrap_or(FOLLOWS);
         let links = Links::UNLISTED;
-        Self { free: NONE, fresh: 0, previous: NONE, next: NONE, links, used: 0, class }
-    }
-
-    /// Bytes of an item.
-    #[inline]
-    fn size(&self) -> u32 {
-        SIZES[usize::from(self.class)]
+        Self { free: NONE, fresh: 0, previous: NONE, next: NONE, links, size, used: 0, class }
     }
 
     #[inline]
@@ -425,7 +295,7 @@ impl Span {
 }
 
 /// Bytes of an item of each class.
-static SIZES: [u32; CLASS_COUNT] = sizes();
+pub(super) static SIZES: [u32; CLASS_COUNT] = sizes();
 
 const fn sizes() -> [u32; CLASS_COUNT] {
     let mut sizes = [0; CLASS_COUNT];
@@ -452,7 +322,7 @@ pub(super) fn lenders(class: usize) -> usize {
 
 /// Offset of the start of a span.
 #[inline]
-fn start_of(span: u32) -> u64 {
+pub(super) fn start_of(span: u32) -> u64 {
     u64::from(span) * RUN_BYTES as u64
 }
 
@@ -480,13 +350,13 @@ const fn class_bytes(class: usize) -> usize {
 }
 
 #[inline]
-fn index(value: u32) -> usize {
+pub(super) fn index(value: u32) -> usize {
     to_usize(u64::from(value))
 }
 
 /// Units, sizes and places within a page all fit 32 bits: an arena has fewer than 2^32 units.
 #[inline]
-const fn as_u32(value: usize) -> u32 {
+pub(super) const fn as_u32(value: usize) -> u32 {
     debug_assert!(value <= u32::MAX as usize);
     #[expect(clippy::cast_possible_truncation, reason = "bounded by the arena, see above")]
     let value = value as u32;

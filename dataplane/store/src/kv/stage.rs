@@ -42,17 +42,21 @@ impl Store {
     /// # Panics
     /// If the value was staged in another store.
     pub fn commit(&mut self, staged: Staged, now_ms: u64) -> u64 {
-        self.remove_committed(&staged);
+        let replaced = self.remove_committed(&staged);
         let mut header = self.view(staged.offset).header;
         if header.expiry_ms != 0 && header.expiry_ms <= now_ms {
             self.discard(staged);
             return self.next_version();
         }
         self.staged -= 1;
-        self.buckets[bucket_index(header.bucket)].count += 1;
+        let bucket = &mut self.buckets[bucket_index(header.bucket)];
+        bucket.count += 1;
+        header.key_word &= !INTENT;
+        if !replaced {
+            header.key_word |= bucket.begins;
+        }
         self.note_expiry(header.bucket, header.expiry_ms);
         header.version = self.next_version();
-        header.key_word &= !INTENT;
         self.write_header(staged.offset, &header);
         header.version
     }
@@ -89,12 +93,12 @@ impl Store {
         Some(Staged { offset, hash: draft.key.hash })
     }
 
-    /// Removes the item that a staged one replaces, dead or alive.
-    fn remove_committed(&mut self, staged: &Staged) {
+    /// Removes the item that a staged one replaces, dead or alive. Whether there was one.
+    fn remove_committed(&mut self, staged: &Staged) -> bool {
         let view = self.view(staged.offset);
         let same = |offset| self.view(offset).is_of(view.header.bucket, view.key());
-        if let Some(place) = self.index.find(staged.hash, same) {
-            self.remove_at(self.index.bucket_of(staged.hash), place);
-        }
+        let Some(place) = self.index.find(staged.hash, same) else { return false };
+        self.remove_at(self.index.bucket_of(staged.hash), place);
+        true
     }
 }

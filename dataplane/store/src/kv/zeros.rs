@@ -7,6 +7,8 @@ use adit_drivers::memory::{Arena, Block};
 #[derive(Default)]
 pub(super) struct Zeros {
     block: Option<Block>,
+    /// Too many handles were out since the last look.
+    short: bool,
 }
 
 impl Zeros {
@@ -21,9 +23,15 @@ impl Zeros {
         };
         let block = self.block.insert(block);
         if block.handle_count() + count > arena.block_count() {
+            self.short = true;
             return Err(StoreError::OutOfMemory);
         }
         Ok(block)
+    }
+
+    /// Whether too many handles were out since the last call.
+    pub(super) fn take_short(&mut self) -> bool {
+        core::mem::take(&mut self.short)
     }
 
     /// Gives the block back if nobody else has a handle of it.
