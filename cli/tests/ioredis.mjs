@@ -160,7 +160,8 @@ async function reconnects(r) {
         assert.equal(await client.client("GETNAME"), "me");
         assert.equal(ends, round);
     }
-    assert.ok((await client.client("ID")) > first);
+    // Of two connections to different shards either may have the larger one.
+    assert.notEqual(await client.client("ID"), first);
     assert.equal(await client.quit(), "OK");
     assert.equal(await r.get("k"), null);
     await r.flushall();
