@@ -378,7 +378,7 @@ impl Shard {
             while left > 0 {
                 let count = self.answer_some(shard);
                 answered += count;
-                left = if count >= ASKS_PER_FETCH { left.saturating_sub(count) } else { 0 };
+                left = if count > 0 { left.saturating_sub(count) } else { 0 };
             }
         }
         answered

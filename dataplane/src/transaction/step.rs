@@ -1,13 +1,13 @@
 //! A part of a transaction that one shard does: it enters the queues of the keys, executes operations, and leaves.
 
 use adit_store::kv::{Chain, Key, Staged};
-use adit_wire::kv::{BucketId, Operation, Status};
+use adit_wire::kv::{BucketId, Condition, Operation, Status};
 
 use crate::engine::{Request, value_of};
 use crate::message::{Answer, Ask, Reply};
 use crate::settings::STAGED_PER_STEP;
 use crate::shard::Shard;
-use crate::splicing::{Then, long_splice};
+use crate::splicing::{Then, is_long, long_splice};
 use crate::stats::Counter;
 use crate::transaction::TRANSACTION_SLOT;
 use crate::transaction::intents::{Holder, Keys};
@@ -142,6 +142,10 @@ impl Shard {
     /// Does a step of a transaction, or lets it wait for its keys.
     pub(crate) fn take_step(&mut self, origin: u16, mut step: Box<Step>) {
         match std::mem::replace(&mut step.access, Access::Free) {
+            Access::Enter(keys) if self.may_run_at_once(&step, &keys) => {
+                step.stages = false;
+                self.run_step(origin, None, *step);
+            }
             Access::Enter(keys) => {
                 self.intents.enter(keys, Parked::Step(origin, step));
                 self.run_ready();
@@ -149,6 +153,26 @@ impl Shard {
             Access::Inside(holder) => self.run_step(origin, Some(holder), *step),
             Access::Free => self.run_step(origin, None, *step),
         }
+    }
+
+    /// Whether a step that leaves at its end need not hold its keys: nobody else does, and its writes find room for sure.
+    fn may_run_at_once(&self, step: &Step, keys: &Keys) -> bool {
+        let plain = |operation: &StepOperation| {
+            matches!(operation.operation, Operation::Put { condition: Condition::Always, .. })
+                && operation.chain.is_none()
+        };
+        let free = match keys {
+            Keys::One(hash) => !self.intents.blocks(*hash),
+            Keys::Many(hashes) => !hashes.iter().any(|&hash| self.intents.blocks(hash)),
+            Keys::All => false,
+        };
+        step.leaves
+            && free
+            && !self.settings.limits.evicts()
+            && (!step.stages
+                || (step.operations.iter().all(plain)
+                    && self.engine.store.has_room_for(step.operations.len())))
+            && !step.operations.iter().any(|operation| is_long(operation.operation, operation.chain.as_ref()))
     }
 
     /// Does what holds its keys now, as far as this turn allows.
