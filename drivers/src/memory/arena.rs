@@ -556,6 +556,50 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_counts_blocks_and_what_is_charged() {
+        let block_bytes = BLOCK_BYTES as u64;
+        let mut arena = arena(2);
+        arena.charge(1_000);
+        arena.set_limit(3 * block_bytes);
+        let blocks = [arena.block().unwrap(), arena.block().unwrap()];
+        assert_eq!((arena.used_bytes(), arena.charged_bytes()), (2 * block_bytes + 1_000, 1_000));
+        assert!(arena.fits(block_bytes - 1_000) && !arena.fits(block_bytes - 999));
+        assert!(arena.block().is_none() && !arena.has_blocks(3));
+        assert_eq!((arena.take_short_blocks(), arena.take_short_blocks()), (3, 0));
+        // Dropped blocks are looked for where the limit is short.
+        drop(blocks);
+        assert!(arena.has_blocks(2) && !arena.has_blocks(3));
+        arena.set_limit(500);
+        assert!(!arena.fits(0) && arena.block().is_none());
+        arena.discharge(1_000);
+        assert!(arena.fits(500) && !arena.fits(501));
+        arena.set_limit(u64::MAX);
+        assert!(arena.has_blocks(32) && !arena.has_blocks(33) && arena.block().is_some());
+    }
+
+    #[test]
+    fn a_drained_page_becomes_free() {
+        let mut arena = arena(1);
+        let (run, block) = (arena.take_run().unwrap(), arena.block().unwrap());
+        let unit = arena.unit_of(&block).unwrap();
+        assert_eq!(
+            [run, unit, 15].map(|unit| arena.unit_use(unit)),
+            [UnitUse::Run, UnitUse::Block, UnitUse::Free]
+        );
+        arena.drain_page(0);
+        assert!(
+            arena.is_draining(0) && !arena.has_run() && arena.take_run().is_none() && arena.block().is_none()
+        );
+        arena.return_run(run);
+        drop(block);
+        arena.collect();
+        assert!(!arena.is_draining(0) && arena.free_pages() == 1);
+        assert_eq!((arena.take_page(), arena.unit_use(15)), (Some(0), UnitUse::Page));
+        let other = Arena::new(PAGE_BYTES as u64, false).unwrap().block().unwrap();
+        assert_eq!(arena.unit_of(&other), None);
+    }
+
+    #[test]
     #[should_panic(expected = "only a run of items is given back")]
     fn a_page_is_no_run() {
         let mut arena = arena(1);

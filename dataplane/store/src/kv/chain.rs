@@ -149,6 +149,21 @@ impl Chain {
         self.blocks.truncate(to_usize(self.len_bytes).div_ceil(BLOCK_BYTES));
     }
 
+    /// Puts copies of this arena in place of blocks of others, `count` at most. Whether none of those is left.
+    pub(super) fn adopt(&mut self, arena: &mut Arena, count: usize) -> Result<bool, StoreError> {
+        let mut left = count;
+        for block in &mut self.blocks {
+            if arena.unit_of(block).is_none() {
+                if left == 0 {
+                    return Ok(false);
+                }
+                *block = copied(arena, block)?;
+                left -= 1;
+            }
+        }
+        Ok(true)
+    }
+
     /// Makes the blocks of a range this chain's alone, all or nothing: copy on write. What the range covers wholly is
     /// not copied.
     fn own_range(&mut self, arena: &mut Arena, start: u64, end: u64) -> Result<(), StoreError> {

@@ -77,7 +77,7 @@ impl Store {
         }
         entry.begins = if eviction == Eviction::None { 0 } else { COLD };
         self.slab.revive_all(self.version);
-        self.chains.revive_all(self.version);
+        self.chains.revive_all(&self.arena, self.version);
         self.stuck_version = None;
     }
 
@@ -164,6 +164,11 @@ impl Store {
         }
     }
 
+    /// Whether the value of an item has blocks of this shard, which would be free without it.
+    fn has_own_chain(&self, offset: u64) -> bool {
+        self.view(offset).chain().is_some_and(|id| self.chains.has_own_blocks(&self.arena, id))
+    }
+
     /// Whether any item of a span may be evicted, now or some day.
     fn may_evict_of(&self, span: u32, now_ms: u64) -> bool {
         let (start, end, size) = self.slab.places(span);
@@ -183,8 +188,8 @@ impl Store {
                 self.slab.keep(class);
                 false
             }
-            // The hand of the chains decides on those.
-            Verdict::Referenced | Verdict::Goes if header.is_chain() => {
+            // The hand of the chains decides on those that it comes to.
+            Verdict::Referenced | Verdict::Goes if self.has_own_chain(offset) => {
                 self.slab.keep(class);
                 false
             }
@@ -212,12 +217,11 @@ impl Store {
             let header = self.view(offset).header;
             // What somebody pins frees no memory now.
             let pinned = self.chains.chain(id).blocks().first().is_some_and(|block| block.is_shared());
+            let spares = visit < CHAIN_VISITS_MAX && (pinned || !header.is_cold());
             match self.verdict(&header, offset, now_ms) {
                 Verdict::Free | Verdict::Stays => self.chains.hide(id),
                 Verdict::Waits => self.chains.turn(self.version),
-                Verdict::Referenced | Verdict::Goes
-                    if visit < CHAIN_VISITS_MAX && (pinned || !header.is_cold()) =>
-                {
+                Verdict::Referenced | Verdict::Goes if spares => {
                     self.cool(offset, header);
                     self.chains.turn(self.version);
                 }

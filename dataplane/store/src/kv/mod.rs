@@ -551,7 +551,7 @@ impl Store {
     fn revive(&mut self, offset: u64) {
         self.slab.revive(offset, self.version);
         if let Some(id) = self.view(offset).chain() {
-            self.chains.revive(id, self.version);
+            self.chains.revive(&self.arena, id, self.version);
         }
     }
 

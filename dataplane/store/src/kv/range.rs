@@ -130,7 +130,7 @@ impl Store {
         match self.view(old.offset).chain() {
             Some(id) => {
                 self.chains.chain_mut(id).set_range(&mut self.arena, &mut self.zeros, offset, bytes)?;
-                self.chains.note(&self.arena, id, block_of(old_len.min(offset)));
+                self.chains.note(&self.arena, id, block_of(old_len.min(offset)), self.version);
                 self.write_len(old.offset, old.header, len);
             }
             None if fits_item(key, len) => match self.write_in_item(&old, offset, bytes, len) {

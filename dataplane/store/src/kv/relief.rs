@@ -30,6 +30,8 @@ const DONORS_MAX: usize = 24;
 const GENTLE_DONORS_MAX: usize = 4;
 /// How many times older another class must be than the one that needs memory, to give some.
 const OLDER: u64 = 4;
+/// Chains without a block to give that are evicted in one search for blocks.
+const FUTILE_CHAINS_MAX: usize = 4;
 /// One in so many items of a span may be referenced when it is given to another class.
 const REFERENCED_FRACTION: usize = 4;
 /// Most chains whose items are in a span that is given to another class.
@@ -282,7 +284,9 @@ impl Store {
             return false;
         }
         let before = self.arena.free_units();
-        while !self.arena.has_blocks(count) && effort.is_left() {
+        let mut futile = 0;
+        while !self.arena.has_blocks(count) && effort.is_left() && futile < FUTILE_CHAINS_MAX {
+            let free = self.arena.free_units();
             let lap = self.chains.lap(self.version);
             let donor = self.slab.oldest(0..CLASS_COUNT, NO_CLASS, self.version);
             let older = donor.filter(|(waits, _)| lap.is_some_and(|lap| *waits > OLDER * lap));
@@ -293,6 +297,7 @@ impl Store {
             if !given {
                 break;
             }
+            futile += usize::from(self.arena.free_units() == free);
         }
         let has = self.arena.has_blocks(count);
         self.arena.take_short_blocks();

@@ -152,6 +152,15 @@ impl Store {
         }
     }
 
+    /// Copies blocks of a chain that lie in the memory of other shards into that of this one, [`SPLICE_BYTES_MAX`] at most.
+    /// Whether all are here: else to be called again.
+    ///
+    /// A chain is stored with blocks of any shard. But these count there, and this one's eviction frees no memory there: a
+    /// shard that receives values for others can run out of it. Error: `OutOfMemory`; the chain is still whole.
+    pub fn adopt(&mut self, chain: &mut Chain) -> Result<bool, StoreError> {
+        self.with_relief(None, 0, |store| chain.adopt(&mut store.arena, PORTION_BLOCKS))
+    }
+
     /// Does a portion. Gives the length of the value if it was the last.
     fn splice_some(
         &mut self,
@@ -186,7 +195,7 @@ impl Store {
                 let chain = store.chains.chain_mut(id);
                 chain.merge(&mut store.arena, &mut store.zeros, splice, offset)?;
                 let len = chain.len_bytes();
-                store.chains.note(&store.arena, id, block_of(offset));
+                store.chains.note(&store.arena, id, block_of(offset), store.version);
                 store.write_len(old.offset, old.header, len);
                 return Ok(len);
             }
