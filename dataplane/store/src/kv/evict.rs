@@ -69,7 +69,7 @@ impl Store {
         !self.arena.fits(0)
     }
 
-    /// Sets which items of a bucket may be evicted. Takes 1 us per MiB of memory if it changes.
+    /// Sets which items of a bucket may be evicted. A change takes time for each run of items and each chain.
     pub fn set_eviction(&mut self, bucket: BucketId, eviction: Eviction) {
         let entry = &mut self.buckets[bucket_index(bucket)];
         if core::mem::replace(&mut entry.eviction, eviction) == eviction {
