@@ -1,5 +1,5 @@
-//! What is evicted and what is not, and how well eviction keeps what is used: its hit ratio beside that of an exact LRU of
-//! as many items.
+//! What is evicted and what is not, and how well eviction keeps what is used: its hit ratio beside that of an
+//! exact LRU of as many items.
 //!
 //! `cargo nextest run -p adit-store --test kv_eviction --no-capture` shows the figures.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]

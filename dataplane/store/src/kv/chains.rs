@@ -75,7 +75,8 @@ impl Chains {
         self.entries[index(id)].chain.as_mut().expect(NAMED)
     }
 
-    /// Notes which chain has these blocks: those from number `first` on. The hand comes to it if they are of this shard.
+    /// Notes which chain has these blocks: those from number `first` on. The hand comes to it if they are of
+    /// this shard.
     pub(super) fn note(&mut self, arena: &Arena, id: u32, first: usize, version: u64) {
         let blocks = self.entries[index(id)].chain.as_ref().map_or(&[][..], Chain::blocks);
         for unit in blocks.iter().skip(first).filter_map(|block| arena.unit_of(block)) {

@@ -1,9 +1,9 @@
 //! Which items give way when memory is short, and how one of them goes.
 //!
-//! The hand of a class goes round the places of its spans, that of the chains round these. It marks an item COLD, which a
-//! look-up ends; an item that it meets COLD goes (CLOCK: Corbató, "A Paging
-//! Experiment with the Multics System", 1968). What has expired or was flushed goes first. Where the hands go is the
-//! business of `relief`.
+//! The hand of a class goes round the places of its spans, that of the chains round these. It marks an item
+//! COLD, which a look-up ends; an item that it meets COLD goes (CLOCK: Corbató, "A Paging Experiment with the
+//! Multics System", 1968). What has expired or was flushed goes first. Where the hands go is the business of
+//! `relief`.
 
 use super::hand::Step;
 use super::item::{COLD, FLAG_FREE, FLAG_HELD, Header};
@@ -45,9 +45,9 @@ pub(super) enum Verdict {
 
 /// Policies and limits.
 impl Store {
-    /// Sets how many bytes the index, items and blocks may take at most; `None` for all there are. Nothing is taken above
-    /// it. If more is in use, the [sweep](Self::sweep) evicts down to it; where no bucket evicts, whatever needs memory
-    /// is refused meanwhile.
+    /// Sets how many bytes the index, items and blocks may take at most; `None` for all there are. Nothing is
+    /// taken above it. If more is in use, the [sweep](Self::sweep) evicts down to it; where no bucket evicts,
+    /// whatever needs memory is refused meanwhile.
     pub fn set_limit(&mut self, limit_bytes: Option<u64>) {
         self.limit_bytes = limit_bytes.unwrap_or(u64::MAX);
         self.arena.set_limit(self.limit_bytes);
@@ -96,8 +96,8 @@ impl Store {
         self.evicted
     }
 
-    /// Keeps the item of a key from being evicted, until it is [released](Self::release), removed or replaced by a staged
-    /// one. Whether there is one.
+    /// Keeps the item of a key from being evicted, until it is [released](Self::release), removed or replaced
+    /// by a staged one. Whether there is one.
     pub fn hold(&mut self, key: &Key<'_>, now_ms: u64) -> bool {
         let Some(found) = self.locate(key, now_ms) else { return false };
         let flags = found.header.flags | FLAG_HELD;
