@@ -1,11 +1,11 @@
-//! What is evicted and what is not, and how well eviction keeps what is used: its hit ratio beside that of an exact LRU of
-//! as many items.
+//! What is evicted and what is not, and how well eviction keeps what is used: its hit ratio beside that of an
+//! exact LRU of as many items.
 //!
 //! `cargo nextest run -p adit-store --test kv_eviction --no-capture` shows the figures.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use adit_drivers::memory::{Arena, Lines};
-use adit_store::kv::{Eviction, INDEX_BYTES_MIN, NewValue, Store, StoreError, Value};
+use adit_store::kv::{Chain, Eviction, INDEX_BYTES_MIN, NewValue, Store, StoreError, Value};
 use adit_wire::kv::BucketId;
 
 const BUCKET: BucketId = BucketId(0);
@@ -420,6 +420,28 @@ fn gaps_are_taken_from_values_that_may_go() {
         assert!(is_there(&mut store, BUCKET, number));
     }
     assert_eq!(store.evicted(), 19);
+}
+
+#[test]
+fn chains_of_another_shard_do_not_go_for_nothing() {
+    let (mut here, mut there) = (store(2, Eviction::Clock), store(16, Eviction::Clock));
+    for number in 0..100u64 {
+        let mut chain = Chain::new();
+        there.extend_chain(&mut chain, &[1; 100_000]).unwrap();
+        let bytes = number.to_be_bytes();
+        let key = here.key(BUCKET, &bytes);
+        here.put(&key, NewValue::Chain(chain), None, 0).unwrap();
+    }
+    // Own ones go, those stay.
+    for number in 100..1_000 {
+        assert!(put(&mut here, BUCKET, number, &[1; 100_000], None));
+    }
+    assert!((0..100).filter(|number| is_there(&mut here, BUCKET, *number)).count() > 90);
+    // Their own shard cannot evict them, and says so.
+    let filled =
+        (0..1_000).take_while(|number| put(&mut there, BUCKET, *number, &[1; 100_000], None)).count();
+    assert_eq!(filled, 1_000);
+    assert!(there.count(BUCKET) < 40, "{}", there.count(BUCKET));
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! The memory of a shard's items and large values: a mapping cut into pages, and these into units where need be.
 //!
-//! Items lie in whole pages or in runs of one unit, and a block is a unit as well: memory moves between small items and
-//! large values in units. Bytes of items are reached only through the [`Arena`], bytes of blocks only through [`Block`]
-//! handles. That split is what keeps both safe: no borrow of the one kind can overlap one of the other.
+//! Items lie in whole pages or in runs of one unit, and a block is a unit as well: memory moves between small
+//! items and large values in units. Bytes of items are reached only through the [`Arena`], bytes of blocks only
+//! through [`Block`] handles. That split is what keeps both safe: no borrow of the one kind can overlap one of
+//! the other.
 
 use super::block::{Home, NO_BLOCK};
 use super::mapping::Mapping;
@@ -29,8 +30,8 @@ pub const COLLECT_BLOCKS_MAX: usize = 256;
 const _: () = assert!(BLOCK_BYTES * PAGE_UNITS as usize == PAGE_BYTES, "blocks fill a page");
 const _: () = assert!(PAGE_TAG as u32 == PAGE_UNITS, "a tag counts units");
 
-/// Of each unit, how many units of items there are from it to the end of its run or page: 1 for a run, 16 to 1 for a page,
-/// and none for a unit that is free or a block.
+/// Of each unit, how many units of items there are from it to the end of its run or page: 1 for a run, 16 to 1
+/// for a page, and none for a unit that is free or a block.
 type Tag = u8;
 
 /// Tag of a run.
@@ -87,13 +88,14 @@ pub struct Arena {
     short_blocks: usize,
 }
 
-// SAFETY: `start` points into the mapping that `home` keeps alive; the bytes of items belong to whoever owns this value,
-// before a move the sender and after it the receiver. `Home` itself is shared between threads through atomics only.
+// SAFETY: `start` points into the mapping that `home` keeps alive; the bytes of items belong to whoever owns
+// this value, before a move the sender and after it the receiver. `Home` itself is shared between threads
+// through atomics only.
 unsafe impl Send for Arena {}
 
 impl Arena {
-    /// Maps as many whole pages as fit `len_bytes`, one at least. With `prefault` they are backed by memory before this
-    /// returns; else the first touch of each page costs up to 0.15 ms.
+    /// Maps as many whole pages as fit `len_bytes`, one at least. With `prefault` they are backed by memory
+    /// before this returns; else the first touch of each page costs up to 0.15 ms.
     pub fn new(len_bytes: u64, prefault: bool) -> Result<Self, MemoryError> {
         let page_count = len_bytes >> PAGE_SHIFT;
         if page_count == 0 {
@@ -169,8 +171,8 @@ impl Arena {
         self.units.give_page(page);
     }
 
-    /// Takes a run of [`RUN_BYTES`] for items: run `n` begins at offset `n` * [`RUN_BYTES`]. Its bytes are what they
-    /// were; `None` if all memory is in use.
+    /// Takes a run of [`RUN_BYTES`] for items: run `n` begins at offset `n` * [`RUN_BYTES`]. Its bytes are what
+    /// they were; `None` if all memory is in use.
     pub fn take_run(&mut self) -> Option<u32> {
         let run = self.take_unit(Kind::Runs)?;
         self.tags[to_usize(u64::from(run))] = RUN_TAG;
@@ -196,8 +198,8 @@ impl Arena {
     #[inline]
     pub fn bytes(&self, offset: u64, len: usize) -> &[u8] {
         let start = self.item_bytes(offset, len);
-        // SAFETY: `item_bytes` checked that the range lies in a run or page of items of the mapping. Such bytes were
-        // zeroed by the kernel, are written only through `&mut self`, and no block handle reaches them.
+        // SAFETY: `item_bytes` checked that the range lies in a run or page of items of the mapping. Such bytes
+        // were zeroed by the kernel, are written only through `&mut self`, and no block handle reaches them.
         unsafe { core::slice::from_raw_parts(start.as_ptr(), len) }
     }
 
@@ -214,8 +216,8 @@ impl Arena {
         unsafe { core::slice::from_raw_parts(start.as_ptr(), len) }
     }
 
-    /// The first `LEN` bytes from `offset`, and the bytes from there to the end of its run or page of items; `None` if it has
-    /// not as many.
+    /// The first `LEN` bytes from `offset`, and the bytes from there to the end of its run or page of items;
+    /// `None` if it has not as many.
     ///
     /// # Panics
     /// If the arena is not as large.
@@ -228,7 +230,8 @@ impl Arena {
         }
         // SAFETY: the unit of `offset` exists (the tag above), and the mapping holds all units.
         let start = unsafe { self.start.add(to_usize(offset)) };
-        // SAFETY: from `offset` there are `end - rest + LEN` bytes to the end of its run or page, else as for `bytes`.
+        // SAFETY: from `offset` there are `end - rest + LEN` bytes to the end of its run or page, else as for
+        // `bytes`.
         let bytes = unsafe { core::slice::from_raw_parts(start.as_ptr(), end - rest + LEN) };
         bytes.split_first_chunk()
     }
@@ -251,8 +254,8 @@ impl Arena {
     pub fn copy(&mut self, from: u64, to: u64, len: usize) {
         let source = self.item_bytes(from, len);
         let target = self.item_bytes(to, len);
-        // SAFETY: both ranges lie in runs or pages of items of the mapping (`item_bytes`), `&mut self` excludes every
-        // borrow of them, and `copy_from` allows overlap.
+        // SAFETY: both ranges lie in runs or pages of items of the mapping (`item_bytes`), `&mut self` excludes
+        // every borrow of them, and `copy_from` allows overlap.
         unsafe { target.copy_from(source, len) };
     }
 
@@ -262,7 +265,8 @@ impl Arena {
         prefetch::address(self.start.as_ptr().wrapping_add(to_usize(offset)));
     }
 
-    /// A block of [`BLOCK_BYTES`]; its bytes are what they were. `None` if all memory is in use, or the limit reached.
+    /// A block of [`BLOCK_BYTES`]; its bytes are what they were. `None` if all memory is in use, or the limit
+    /// reached.
     pub fn block(&mut self) -> Option<Block> {
         let fits = self.make_fit(BLOCK_BYTES as u64);
         let Some(unit) = fits.then(|| self.take_unit(Kind::Blocks)).flatten() else {
@@ -271,9 +275,9 @@ impl Arena {
         };
         self.blocks_in_use += 1;
         self.charge(BLOCK_BYTES as u64);
-        // SAFETY: the unit was free: never carved, or come back through `take_returned`, or a run or page that was given
-        // back. Its tag is NO_ITEMS, so `room` has no bytes of it, and `units` gives it to nobody until it has come back.
-        // It lies inside, as its page does.
+        // SAFETY: the unit was free: never carved, or come back through `take_returned`, or a run or page that
+        // was given back. Its tag is NO_ITEMS, so `room` has no bytes of it, and `units` gives it to nobody
+        // until it has come back. It lies inside, as its page does.
         Some(unsafe { Block::first(Arc::clone(&self.home), unit) })
     }
 
@@ -306,8 +310,8 @@ impl Arena {
         core::mem::take(&mut self.short_blocks)
     }
 
-    /// Sets how many bytes may be in use at most: blocks, and what the owner [charges](Self::charge). What is above it
-    /// stays.
+    /// Sets how many bytes may be in use at most: blocks, and what the owner [charges](Self::charge). What is
+    /// above it stays.
     pub fn set_limit(&mut self, limit_bytes: u64) {
         let limit_bytes = i64::try_from(limit_bytes).unwrap_or(NO_LIMIT).min(NO_LIMIT);
         self.left_bytes += limit_bytes - self.limit_bytes;
@@ -553,6 +557,50 @@ mod tests {
         let block = arena.block();
         arena.bytes(3 * RUN_BYTES as u64, 1);
         drop(block);
+    }
+
+    #[test]
+    fn a_limit_counts_blocks_and_what_is_charged() {
+        let block_bytes = BLOCK_BYTES as u64;
+        let mut arena = arena(2);
+        arena.charge(1_000);
+        arena.set_limit(3 * block_bytes);
+        let blocks = [arena.block().unwrap(), arena.block().unwrap()];
+        assert_eq!((arena.used_bytes(), arena.charged_bytes()), (2 * block_bytes + 1_000, 1_000));
+        assert!(arena.fits(block_bytes - 1_000) && !arena.fits(block_bytes - 999));
+        assert!(arena.block().is_none() && !arena.has_blocks(3));
+        assert_eq!((arena.take_short_blocks(), arena.take_short_blocks()), (3, 0));
+        // Dropped blocks are looked for where the limit is short.
+        drop(blocks);
+        assert!(arena.has_blocks(2) && !arena.has_blocks(3));
+        arena.set_limit(500);
+        assert!(!arena.fits(0) && arena.block().is_none());
+        arena.discharge(1_000);
+        assert!(arena.fits(500) && !arena.fits(501));
+        arena.set_limit(u64::MAX);
+        assert!(arena.has_blocks(32) && !arena.has_blocks(33) && arena.block().is_some());
+    }
+
+    #[test]
+    fn a_drained_page_becomes_free() {
+        let mut arena = arena(1);
+        let (run, block) = (arena.take_run().unwrap(), arena.block().unwrap());
+        let unit = arena.unit_of(&block).unwrap();
+        assert_eq!(
+            [run, unit, 15].map(|unit| arena.unit_use(unit)),
+            [UnitUse::Run, UnitUse::Block, UnitUse::Free]
+        );
+        arena.drain_page(0);
+        assert!(
+            arena.is_draining(0) && !arena.has_run() && arena.take_run().is_none() && arena.block().is_none()
+        );
+        arena.return_run(run);
+        drop(block);
+        arena.collect();
+        assert!(!arena.is_draining(0) && arena.free_pages() == 1);
+        assert_eq!((arena.take_page(), arena.unit_use(15)), (Some(0), UnitUse::Page));
+        let other = Arena::new(PAGE_BYTES as u64, false).unwrap().block().unwrap();
+        assert_eq!(arena.unit_of(&other), None);
     }
 
     #[test]

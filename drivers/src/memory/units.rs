@@ -1,5 +1,5 @@
-//! Which pages and units of an arena are free. A page is free, in use as a whole, or cut into units, which are in use
-//! for runs of items or for blocks. No memory is touched here.
+//! Which pages and units of an arena are free. A page is free, in use as a whole, or cut into units, which are
+//! in use for runs of items or for blocks. No memory is touched here.
 
 use super::to_usize;
 

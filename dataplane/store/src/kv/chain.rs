@@ -6,9 +6,9 @@ use super::{StoreError, to_usize};
 use adit_drivers::memory::{Arena, BLOCK_BYTES, Block};
 use adit_wire::kv::VALUE_BYTES_MAX;
 
-/// A value in blocks, all full but the last. A clone pins the bytes of this moment: a chain that is written to leaves them
-/// alone. So a clone may be stored as the value of another key, and both change apart: a block that they share is copied
-/// before it is written.
+/// A value in blocks, all full but the last. A clone pins the bytes of this moment: a chain that is written to
+/// leaves them alone. So a clone may be stored as the value of another key, and both change apart: a block that
+/// they share is copied before it is written.
 #[derive(Clone, Debug, Default)]
 pub struct Chain {
     blocks: Vec<Block>,
@@ -102,8 +102,8 @@ impl Chain {
         Ok(())
     }
 
-    /// Makes room for `len` bytes from `offset` on and makes their blocks this chain's alone. What it did before it failed
-    /// is to be cut off.
+    /// Makes room for `len` bytes from `offset` on and makes their blocks this chain's alone. What it did
+    /// before it failed is to be cut off.
     fn reserve_range(
         &mut self,
         arena: &mut Arena,
@@ -149,8 +149,23 @@ impl Chain {
         self.blocks.truncate(to_usize(self.len_bytes).div_ceil(BLOCK_BYTES));
     }
 
-    /// Makes the blocks of a range this chain's alone, all or nothing: copy on write. What the range covers wholly is
-    /// not copied.
+    /// Puts copies of this arena in place of blocks of others, `count` at most. Whether none of those is left.
+    pub(super) fn adopt(&mut self, arena: &mut Arena, count: usize) -> Result<bool, StoreError> {
+        let mut left = count;
+        for block in &mut self.blocks {
+            if arena.unit_of(block).is_none() {
+                if left == 0 {
+                    return Ok(false);
+                }
+                *block = copied(arena, block)?;
+                left -= 1;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Makes the blocks of a range this chain's alone, all or nothing: copy on write. What the range covers
+    /// wholly is not copied.
     fn own_range(&mut self, arena: &mut Arena, start: u64, end: u64) -> Result<(), StoreError> {
         let blocks = block_of(start)..to_usize(end).div_ceil(BLOCK_BYTES);
         let shared = blocks.clone().filter(|at| self.blocks[*at].is_shared()).count();
@@ -184,8 +199,8 @@ impl Chain {
         }
     }
 
-    /// Puts blocks in place of those from number `first` on, and gives these in exchange. The chain then ends at `end`, if
-    /// it did not go on behind it.
+    /// Puts blocks in place of those from number `first` on, and gives these in exchange. The chain then ends
+    /// at `end`, if it did not go on behind it.
     pub(super) fn swap_blocks(&mut self, blocks: &mut Vec<Block>, first: usize, end: u64) {
         let replaced = (self.blocks.len() - first).min(blocks.len());
         self.blocks[first..first + replaced].swap_with_slice(&mut blocks[..replaced]);

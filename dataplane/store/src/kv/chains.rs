@@ -52,8 +52,7 @@ impl Chains {
             Some(free) => *free = entry,
             None => self.entries.push(entry),
         }
-        self.ring.push(&mut self.entries, id, version);
-        self.note(arena, id, 0);
+        self.note(arena, id, 0, version);
         id
     }
 
@@ -76,12 +75,20 @@ impl Chains {
         self.entries[index(id)].chain.as_mut().expect(NAMED)
     }
 
-    /// Notes which chain has these blocks: those from number `first` on.
-    pub(super) fn note(&mut self, arena: &Arena, id: u32, first: usize) {
+    /// Notes which chain has these blocks: those from number `first` on. The hand comes to it if they are of
+    /// this shard.
+    pub(super) fn note(&mut self, arena: &Arena, id: u32, first: usize, version: u64) {
         let blocks = self.entries[index(id)].chain.as_ref().map_or(&[][..], Chain::blocks);
         for unit in blocks.iter().skip(first).filter_map(|block| arena.unit_of(block)) {
             self.holders[index(unit)] = id;
         }
+        self.revive(arena, id, version);
+    }
+
+    /// Whether a chain has blocks of this shard, by the last of them.
+    pub(super) fn has_own_blocks(&self, arena: &Arena, id: u32) -> bool {
+        let last = self.entries[index(id)].chain.as_ref().and_then(|chain| chain.blocks().last());
+        last.is_some_and(|block| arena.unit_of(block).is_some())
     }
 
     /// Says which item names a chain.
@@ -133,20 +140,16 @@ impl Chains {
         }
     }
 
-    /// A chain may be evicted from now on.
-    pub(super) fn revive(&mut self, id: u32, version: u64) {
-        if !self.entries[index(id)].links.is_listed() {
+    /// A chain may be evicted from now on: the hand comes to it if that frees memory.
+    pub(super) fn revive(&mut self, arena: &Arena, id: u32, version: u64) {
+        if !self.entries[index(id)].links.is_listed() && self.has_own_blocks(arena, id) {
             self.ring.push(&mut self.entries, id, version);
         }
     }
 
     /// Any chain may be evicted from now on.
-    pub(super) fn revive_all(&mut self, version: u64) {
-        for id in (0..).take(self.entries.len()) {
-            if self.entries[index(id)].chain.is_some() {
-                self.revive(id, version);
-            }
-        }
+    pub(super) fn revive_all(&mut self, arena: &Arena, version: u64) {
+        (0..).take(self.entries.len()).for_each(|id| self.revive(arena, id, version));
     }
 }
 
@@ -189,16 +192,27 @@ mod tests {
 
     #[test]
     fn hidden_chains_come_back() {
-        let arena = arena(1);
+        let mut arena = arena(1);
         let mut chains = Chains::new(16);
-        let ids = [5, 6].map(|version| chains.keep(&arena, Chain::new(), version));
+        let ids = [5, 6].map(|version| {
+            let mut chain = Chain::new();
+            extend(&mut chain, &mut arena, b"bytes");
+            chains.keep(&arena, chain, version)
+        });
         chains.hide(ids[0]);
         chains.hide(ids[0]);
         assert_eq!((chains.first(), chains.waits(10)), (Some(ids[1]), Some(4)));
         chains.turn(10);
-        chains.revive_all(11);
+        chains.revive_all(&arena, 11);
         assert_eq!(chains.first(), Some(ids[1]));
         chains.take(ids[1]);
         assert_eq!(chains.first(), Some(ids[0]));
+        // Blocks of another shard: nothing is gained by this one.
+        chains.take(ids[0]);
+        let mut other = super::super::chain::tests::arena(1);
+        let mut chain = Chain::new();
+        extend(&mut chain, &mut other, b"bytes");
+        let id = chains.keep(&arena, chain, 12);
+        assert!(chains.first().is_none() && !chains.has_own_blocks(&arena, id));
     }
 }

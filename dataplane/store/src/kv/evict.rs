@@ -1,9 +1,9 @@
 //! Which items give way when memory is short, and how one of them goes.
 //!
-//! The hand of a class goes round the places of its spans, that of the chains round these. It marks an item COLD, which a
-//! look-up ends; an item that it meets COLD goes (CLOCK: Corbató, "A Paging
-//! Experiment with the Multics System", 1968). What has expired or was flushed goes first. Where the hands go is the
-//! business of `relief`.
+//! The hand of a class goes round the places of its spans, that of the chains round these. It marks an item
+//! COLD, which a look-up ends; an item that it meets COLD goes (CLOCK: Corbató, "A Paging Experiment with the
+//! Multics System", 1968). What has expired or was flushed goes first. Where the hands go is the business of
+//! `relief`.
 
 use super::hand::Step;
 use super::item::{COLD, FLAG_FREE, FLAG_HELD, Header};
@@ -45,9 +45,9 @@ pub(super) enum Verdict {
 
 /// Policies and limits.
 impl Store {
-    /// Sets how many bytes the index, items and blocks may take at most; `None` for all there are. Nothing is taken above
-    /// it. If more is in use, the [sweep](Self::sweep) evicts down to it; where no bucket evicts, whatever needs memory
-    /// is refused meanwhile.
+    /// Sets how many bytes the index, items and blocks may take at most; `None` for all there are. Nothing is
+    /// taken above it. If more is in use, the [sweep](Self::sweep) evicts down to it; where no bucket evicts,
+    /// whatever needs memory is refused meanwhile.
     pub fn set_limit(&mut self, limit_bytes: Option<u64>) {
         self.limit_bytes = limit_bytes.unwrap_or(u64::MAX);
         self.arena.set_limit(self.limit_bytes);
@@ -69,7 +69,7 @@ impl Store {
         !self.arena.fits(0)
     }
 
-    /// Sets which items of a bucket may be evicted. Takes 1 us per MiB of memory if it changes.
+    /// Sets which items of a bucket may be evicted. A change takes time for each run of items and each chain.
     pub fn set_eviction(&mut self, bucket: BucketId, eviction: Eviction) {
         let entry = &mut self.buckets[bucket_index(bucket)];
         if core::mem::replace(&mut entry.eviction, eviction) == eviction {
@@ -77,7 +77,7 @@ impl Store {
         }
         entry.begins = if eviction == Eviction::None { 0 } else { COLD };
         self.slab.revive_all(self.version);
-        self.chains.revive_all(self.version);
+        self.chains.revive_all(&self.arena, self.version);
         self.stuck_version = None;
     }
 
@@ -96,8 +96,8 @@ impl Store {
         self.evicted
     }
 
-    /// Keeps the item of a key from being evicted, until it is [released](Self::release), removed or replaced by a staged
-    /// one. Whether there is one.
+    /// Keeps the item of a key from being evicted, until it is [released](Self::release), removed or replaced
+    /// by a staged one. Whether there is one.
     pub fn hold(&mut self, key: &Key<'_>, now_ms: u64) -> bool {
         let Some(found) = self.locate(key, now_ms) else { return false };
         let flags = found.header.flags | FLAG_HELD;
@@ -164,6 +164,11 @@ impl Store {
         }
     }
 
+    /// Whether the value of an item has blocks of this shard, which would be free without it.
+    fn has_own_chain(&self, offset: u64) -> bool {
+        self.view(offset).chain().is_some_and(|id| self.chains.has_own_blocks(&self.arena, id))
+    }
+
     /// Whether any item of a span may be evicted, now or some day.
     fn may_evict_of(&self, span: u32, now_ms: u64) -> bool {
         let (start, end, size) = self.slab.places(span);
@@ -183,8 +188,8 @@ impl Store {
                 self.slab.keep(class);
                 false
             }
-            // The hand of the chains decides on those.
-            Verdict::Referenced | Verdict::Goes if header.is_chain() => {
+            // The hand of the chains decides on those that it comes to.
+            Verdict::Referenced | Verdict::Goes if self.has_own_chain(offset) => {
                 self.slab.keep(class);
                 false
             }
@@ -212,12 +217,11 @@ impl Store {
             let header = self.view(offset).header;
             // What somebody pins frees no memory now.
             let pinned = self.chains.chain(id).blocks().first().is_some_and(|block| block.is_shared());
+            let spares = visit < CHAIN_VISITS_MAX && (pinned || !header.is_cold());
             match self.verdict(&header, offset, now_ms) {
                 Verdict::Free | Verdict::Stays => self.chains.hide(id),
                 Verdict::Waits => self.chains.turn(self.version),
-                Verdict::Referenced | Verdict::Goes
-                    if visit < CHAIN_VISITS_MAX && (pinned || !header.is_cold()) =>
-                {
+                Verdict::Referenced | Verdict::Goes if spares => {
                     self.cool(offset, header);
                     self.chains.turn(self.version);
                 }

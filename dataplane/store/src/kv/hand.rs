@@ -1,5 +1,5 @@
-//! The hands of eviction, one for each size class: each goes round the spans of its class, place by place. What it does
-//! with an item that it comes to is the business of `evict`.
+//! The hands of eviction, one for each size class: each goes round the spans of its class, place by place. What
+//! it does with an item that it comes to is the business of `evict`.
 
 use super::ring::Ring;
 use super::slab::{FOLLOWS, SIZES, Slab, Span, as_u32, index, start_of};
@@ -71,8 +71,8 @@ impl Slab {
         self.hands[class].keeps = true;
     }
 
-    /// Ends the visit of the span that the hand of a class is at. If it does not keep it, as no item of it may be evicted,
-    /// the hand comes there no more until one may.
+    /// Ends the visit of the span that the hand of a class is at. If it does not keep it, as no item of it may
+    /// be evicted, the hand comes there no more until one may.
     pub(super) fn turn(&mut self, class: usize, keeps: bool, version: u64) {
         let Self { hands, spans, .. } = self;
         let hand = &mut hands[class];

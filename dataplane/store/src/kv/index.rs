@@ -50,8 +50,8 @@ const LOAD_ITEMS: usize = 5;
 /// some 4.7 items per line before it is full.
 const RESERVE_FRACTION: usize = 8;
 
-/// Where a slot is: 1 + its line * 8 + its number. One register, also as an option: in memory it would be stored in parts
-/// and loaded as a whole, which stalls until the stores before it are done.
+/// Where a slot is: 1 + its line * 8 + its number. One register, also as an option: in memory it would be
+/// stored in parts and loaded as a whole, which stalls until the stores before it are done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place(NonZeroUsize);
 

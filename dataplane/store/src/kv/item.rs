@@ -194,7 +194,8 @@ pub(super) fn write_free(bytes: &mut [u8], link: u32) {
     bytes[FLAGS_START..FLAGS_START + 2].copy_from_slice(&FLAG_FREE.to_le_bytes());
 }
 
-/// Whether two keys are equal. Most are short: words compared in place are a third of the cost of a call of `memcmp`.
+/// Whether two keys are equal. Most are short: words compared in place are a third of the cost of a call of
+/// `memcmp`.
 #[inline]
 pub(super) fn equal(one: &[u8], other: &[u8]) -> bool {
     if one.len() != other.len() {

@@ -1,8 +1,10 @@
-//! The key-value store of a shard: items by bucket and key. It has no clock, no randomness and no queues of its own.
+//! The key-value store of a shard: items by bucket and key. It has no clock, no randomness and no queues of its
+//! own.
 //!
-//! [`Store::find`] and the readers after it are the path of a GET; `write` holds what stores values, `range` and `splice`
-//! what changes parts of them, `stage` what stores them in two steps, `scan` the walk of clients, `random`
-//! what finds a random key, `sweep` the walk that removes what is dead, `evict` and `relief` what gives way when memory is short.
+//! [`Store::find`] and the readers after it are the path of a GET; `write` holds what stores values, `range`
+//! and `splice` what changes parts of them, `stage` what stores them in two steps, `scan` the walk of clients,
+//! `random` what finds a random key, `sweep` the walk that removes what is dead, `evict` and `relief` what
+//! gives way when memory is short.
 
 mod chain;
 mod chains;
@@ -381,8 +383,8 @@ impl Store {
         }
     }
 
-    /// Bytes that an item takes: header, key and value in the room of their class, and the blocks of a value that has some.
-    /// Its share of the index is not counted; blocks that it shares are.
+    /// Bytes that an item takes: header, key and value in the room of their class, and the blocks of a value
+    /// that has some. Its share of the index is not counted; blocks that it shares are.
     pub fn memory_of(&self, item: Item) -> u64 {
         let chain = self.view(item.offset).chain();
         let blocks = chain.map_or(0, |id| self.chains.chain(id).blocks().len());
@@ -396,7 +398,8 @@ impl Store {
         true
     }
 
-    /// Sets when an item is gone, in Unix time in ms; `None` keeps it. This is a write: the item takes a new version.
+    /// Sets when an item is gone, in Unix time in ms; `None` keeps it. This is a write: the item takes a new
+    /// version.
     pub fn set_expiry(&mut self, item: Item, expiry_ms: Option<u64>) {
         let mut header = self.view(item.offset).header;
         self.forget_expiry(header.bucket, header.expiry_ms);
@@ -442,7 +445,8 @@ impl Store {
         }
     }
 
-    /// The same as [`find_live`](Self::find_live), for what is not done so often that it is worth a copy of its own.
+    /// The same as [`find_live`](Self::find_live), for what is not done so often that it is worth a copy of its
+    /// own.
     #[inline(never)]
     fn locate(&mut self, key: &Key<'_>, now_ms: u64) -> Option<Found> {
         self.find_live(key, now_ms)
@@ -454,7 +458,8 @@ impl Store {
         View::of(head, rest)
     }
 
-    /// The live item of a key. A dead one is removed. Inlined into each caller, so that nothing of it is returned in memory.
+    /// The live item of a key. A dead one is removed. Inlined into each caller, so that nothing of it is
+    /// returned in memory.
     #[inline(always)]
     fn find_live(&mut self, key: &Key<'_>, now_ms: u64) -> Option<Found> {
         let mut line = self.index.candidates(key.hash);
@@ -475,15 +480,16 @@ impl Store {
         Some(Found { place, offset, header: self.view(offset).header })
     }
 
-    /// Whether an item is the one of a key, and not staged. For the rare case that it is not [warm](View::is_warm_of).
+    /// Whether an item is the one of a key, and not staged. For the rare case that it is not
+    /// [warm](View::is_warm_of).
     #[cold]
     #[inline(never)]
     fn is_of(&self, offset: u64, key: &Key<'_>) -> bool {
         self.view(offset).is_of(key.bucket, key.bytes)
     }
 
-    /// Removes an item that was found dead, or notes that it was looked up and gives its offset. The latter once per round of
-    /// the hand of eviction.
+    /// Removes an item that was found dead, or notes that it was looked up and gives its offset. The latter
+    /// once per round of the hand of eviction.
     #[cold]
     #[inline(never)]
     fn settle(&mut self, place: Place, hash: u64, now_ms: u64) -> Option<u64> {
@@ -562,7 +568,7 @@ impl Store {
     fn revive(&mut self, offset: u64) {
         self.slab.revive(offset, self.version);
         if let Some(id) = self.view(offset).chain() {
-            self.chains.revive(id, self.version);
+            self.chains.revive(&self.arena, id, self.version);
         }
     }
 

@@ -6,7 +6,8 @@ use adit_wire::kv::BucketId;
 
 /// Buckets of the index that are tried at random: some 20 us.
 const PROBES: u64 = 64;
-/// Keys of a bucket of the index from which on each has a smaller chance. Where there are fewer, some tries go to none.
+/// Keys of a bucket of the index from which on each has a smaller chance. Where there are fewer, some tries go
+/// to none.
 const FAIR_KEYS: u64 = 8;
 /// Buckets of the index that one call walks over at most, after these: some 50 us.
 pub const RANDOM_BUCKETS_MAX: usize = 256;
@@ -30,11 +31,12 @@ pub enum RandomKey<'a> {
 }
 
 impl Store {
-    /// A key of a bucket by a random number: some buckets of the index are tried, and then all of them walked over from a
-    /// random one on, [`RANDOM_BUCKETS_MAX`] in each call. The first call has `cursor` 0.
+    /// A key of a bucket by a random number: some buckets of the index are tried, and then all of them walked
+    /// over from a random one on, [`RANDOM_BUCKETS_MAX`] in each call. The first call has `cursor` 0.
     ///
-    /// Each key has the same chance, unless very many share its bucket of the index; where the bucket has so few keys that the
-    /// walk decides, it is by the distance to the key before. A key that comes or goes between two calls may be missed.
+    /// Each key has the same chance, unless very many share its bucket of the index; where the bucket has so
+    /// few keys that the walk decides, it is by the distance to the key before. A key that comes or goes
+    /// between two calls may be missed.
     pub fn random_key(&self, bucket: BucketId, random: u64, cursor: u64, now_ms: u64) -> RandomKey<'_> {
         if self.count(bucket) == 0 {
             return RandomKey::None;
@@ -78,8 +80,8 @@ impl Store {
         RandomKey::Next(cursor)
     }
 
-    /// One of the live keys that a bucket of the index has of a bucket, by a random number that goes to none if there are
-    /// fewer than `least`.
+    /// One of the live keys that a bucket of the index has of a bucket, by a random number that goes to none if
+    /// there are fewer than `least`.
     fn key_of_bucket(
         &self,
         at: usize,

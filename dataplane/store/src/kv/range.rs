@@ -30,8 +30,8 @@ impl Start {
 impl Store {
     /// Appends to the value of a key, or stores it if the key is not there. Gives the new length.
     ///
-    /// All of it in this call, also if a long chain is to be copied: [`splice`](Self::splice) does that in portions.
-    /// Errors as for [`put`](Self::put).
+    /// All of it in this call, also if a long chain is to be copied: [`splice`](Self::splice) does that in
+    /// portions. Errors as for [`put`](Self::put).
     pub fn append(&mut self, key: &Key<'_>, tail: NewValue<'_>, now_ms: u64) -> Result<u64, StoreError> {
         match tail {
             NewValue::Inline(bytes) => self.write_bytes(key, Start::End, bytes, now_ms),
@@ -39,11 +39,11 @@ impl Store {
         }
     }
 
-    /// Writes over the value of a key from byte `offset` on, behind zeros if it is shorter or not there. Gives the length
-    /// of the value. An empty `value` changes nothing, and gives 0 for a key that is not there.
+    /// Writes over the value of a key from byte `offset` on, behind zeros if it is shorter or not there. Gives
+    /// the length of the value. An empty `value` changes nothing, and gives 0 for a key that is not there.
     ///
-    /// All of it in this call, as [`append`](Self::append). Errors: `ValueTooLong` if the value becomes that, else as for
-    /// [`put`](Self::put).
+    /// All of it in this call, as [`append`](Self::append). Errors: `ValueTooLong` if the value becomes that,
+    /// else as for [`put`](Self::put).
     pub fn set_range(
         &mut self,
         key: &Key<'_>,
@@ -130,7 +130,7 @@ impl Store {
         match self.view(old.offset).chain() {
             Some(id) => {
                 self.chains.chain_mut(id).set_range(&mut self.arena, &mut self.zeros, offset, bytes)?;
-                self.chains.note(&self.arena, id, block_of(old_len.min(offset)));
+                self.chains.note(&self.arena, id, block_of(old_len.min(offset)), self.version);
                 self.write_len(old.offset, old.header, len);
             }
             None if fits_item(key, len) => match self.write_in_item(&old, offset, bytes, len) {

@@ -1,9 +1,9 @@
 //! The search for memory when a write failed for want of it: bounded work, then another try.
 //!
-//! Memory is found where it is short: a place in the spans of the item's class, a unit for a run or block, a page for
-//! large items, a slot in a bucket of the index, or bytes below the limit. So that it goes to the sizes that are written,
-//! the class and the chains are compared by the age of what their hand comes to next: one that is much younger than
-//! another takes a span or chain of that one rather than an item of its own.
+//! Memory is found where it is short: a place in the spans of the item's class, a unit for a run or block, a
+//! page for large items, a slot in a bucket of the index, or bytes below the limit. So that it goes to the
+//! sizes that are written, the class and the chains are compared by the age of what their hand comes to next:
+//! one that is much younger than another takes a span or chain of that one rather than an item of its own.
 
 use super::evict::Verdict;
 use super::hand::Step;
@@ -19,8 +19,8 @@ const ROUNDS_MAX: usize = 32;
 const VISITS_MAX: u32 = 2048;
 /// Places that they visit after that at most.
 const FORCED_VISITS_MAX: u32 = 1024;
-/// Items evicted in one search at most, but for the last span: a run of the smallest items is some 1300. Some 200 us. For
-/// some blocks at once it is as many for each.
+/// Items evicted in one search at most, but for the last span: a run of the smallest items is some 1300. Some
+/// 200 us. For some blocks at once it is as many for each.
 const EVICTIONS_MAX: u32 = 1024;
 /// Blocks that one search looks for at most.
 const SEARCHED_BLOCKS_MAX: u32 = 16;
@@ -30,6 +30,8 @@ const DONORS_MAX: usize = 24;
 const GENTLE_DONORS_MAX: usize = 4;
 /// How many times older another class must be than the one that needs memory, to give some.
 const OLDER: u64 = 4;
+/// Chains without a block to give that are evicted in one search for blocks.
+const FUTILE_CHAINS_MAX: usize = 4;
 /// One in so many items of a span may be referenced when it is given to another class.
 const REFERENCED_FRACTION: usize = 4;
 /// Most chains whose items are in a span that is given to another class.
@@ -144,8 +146,8 @@ impl Store {
         self.is_over_limit() && self.evicts() && self.stuck_version != Some(self.version)
     }
 
-    /// Looks for the memory that was short. Whether another try is worth it, after `round` others. The item of `key` is
-    /// kept.
+    /// Looks for the memory that was short. Whether another try is worth it, after `round` others. The item of
+    /// `key` is kept.
     #[cold]
     fn relieve(&mut self, key: Option<&Key<'_>>, round: usize, now_ms: u64) -> bool {
         let (len, blocks) = (self.slab.take_short_len(), self.arena.take_short_blocks());
@@ -189,8 +191,8 @@ impl Store {
                 })
     }
 
-    /// Evicts whatever is oldest until `bytes` more are within the limit. Above a limit that was lowered it is enough if as
-    /// many are gone.
+    /// Evicts whatever is oldest until `bytes` more are within the limit. Above a limit that was lowered it is
+    /// enough if as many are gone.
     fn make_fit(&mut self, bytes: u64, now_ms: u64, effort: &mut Effort) -> bool {
         let before = self.used_bytes();
         while !self.arena.make_fit(bytes) && effort.is_left() && self.evict_oldest(now_ms, effort) {}
@@ -269,20 +271,23 @@ impl Store {
             || host.is_some_and(|(_, host)| self.evict_in(host, now_ms, effort))
     }
 
-    /// The class that an item of `class` takes a place of: its own, or else the next of `count` larger ones that has any.
-    /// With its age.
+    /// The class that an item of `class` takes a place of: its own, or else the next of `count` larger ones
+    /// that has any. With its age.
     fn host(&self, class: usize, count: usize) -> Option<(u64, usize)> {
         let classes = (class..CLASS_COUNT).take(count + 1);
         classes.filter_map(|class| Some((self.slab.lap(class, self.version)?, class))).next()
     }
 
-    /// Makes units for blocks: of other chains, or of runs that a class gives. Whether there are enough, or more than before.
+    /// Makes units for blocks: of other chains, or of runs that a class gives. Whether there are enough, or
+    /// more than before.
     fn make_blocks(&mut self, count: usize, now_ms: u64, effort: &mut Effort) -> bool {
         if !self.make_fit((count * BLOCK_BYTES) as u64, now_ms, effort) {
             return false;
         }
         let before = self.arena.free_units();
-        while !self.arena.has_blocks(count) && effort.is_left() {
+        let mut futile = 0;
+        while !self.arena.has_blocks(count) && effort.is_left() && futile < FUTILE_CHAINS_MAX {
+            let free = self.arena.free_units();
             let lap = self.chains.lap(self.version);
             let donor = self.slab.oldest(0..CLASS_COUNT, NO_CLASS, self.version);
             let older = donor.filter(|(waits, _)| lap.is_some_and(|lap| *waits > OLDER * lap));
@@ -293,6 +298,7 @@ impl Store {
             if !given {
                 break;
             }
+            futile += usize::from(self.arena.free_units() == free);
         }
         let has = self.arena.has_blocks(count);
         self.arena.take_short_blocks();
@@ -311,7 +317,8 @@ impl Store {
         }
     }
 
-    /// Takes the next span or chain of a donor. Whether it gave one. If it is `forced`, also one with many references.
+    /// Takes the next span or chain of a donor. Whether it gave one. If it is `forced`, also one with many
+    /// references.
     fn empty(&mut self, donor: Donor, forced: bool, now_ms: u64, effort: &mut Effort) -> bool {
         match donor {
             Donor::Chains => self.evict_chain(now_ms, effort),
@@ -372,8 +379,8 @@ impl Store {
         !stays && (chains == 0 || forced && chains <= SPAN_CHAINS_MAX) && (forced || !warm)
     }
 
-    /// Empties the page of what a donor gives next, run by run and block by block, perhaps in several calls. No unit of it
-    /// is given out meanwhile. Gives up if anything of it must stay.
+    /// Empties the page of what a donor gives next, run by run and block by block, perhaps in several calls. No
+    /// unit of it is given out meanwhile. Gives up if anything of it must stay.
     fn evacuate(&mut self, donor: Donor, now_ms: u64, effort: &mut Effort) {
         let begun = self.evacuating.map(|(page, _)| page).filter(|page| self.arena.is_draining(*page));
         let Some(page) = begun.or_else(|| self.page_of(donor)) else { return };

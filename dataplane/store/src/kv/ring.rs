@@ -1,5 +1,5 @@
-//! The order in which the hand of eviction comes to spans and chains: a ring of members, the one visited longest ago
-//! first, each with the version of the store at that visit.
+//! The order in which the hand of eviction comes to spans and chains: a ring of members, the one visited
+//! longest ago first, each with the version of the store at that visit.
 
 /// No member.
 const NONE: u32 = u32::MAX;
@@ -58,8 +58,8 @@ impl Ring {
         self.first().map(|_| version - self.oldest)
     }
 
-    /// Versions from one visit to the next. Right after a visit the waiting says too little of a ring of few: the last lap
-    /// counts as well.
+    /// Versions from one visit to the next. Right after a visit the waiting says too little of a ring of few:
+    /// the last lap counts as well.
     pub(super) fn lap(&self, version: u64) -> Option<u64> {
         self.waits(version).map(|waits| waits.max(self.lap))
     }

@@ -7,12 +7,13 @@ use adit_wire::kv::BucketId;
 pub const CURSOR_BITS: u32 = 48;
 
 impl Store {
-    /// Visits the live items of up to `buckets_max` buckets of the index from `cursor` on, and gives the cursor to go on
-    /// with. A walk begins with 0, and has ended when 0 comes back.
+    /// Visits the live items of up to `buckets_max` buckets of the index from `cursor` on, and gives the cursor
+    /// to go on with. A walk begins with 0, and has ended when 0 comes back.
     ///
-    /// An item that is there from the begin of a walk to its end is visited, however the index grows meanwhile; one that
-    /// comes or goes may be. A cursor is a place in the order of the reversed bits of the hash, so a split leaves what
-    /// was visited on the near side (the idea is that of Redis's `dictScan`, by Pieter Noordhuis).
+    /// An item that is there from the begin of a walk to its end is visited, however the index grows meanwhile;
+    /// one that comes or goes may be. A cursor is a place in the order of the reversed bits of the hash, so a
+    /// split leaves what was visited on the near side (the idea is that of Redis's `dictScan`, by Pieter
+    /// Noordhuis).
     pub fn scan(
         &self,
         cursor: u64,

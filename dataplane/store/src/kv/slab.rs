@@ -1,5 +1,6 @@
-//! Room for items in spans of the arena: a span holds items of one size class, and goes back as soon as it is empty. Small
-//! items lie in runs, so that a class with few of them takes little; large ones in pages, of which they waste less.
+//! Room for items in spans of the arena: a span holds items of one size class, and goes back as soon as it is
+//! empty. Small items lie in runs, so that a class with few of them takes little; large ones in pages, of which
+//! they waste less.
 
 use super::hand::Hand;
 use super::item::{CHAIN_ID_BYTES, HEADER_BYTES, INLINE_BYTES_MAX, ITEM_ALIGN_BYTES, write_free};
@@ -13,8 +14,8 @@ use adit_wire::kv::KEY_BYTES_MAX;
 const FINE_BYTES_MAX: usize = 1 << 10;
 /// Classes of each doubling above [`FINE_BYTES_MAX`].
 const DOUBLING_CLASSES: usize = 16;
-/// Longest item that lies in a run. The end of a run that is too short for one more item wastes 2.4 % at the mean of the
-/// classes above 1 KiB, and 9.4 % at most.
+/// Longest item that lies in a run. The end of a run that is too short for one more item wastes 2.4 % at the
+/// mean of the classes above 1 KiB, and 9.4 % at most.
 pub(super) const RUN_ITEM_BYTES_MAX: usize = 8 << 10;
 /// Longest item: the longest key with the number of a chain.
 pub(super) const ITEM_BYTES_MAX: usize = HEADER_BYTES + KEY_BYTES_MAX + CHAIN_ID_BYTES;
@@ -89,7 +90,8 @@ impl Slab {
         }
     }
 
-    /// Room for an item of `len` bytes, `None` if there is none or the limit is reached. `version` is that of the store.
+    /// Room for an item of `len` bytes, `None` if there is none or the limit is reached. `version` is that of
+    /// the store.
     pub(super) fn allocate(&mut self, arena: &mut Arena, len: usize, version: u64) -> Option<u64> {
         let class = class_of(len);
         let mut span = self.open[class];
@@ -118,8 +120,8 @@ impl Slab {
             || if lies_in_run(class) { arena.has_run() } else { arena.free_pages() > 0 }
     }
 
-    /// A span with room for a class that has none: a new one, or one of a larger class. While spans are few, what can be
-    /// lent without much waste comes first.
+    /// A span with room for a class that has none: a new one, or one of a larger class. While spans are few,
+    /// what can be lent without much waste comes first.
     #[inline(never)]
     fn find_span(&mut self, arena: &mut Arena, class: usize) -> Option<u32> {
         if !arena.make_fit(u64::from(SIZES[class])) {
@@ -313,8 +315,8 @@ const fn lies_in_run(class: usize) -> bool {
     class < PAGE_CLASS_FIRST
 }
 
-/// How many of the next classes lend room to a class without much waste: a quarter, or what a large item may cost less
-/// than a page of its own.
+/// How many of the next classes lend room to a class without much waste: a quarter, or what a large item may
+/// cost less than a page of its own.
 #[inline]
 pub(super) fn lenders(class: usize) -> usize {
     if lies_in_run(class) { class_of(index(SIZES[class]) * 5 / 4) - class } else { LENDING_CLASSES }

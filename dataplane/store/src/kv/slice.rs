@@ -46,7 +46,8 @@ impl From<Chain> for ChainSlice {
 }
 
 impl Chain {
-    /// Pins `len` bytes from `start` on, or as many of them as there are. Takes time for each block, not for each byte.
+    /// Pins `len` bytes from `start` on, or as many of them as there are. Takes time for each block, not for
+    /// each byte.
     pub fn slice(&self, start: u64, len: u64) -> ChainSlice {
         let (start, len) = self.clamped(start, len);
         if len == 0 {

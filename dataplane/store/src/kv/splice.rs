@@ -1,8 +1,9 @@
 //! Writes of long chains into values, in portions: nothing is seen of them before the last.
 //!
-//! The blocks of a chain become blocks of the value, so its bytes must lie in them as they will in the value: if it goes
-//! to an offset that is no multiple of a block, all of it is first shifted, from its end to its begin, where it lies.
-//! That takes the time per byte, and is cut into portions. Handing over the blocks takes a time per block.
+//! The blocks of a chain become blocks of the value, so its bytes must lie in them as they will in the value:
+//! if it goes to an offset that is no multiple of a block, all of it is first shifted, from its end to its
+//! begin, where it lies. That takes the time per byte, and is cut into portions. Handing over the blocks takes
+//! a time per block.
 
 use super::chain::{OURS, copied};
 use super::range::Start;
@@ -134,10 +135,10 @@ impl Store {
     /// Writes a chain into the value of a key, or stores it if the key is not there: a portion of
     /// [`SPLICE_BYTES_MAX`] in each call, until it is `Done`. Keeps the expiry.
     ///
-    /// The value may change between the calls. An append whose place in a block changes with it begins anew, so the key is
-    /// better left to one splice at a time. One that is given up is to be [dropped](Splice::into_dropped).
-    /// Errors as for [`append`](Self::append) and [`set_range`](Self::set_range): the splice is then dropped, and the value
-    /// is as it was.
+    /// The value may change between the calls. An append whose place in a block changes with it begins anew, so
+    /// the key is better left to one splice at a time. One that is given up is to be
+    /// [dropped](Splice::into_dropped). Errors as for [`append`](Self::append) and
+    /// [`set_range`](Self::set_range): the splice is then dropped, and the value is as it was.
     pub fn splice(&mut self, key: &Key<'_>, mut splice: Splice, now_ms: u64) -> Result<Spliced, StoreError> {
         match self.splice_some(key, &mut splice, now_ms) {
             Ok(None) => Ok(Spliced::More(splice)),
@@ -150,6 +151,16 @@ impl Store {
                 Err(error)
             }
         }
+    }
+
+    /// Copies blocks of a chain that lie in the memory of other shards into that of this one,
+    /// [`SPLICE_BYTES_MAX`] at most. Whether all are here: else to be called again.
+    ///
+    /// A chain is stored with blocks of any shard. But these count there, and this one's eviction frees no
+    /// memory there: a shard that receives values for others can run out of it. Error: `OutOfMemory`; the chain
+    /// is still whole.
+    pub fn adopt(&mut self, chain: &mut Chain) -> Result<bool, StoreError> {
+        self.with_relief(None, 0, |store| chain.adopt(&mut store.arena, PORTION_BLOCKS))
     }
 
     /// Does a portion. Gives the length of the value if it was the last.
@@ -186,7 +197,7 @@ impl Store {
                 let chain = store.chains.chain_mut(id);
                 chain.merge(&mut store.arena, &mut store.zeros, splice, offset)?;
                 let len = chain.len_bytes();
-                store.chains.note(&store.arena, id, block_of(offset));
+                store.chains.note(&store.arena, id, block_of(offset), store.version);
                 store.write_len(old.offset, old.header, len);
                 return Ok(len);
             }
@@ -205,7 +216,8 @@ impl Store {
 }
 
 impl Chain {
-    /// Takes the blocks of a splice that goes to `offset` over, and leaves in it those that they replace. All or nothing.
+    /// Takes the blocks of a splice that goes to `offset` over, and leaves in it those that they replace. All
+    /// or nothing.
     fn merge(
         &mut self,
         arena: &mut Arena,

@@ -1,7 +1,7 @@
 //! Writes in two steps: what can fail is done when a value is staged, and nobody sees it before it is committed.
 //!
-//! A staged item has its room and its slot of the index, and a header with the flag INTENT: whoever looks for its key
-//! passes it by, and so do scans, sweeps and flushes.
+//! A staged item has its room and its slot of the index, and a header with the flag INTENT: whoever looks for
+//! its key passes it by, and so do scans, sweeps and flushes.
 
 use super::item::INTENT;
 use super::slab::{ITEM_BYTES_MAX, Slab};
@@ -12,8 +12,8 @@ use adit_drivers::memory::Line;
 /// Lines of the index that one insert takes at most: one for its own chain, one for the split that it brings about.
 const INSERT_LINES_MAX: usize = 2;
 
-/// A value that is staged: to be [committed](Store::commit) or [discarded](Store::discard) in the store that gave it,
-/// which keeps its memory until then.
+/// A value that is staged: to be [committed](Store::commit) or [discarded](Store::discard) in the store that
+/// gave it, which keeps its memory until then.
 #[must_use = "the memory of a staged value is held until it is committed or discarded"]
 #[derive(Debug, PartialEq, Eq)]
 pub struct Staged {
@@ -22,7 +22,8 @@ pub struct Staged {
 }
 
 impl Store {
-    /// Takes all the memory that `value` needs under `key`, and writes it there unseen. What the key has stays as it is.
+    /// Takes all the memory that `value` needs under `key`, and writes it there unseen. What the key has stays
+    /// as it is.
     ///
     /// A key may be staged several times: the last commit wins. `expiry_ms` counts at the commit. Errors as for
     /// [`put`](Self::put); nothing is then held.
@@ -77,8 +78,9 @@ impl Store {
         self.staged
     }
 
-    /// Whether the next `items` writes of new keys find room for sure, if their values stand in their items (they do up
-    /// to 64 KiB with the key): then they need not be staged. Cheap, and so it may say no where there is room.
+    /// Whether the next `items` writes of new keys find room for sure, if their values stand in their items
+    /// (they do up to 64 KiB with the key): then they need not be staged. Cheap, and so it may say no where
+    /// there is room.
     pub fn has_room_for(&self, items: usize) -> bool {
         let bytes = (Slab::rounded(ITEM_BYTES_MAX) + INSERT_LINES_MAX * size_of::<Line>()) as u64;
         self.arena.free_pages() >= items as u64

@@ -1,5 +1,5 @@
-//! The walk that removes what is dead: expired items, items of flushed buckets, blocks of dropped chains; and what is
-//! above the limit.
+//! The walk that removes what is dead: expired items, items of flushed buckets, blocks of dropped chains; and
+//! what is above the limit.
 
 use super::{Chain, Fate, Store};
 
@@ -43,7 +43,8 @@ impl Store {
         self.arena.collect();
     }
 
-    /// Whether flushed items or dropped chains are left to be swept, or more is in use than the limit and may be evicted.
+    /// Whether flushed items or dropped chains are left to be swept, or more is in use than the limit and may
+    /// be evicted.
     pub fn has_sweep_debt(&self) -> bool {
         self.flushed_left > 0 || !self.dropping.is_empty() || self.has_limit_debt()
     }

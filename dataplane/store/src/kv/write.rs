@@ -45,9 +45,9 @@ impl<'a> Draft<'a> {
 impl Store {
     /// Stores a value under a key, in place of the one there if any. Gives the version of the write.
     ///
-    /// A value that makes the item longer than 64 KiB goes to blocks; so does one of more than some KiB if no page is
-    /// left for its item. Errors: `KeyTooLong`, `ValueTooLong`,
-    /// `OutOfMemory`; the old value is then still there.
+    /// A value that makes the item longer than 64 KiB goes to blocks; so does one of more than some KiB if no
+    /// page is left for its item. Errors: `KeyTooLong`, `ValueTooLong`, `OutOfMemory`; the old value is then
+    /// still there.
     pub fn put(
         &mut self,
         key: &Key<'_>,
@@ -62,7 +62,8 @@ impl Store {
     ///
     /// Errors: `ValueTooLong`, `OutOfMemory`.
     pub fn extend_chain(&mut self, chain: &mut Chain, bytes: &[u8]) -> Result<(), StoreError> {
-        // Time 0: nothing expires at it, so that only flushed items, dropped chains and what may be evicted are looked for.
+        // Time 0: nothing expires at it, so that only flushed items, dropped chains and what may be evicted are
+        // looked for.
         self.with_relief(None, 0, |store| chain.reserve(&mut store.arena, bytes.len() as u64))?;
         chain.push(bytes);
         Ok(())
@@ -160,8 +161,8 @@ impl Store {
         written.ok_or(StoreError::OutOfMemory)
     }
 
-    /// Writes an item. Gives its version, `None` if there is no memory: a number in a register, where a `Result` is one
-    /// in memory.
+    /// Writes an item. Gives its version, `None` if there is no memory: a number in a register, where a
+    /// `Result` is one in memory.
     #[inline(never)]
     pub(super) fn write_once(&mut self, draft: &Draft<'_>, now_ms: u64) -> Option<NonZeroU64> {
         match self.find_live(draft.key, now_ms) {
@@ -252,8 +253,8 @@ impl Store {
         }
     }
 
-    /// Room for an item that replaces or continues the one at `old`: the same, if its class is right, or if it is too large
-    /// and there is no other.
+    /// Room for an item that replaces or continues the one at `old`: the same, if its class is right, or if it
+    /// is too large and there is no other.
     #[inline(never)]
     pub(super) fn room(&mut self, old: u64, len: usize) -> Option<u64> {
         let capacity = self.slab.capacity(old);
@@ -287,7 +288,8 @@ pub(super) fn fits_item(key: &Key<'_>, len: u64) -> bool {
     (HEADER_BYTES + key.bytes.len()) as u64 + len <= INLINE_BYTES_MAX as u64
 }
 
-/// Whether a value that fits an item, but found no page for it, is tried with a block: its item is then a small one.
+/// Whether a value that fits an item, but found no page for it, is tried with a block: its item is then a small
+/// one.
 #[inline]
 pub(super) fn fits_block(key: &Key<'_>, len: u64) -> bool {
     let item_len = HEADER_BYTES + key.bytes.len();

@@ -14,8 +14,8 @@ pub(super) struct Zeros {
 impl Zeros {
     /// A handle of a zeroed block, `OutOfMemory` if there is no memory for it.
     ///
-    /// `count` handles are wanted in all: as many as the arena has blocks may be out. A handle takes 16 bytes of the
-    /// heap, and so do these not take more than those of blocks.
+    /// `count` handles are wanted in all: as many as the arena has blocks may be out. A handle takes 16 bytes
+    /// of the heap, and so do these not take more than those of blocks.
     pub(super) fn block(&mut self, arena: &mut Arena, count: usize) -> Result<&Block, StoreError> {
         let block = match self.block.take() {
             Some(block) => block,
