@@ -13,7 +13,6 @@ use crate::engine::Outcome;
 use crate::inflight::Owed;
 use crate::intake::Intake;
 use crate::message::Reply;
-use crate::multi::Multi;
 use crate::silence::Silence;
 use crate::stats::ErrorCode;
 use crate::tour::Tour;
@@ -38,8 +37,6 @@ pub struct Connection {
     pub owed: Owed,
     /// What the client said about itself.
     pub session: Session,
-    /// How far a request that takes several turns has come.
-    pub multi: Option<Multi>,
     /// A walk through the keys that is under way.
     pub walk: Option<Box<Walk>>,
     /// The transaction whose reply it waits for.
@@ -221,7 +218,6 @@ impl Connection {
             silence: Silence::None,
             owed: Owed::default(),
             session,
-            multi: None,
             walk: None,
             transaction: None,
             result: None,

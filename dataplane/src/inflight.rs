@@ -2,7 +2,6 @@
 //! before them on the same connection, wait for another shard. Fixed slots, no futures.
 
 use adit_drivers::streams::ConnectionId;
-use adit_wire::kv::Status;
 
 use crate::calls::CommandId;
 use crate::message::Reply;
@@ -12,20 +11,8 @@ enum State {
     Free,
     /// An answer that is the reply.
     Waiting,
-    /// Answers that are added up.
-    Gathering(Gather),
     /// Nothing: the reply waits for its turn.
     Done(Reply),
-}
-
-/// Answers that are added up to one reply.
-struct Gather {
-    /// Answers that are still to come, and one more until all asks are out.
-    left: u32,
-    sum: i64,
-    failed: Option<Status>,
-    /// The reply is the sum; else that it is done.
-    counts: bool,
 }
 
 struct Slot {
@@ -131,26 +118,6 @@ impl InFlight {
         Ok(())
     }
 
-    /// Takes a slot whose reply is the sum of answers (`counts`) or that all are done. It stays open until
-    /// [`InFlight::close_gather`].
-    pub fn gather(&mut self, connection: ConnectionId, owed: &mut Owed, counts: bool) -> Option<u32> {
-        let gather = Gather { left: 1, sum: 0, failed: None, counts };
-        self.open(connection, owed, 0, State::Gathering(gather))
-    }
-
-    /// Expects one more answer in a gathering slot.
-    pub fn expect_answer(&mut self, slot: u32) {
-        match &mut self.slots[slot as usize].state {
-            State::Gathering(gather) => gather.left += 1,
-            _ => unreachable!("an answer is expected by a slot that does not gather"),
-        }
-    }
-
-    /// Ends the asking of a gathering slot; `sum` is what this shard found itself.
-    pub fn close_gather(&mut self, slot: u32, sum: i64) -> ConnectionId {
-        self.complete(slot, Reply::Integer(sum))
-    }
-
     /// Notes an answer. Says whose it is: the reply may be due now.
     ///
     /// # Panics
@@ -160,11 +127,6 @@ impl InFlight {
         let slot = &mut self.slots[index as usize];
         match &mut slot.state {
             State::Waiting => slot.state = State::Done(reply),
-            State::Gathering(gather) => {
-                if let Some(reply) = gather.add(reply) {
-                    slot.state = State::Done(reply);
-                }
-            }
             State::Free | State::Done(_) => panic!("slot {index} was answered but waits for nothing"),
         }
         let connection = slot.connection;
@@ -241,24 +203,6 @@ impl InFlight {
     }
 }
 
-impl Gather {
-    /// Adds an answer; gives the reply if it was the last.
-    fn add(&mut self, reply: Reply) -> Option<Reply> {
-        match reply {
-            Reply::Integer(number) => self.sum += number,
-            Reply::Failed(status) => self.failed = Some(status),
-            _ => {}
-        }
-        self.left -= 1;
-        match (self.left, self.failed) {
-            (0, Some(status)) => Some(Reply::Failed(status)),
-            (0, None) if self.counts => Some(Reply::Integer(self.sum)),
-            (0, None) => Some(Reply::Done),
-            _ => None,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -305,24 +249,6 @@ mod tests {
         table.next_reply(&mut owed).unwrap();
         assert!(table.has_room());
         assert_eq!(owed.bytes(), 0);
-    }
-
-    #[test]
-    fn a_gather_adds_up_and_remembers_a_failure() {
-        let (mut table, mut owed) = (InFlight::new(2, 1), Owed::default());
-        let slot = table.gather(ID, &mut owed, true).unwrap();
-        table.expect_answer(slot);
-        table.expect_answer(slot);
-        table.complete(slot, Reply::Integer(1));
-        table.close_gather(slot, 5);
-        assert!(table.next_reply(&mut owed).is_none());
-        table.complete(slot, Reply::Integer(2));
-        assert_eq!(number(table.next_reply(&mut owed)), Some(8));
-        let slot = table.gather(ID, &mut owed, false).unwrap();
-        table.expect_answer(slot);
-        table.complete(slot, Reply::Failed(Status::OutOfMemory));
-        table.close_gather(slot, 0);
-        assert!(matches!(table.next_reply(&mut owed), Some((_, Reply::Failed(Status::OutOfMemory)))));
     }
 
     #[test]

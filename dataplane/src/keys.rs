@@ -13,7 +13,6 @@ use crate::plan::{Arguments, Together};
 use crate::requests::Flow;
 use crate::settings::{KEYS_AT_ONCE_MAX, KEYS_PER_FETCH};
 use crate::shard::Shard;
-use crate::transaction::Kind;
 use crate::transaction::encoded::Encoded;
 
 impl Shard {
@@ -26,7 +25,7 @@ impl Shard {
         together: Together,
     ) -> Flow {
         if !self.can_run_at_once(entry, batch, 1) {
-            return self.begin_command(entry, batch, Kind::Command);
+            return self.begin_command(entry, batch);
         }
         let Some(connection) = self.connections.get_mut(entry.connection) else { return Flow::Next };
         if !connection.owed.is_empty() {
@@ -83,7 +82,7 @@ impl Shard {
             .is_some_and(|connection| connection.intake.large_arguments().next().is_some());
         let pairs = (entry.span_count as usize - 1) / 2;
         if large || !self.can_run_at_once(entry, batch, 2) || !self.engine.store.has_room_for(pairs) {
-            return self.begin_command(entry, batch, Kind::Command);
+            return self.begin_command(entry, batch);
         }
         let Some(connection) = self.connections.get_mut(entry.connection) else { return Flow::Next };
         if !connection.owed.is_empty() {

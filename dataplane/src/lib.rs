@@ -19,7 +19,6 @@ mod manage;
 pub mod map;
 pub mod mesh;
 pub mod message;
-pub mod multi;
 pub mod parameters;
 pub mod plan;
 pub mod refusal;

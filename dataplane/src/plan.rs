@@ -27,10 +27,9 @@ pub enum Plan {
     Lcs(LcsForm),
     /// Some key of the bucket.
     RandomKey,
-    /// An operation on every shard, answered as the sum or as done.
+    /// An operation on all keys of every shard, answered as the sum or as done.
     Shards(Operation, Together),
-    /// A command inside MULTI: kept for EXEC. The argument that may be large, if it is not 0, and whether every one
-    /// may.
+    /// A command inside MULTI: kept for EXEC.
     Queue,
     /// What concerns the connection or the process: done when nothing else is owed to the connection.
     Alone(Command),

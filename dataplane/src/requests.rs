@@ -25,7 +25,6 @@ use crate::settings::{
 use crate::shard::Shard;
 use crate::silence::Silence;
 use crate::stats::{Counter, StatsReader};
-use crate::transaction::Kind;
 use crate::transaction::intents::Keys;
 use crate::transaction::queue::queued;
 use crate::transaction::step::Parked;
@@ -242,13 +241,9 @@ impl Shard {
             Plan::Keys(_, Together::Watch) => self.execute_watch(entry, batch),
             Plan::Keys(operation, together) => self.execute_keys(entry, batch, operation, together),
             Plan::PutAll { if_absent } => self.execute_put_all(entry, batch, if_absent),
-            Plan::Transfer(_) | Plan::Lcs(_) | Plan::RandomKey => {
-                self.begin_command(entry, batch, Kind::Command)
+            Plan::Transfer(_) | Plan::Lcs(_) | Plan::RandomKey | Plan::Shards(..) => {
+                self.begin_command(entry, batch)
             }
-            Plan::Shards(operation, _) if operation.is_on_all_keys() => {
-                self.begin_command(entry, batch, Kind::Command)
-            }
-            Plan::Shards(operation, together) => self.execute_shards(entry, operation, together),
             Plan::Queue => self.execute_queue(entry, batch),
             Plan::Alone(command @ (Command::Multi | Command::Exec | Command::Discard | Command::Unwatch)) => {
                 self.execute_multi(entry.connection, command)

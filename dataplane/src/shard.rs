@@ -350,9 +350,6 @@ impl Shard {
         // What has begun goes on to its end: nobody takes the reply.
         connection.transaction.into_iter().for_each(|id| self.transactions.abandon(id));
         self.drop_queue(connection.session.leave_multi());
-        if let Some(slot) = connection.multi.and_then(|multi| multi.slot) {
-            self.inflight.close_gather(slot, 0);
-        }
     }
 
     /// Closes a connection because of a limit.

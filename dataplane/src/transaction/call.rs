@@ -137,9 +137,8 @@ impl Shard {
                     && add(transfer.bucket.unwrap_or(*bucket), arguments.get(other))
             }
             Plan::Lcs(_) => add(*bucket, arguments.get(1)) && add(*bucket, arguments.get(2)),
-            Plan::Shards(operation, _) => !operation.is_on_all_keys(),
             Plan::RandomKey => kind == Kind::Command,
-            Plan::Alone(Command::Keys | Command::Scan) => false,
+            Plan::Shards(..) | Plan::Alone(Command::Keys | Command::Scan) => false,
             Plan::Alone(Command::Select) => {
                 *bucket = selected(arguments).unwrap_or(*bucket);
                 true

@@ -16,7 +16,7 @@ use crate::transaction::{Kind, Watch};
 
 impl Shard {
     /// Begins a command on several keys as a transaction, once nothing else is owed to its connection.
-    pub(crate) fn begin_command(&mut self, entry: &Entry, batch: &Batch, kind: Kind) -> Flow {
+    pub(crate) fn begin_command(&mut self, entry: &Entry, batch: &Batch) -> Flow {
         let Some(connection) = self.connections.get_mut(entry.connection) else { return Flow::Next };
         if !connection.owed.is_empty() || !self.transactions.has_room() {
             return Flow::Starved;
@@ -26,7 +26,7 @@ impl Shard {
         };
         let mut program = Program::default();
         program.push(connection.intake.bytes(), batch.spans_of(entry), larges.into_iter());
-        self.begin(entry.connection, kind, program, Vec::new());
+        self.begin(entry.connection, Kind::Command, program, Vec::new());
         Flow::Next
     }
 

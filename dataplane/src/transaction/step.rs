@@ -1,7 +1,7 @@
 //! A part of a transaction that one shard does: it enters the queues of the keys, executes operations, and leaves.
 
 use adit_store::kv::{Chain, Key, Staged};
-use adit_wire::kv::{BucketId, Condition, Operation, Status};
+use adit_wire::kv::{BucketId, Condition, Operation};
 
 use crate::engine::{Request, value_of};
 use crate::message::{Answer, Ask, Reply};
@@ -125,11 +125,6 @@ impl Step {
         let (key_len, value_len) = (len(key.bytes()), len(value));
         let (bucket, hash) = (key.bucket(), key.hash());
         self.operations.push(StepOperation { operation, bucket, hash, key_len, value_len, chain });
-    }
-
-    /// Bytes of its keys and values.
-    pub fn len_bytes(&self) -> usize {
-        self.bytes.len()
     }
 
     /// Its work, in operations.
@@ -347,15 +342,5 @@ impl Shard {
     pub(crate) fn spend(&mut self, operations: usize) {
         self.transaction_work_left = self.transaction_work_left.saturating_sub(operations);
         self.engine.counters.add(Counter::TransactionOperations, operations as u64);
-    }
-}
-
-impl StepReply {
-    /// The first failure among the replies.
-    pub fn failure(&self) -> Option<Status> {
-        self.replies.iter().find_map(|reply| match reply {
-            Reply::Failed(status) => Some(*status),
-            _ => None,
-        })
     }
 }

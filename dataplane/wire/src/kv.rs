@@ -210,10 +210,3 @@ pub enum Status {
     /// The state's: the shard's memory is full.
     OutOfMemory,
 }
-
-impl Operation {
-    /// Whether it is on all keys of a bucket, or of all buckets, of a shard.
-    pub fn is_on_all_keys(self) -> bool {
-        matches!(self, Self::Count | Self::Flush | Self::FlushAll)
-    }
-}
