@@ -49,6 +49,8 @@ pub struct Connection {
     pub sleeps_until_ns: u64,
     /// It is in one of the shard's lists of connections with requests to execute.
     pub scheduled: bool,
+    /// Its next request is tried in the next turn: one send for the replies of both.
+    pub goes_on: bool,
     /// It is in the shard's list of connections with something to send.
     pub dirty: bool,
     /// The driver does not read from it.
@@ -224,6 +226,7 @@ impl Connection {
             tour: None,
             sleeps_until_ns: 0,
             scheduled: false,
+            goes_on: false,
             dirty: false,
             paused: false,
             blocked: false,

@@ -5,7 +5,7 @@ use adit_wire::kv::{BucketId, Operation, Status};
 
 use crate::engine::Request;
 use crate::tour::{Part, Task};
-use crate::transaction::step::{Step, StepReply};
+use crate::transaction::step::Step;
 
 /// What goes from one shard to another. Two cache lines.
 pub enum Message {
@@ -144,7 +144,7 @@ pub enum Reply {
     /// A value with its expiry, to be written elsewhere.
     Record(Box<Record>),
     /// What came of a part of a transaction.
-    Step(Box<StepReply>),
+    Step(Box<Step>),
     /// The header of an array whose elements follow as replies of their own.
     Array(u32),
     /// What a step of a task came to.

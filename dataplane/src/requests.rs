@@ -79,6 +79,10 @@ impl Shard {
         if !std::mem::take(&mut connection.scheduled) || nothing_follows {
             return;
         }
+        if std::mem::take(&mut connection.goes_on) && !connection.dirty {
+            connection.dirty = true;
+            self.dirty.push(index);
+        }
         // What comes next waits for the end of the transaction, and for its replies to be delivered.
         if connection.transaction.is_some() {
             return;
@@ -292,7 +296,8 @@ impl Shard {
                 self.engine.counters.add(Counter::Forwarded, 1);
                 self.mesh.ask(entry.owner, ask);
             } else {
-                self.intents.enter(Keys::One(entry.hash), Parked::Ask(self.index, ask));
+                let holder = self.intents.enter(Keys::One(entry.hash));
+                self.intents.wait(holder, Parked::Ask(self.index, ask));
             }
             return Flow::Next;
         }

@@ -408,7 +408,8 @@ impl Shard {
                 continue;
             }
             if self.intents.blocks(ask.hash) || is_long(ask.operation, ask.chain()) {
-                self.intents.enter(Keys::One(ask.hash), Parked::Ask(shard, ask));
+                let holder = self.intents.enter(Keys::One(ask.hash));
+                self.intents.wait(holder, Parked::Ask(shard, ask));
                 continue;
             }
             let (slot, request) = ask.request();

@@ -10,7 +10,7 @@ use crate::engine;
 use crate::message::{Ask, Reply};
 use crate::shard::Shard;
 use crate::transaction::intents::Holder;
-use crate::transaction::step::Work;
+use crate::transaction::step::Step;
 
 /// The splices of a shard that are under way.
 pub(crate) type Splicings = VecDeque<Splicing>;
@@ -35,8 +35,8 @@ pub(crate) enum Then {
         /// Who holds the key.
         holder: Holder,
     },
-    /// The rest of a step.
-    Work(Box<Work>),
+    /// The rest of a step of this shard's transactions, or of another one's.
+    Work(u16, Box<Step>),
 }
 
 impl Shard {
@@ -80,7 +80,7 @@ impl Shard {
                 self.intents.leave(holder);
                 self.answer(origin, slot, reply);
             }
-            Then::Work(work) => self.go_on_with(*work, reply),
+            Then::Work(origin, step) => self.go_on_with(origin, step, reply),
         }
     }
 }

@@ -1,7 +1,5 @@
 //! The calls of a transaction, one after the other: which operations of which shards each needs, and what its reply is.
 
-use std::collections::VecDeque;
-
 use adit_store::kv::Key;
 use adit_wire::kv::{BucketId, Condition, Expiry, Operation, PutAnswer, Status};
 use adit_wire::resp::reply::{self, Sink};
@@ -16,26 +14,26 @@ use crate::plan::{
 use crate::refusal;
 use crate::requests::answer_bytes;
 use crate::session::After;
-use crate::settings::{
-    KEYS_BYTES_MAX, LCS_CELLS_PER_SLICE, STEP_BYTES_MAX, STEP_OPERATIONS_MAX, TRANSACTION_KEYS_MAX,
-};
+use crate::settings::{KEYS_BYTES_MAX, LCS_CELLS_PER_SLICE, STEP_OPERATIONS_MAX, TRANSACTION_KEYS_MAX};
 use crate::shard::Shard;
 use crate::silence::Silence;
 use crate::stats::bucket_keys;
 use crate::tour::Tour;
 use crate::transaction::encoded::Encoded;
-use crate::transaction::intents::Keys;
 use crate::transaction::program::Program;
 use crate::transaction::round::Encode;
+use crate::transaction::route::Route;
 use crate::transaction::step::Staging;
-use crate::transaction::{Kind, Phase, TRANSACTION_SLOT, Transaction, Watch};
+use crate::transaction::{Kind, Phase, TRANSACTION_SLOT, Transaction};
 use crate::walk::Walk;
 
 /// What a transaction is at.
+#[derive(Default)]
 pub(super) enum Doing {
     /// Comparing the versions of watched keys.
     Checks,
     /// Calls whose operations do not depend on each other.
+    #[default]
     Calls,
     /// MSET and MSETNX: staging, until all is staged or one was refused.
     PutAll { if_absent: bool },
@@ -82,39 +80,45 @@ impl Position {
 }
 
 impl Shard {
-    /// The shards of a program's keys in ascending order, with the keys each. Where there are too many keys, or an
-    /// operation is on all, every shard is held as a whole.
-    pub(super) fn visits(
-        &self,
-        program: &Program,
-        checks: &[Watch],
-        bucket: BucketId,
-        kind: Kind,
-    ) -> VecDeque<(u16, Keys)> {
-        let mut keys: Vec<(u16, u64)> = Vec::new();
-        let mut add = |bucket: BucketId, key: &[u8]| {
-            keys.push((self.map.owner(key), self.engine.store.key(bucket, key).hash()));
-            keys.len() <= TRANSACTION_KEYS_MAX
+    /// Finds out where the keys of a transaction live. Where there are too many, or an operation is on all, every
+    /// shard is held as a whole.
+    pub(super) fn plan_route(&self, transaction: &mut Transaction) {
+        let Transaction { program, checks, route, kind, .. } = transaction;
+        let mut bucket = transaction.bucket;
+        let add = |route: &mut Route, bucket: BucketId, key: &[u8]| {
+            route.push(self.map.owner(key), self.engine.store.key(bucket, key).hash());
+            route.len() <= TRANSACTION_KEYS_MAX
         };
-        let mut few = checks.iter().all(|watch| add(watch.bucket, &watch.key));
-        let mut bucket = bucket;
+        let mut few = checks.iter().all(|watch| add(route, watch.bucket, &watch.key));
         for call in 0..program.len() {
+            if !few {
+                break;
+            }
+            route.begin_call();
             let arguments = program.call(call);
-            few = few && call < TRANSACTION_KEYS_MAX && self.keys_of(&arguments, &mut bucket, kind, &mut add);
+            few = call < TRANSACTION_KEYS_MAX
+                && self.keys_of(&arguments, &mut bucket, *kind, &mut |bucket, key| add(route, bucket, key));
         }
-        if !few {
-            return (0..self.map.shard_count()).map(|shard| (shard, Keys::All)).collect();
+        if few {
+            route.visit_keys(cfg!(feature = "sabotage-order") && self.index % 2 == 1);
+        } else {
+            route.visit_all(self.map.shard_count());
         }
-        keys.sort_unstable();
-        keys.dedup();
-        let mut visits: VecDeque<(u16, Keys)> = keys
-            .chunk_by(|one, other| one.0 == other.0)
-            .map(|keys| (keys[0].0, Keys::Many(keys.iter().map(|(_, hash)| *hash).collect())))
-            .collect();
-        if cfg!(feature = "sabotage-order") && self.index % 2 == 1 {
-            visits = visits.into_iter().rev().collect();
+    }
+
+    /// The shard of a call's key, the `index`th of its keys, and the key.
+    fn home<'a>(
+        &self,
+        route: &Route,
+        call: usize,
+        index: usize,
+        bucket: BucketId,
+        key: &'a [u8],
+    ) -> (u16, Key<'a>) {
+        match route.home(call, index) {
+            Some((shard, hash)) => (shard, Key::hashed(bucket, key, hash)),
+            None => (self.map.owner(key), self.engine.store.key(bucket, key)),
         }
-        visits
     }
 
     /// Gives the keys of a call to `add`, until that wants no more. Whether it wanted all of them.
@@ -150,33 +154,30 @@ impl Shard {
     /// Gathers the operations of the next round.
     pub(super) fn build_round(&mut self, transaction: &mut Transaction, id: u32) {
         match &mut transaction.doing {
-            Doing::Checks => self.build_checks(transaction, id),
+            Doing::Checks => self.build_checks(transaction),
             Doing::Calls => self.build_calls(transaction, id),
             Doing::PutAll { if_absent } => {
                 let if_absent = *if_absent;
-                self.build_put_all(transaction, id, if_absent);
+                self.build_put_all(transaction, if_absent);
             }
             Doing::Settle => {
-                let (verdict, held) = (transaction.verdict, std::mem::take(&mut transaction.held));
-                for (shard, _) in &held {
-                    transaction.round.step(id, *shard).staging = verdict;
-                }
-                transaction.held = held;
+                let Transaction { verdict, held, round, .. } = transaction;
+                held.iter().for_each(|(shard, _)| round.step(*shard).staging = *verdict);
             }
-            Doing::Transfer(..) => self.build_transfer(transaction, id),
+            Doing::Transfer(..) => self.build_transfer(transaction),
             Doing::Walk(walk) if walk.result.is_some() => transaction.finish_walk(),
             Doing::Walk(walk) => {
                 let ((operation, bucket), shard) = (walk.step(), walk.shard);
-                transaction.round.push((id, shard), operation, &Key::hashed(bucket, &[], 0), &[], None);
+                transaction.round.push(shard, operation, &Key::hashed(bucket, &[], 0), &[], None);
             }
             Doing::RandomKey { first, asked, random, cursor } => {
                 let shard = (*first + *asked) % self.map.shard_count();
                 let operation = Operation::Random { random: *random, cursor: *cursor };
                 let key = Key::hashed(transaction.bucket, &[], 0);
-                transaction.round.push((id, shard), operation, &key, &[], None);
+                transaction.round.push(shard, operation, &key, &[], None);
             }
             Doing::Tour(_) => self.build_task(transaction, id),
-            Doing::Lcs(None) => self.build_lcs(transaction, id),
+            Doing::Lcs(None) => self.build_lcs(transaction),
             Doing::Lcs(Some(lcs)) => {
                 self.spend(STEP_OPERATIONS_MAX);
                 if lcs.run(LCS_CELLS_PER_SLICE) {
@@ -187,11 +188,11 @@ impl Shard {
         }
     }
 
-    fn build_checks(&self, transaction: &mut Transaction, id: u32) {
+    fn build_checks(&self, transaction: &mut Transaction) {
         let Transaction { checks, round, at, .. } = transaction;
         for watch in checks.iter().skip(at.argument).take(STEP_OPERATIONS_MAX) {
             let key = self.engine.store.key(watch.bucket, &watch.key);
-            round.push((id, self.map.owner(&watch.key)), Operation::Version, &key, &[], None);
+            round.push(self.map.owner(&watch.key), Operation::Version, &key, &[], None);
         }
     }
 
@@ -206,14 +207,14 @@ impl Shard {
             let alone = transaction.round.is_empty();
             match planned {
                 Plan::Key(operation, value) => {
-                    self.build_key(transaction, id, operation, usize::from(value));
+                    self.build_key(transaction, operation, usize::from(value));
                 }
                 Plan::Keys(operation, together) => {
-                    if !self.build_keys(transaction, id, operation, together) {
+                    if !self.build_keys(transaction, operation, together) {
                         return;
                     }
                 }
-                Plan::Shards(operation, together) => self.build_shards(transaction, id, operation, together),
+                Plan::Shards(operation, together) => self.build_shards(transaction, operation, together),
                 Plan::PutAll { .. }
                 | Plan::Transfer(_)
                 | Plan::Lcs(_)
@@ -281,28 +282,21 @@ impl Shard {
         transaction.round.ends = transaction.at.call == transaction.program.len();
     }
 
-    fn build_key(&self, transaction: &mut Transaction, id: u32, operation: Operation, value: usize) {
-        let Transaction { program, round, at, bucket, .. } = transaction;
+    fn build_key(&self, transaction: &mut Transaction, operation: Operation, value: usize) {
+        let Transaction { program, route, round, at, bucket, .. } = transaction;
         let chain = if value == 0 { None } else { program.take_chain(at.call, value) };
         let arguments = program.call(at.call);
-        let bytes = arguments.get(key_argument(operation));
         let value = if value == 0 { &[] } else { arguments.get(value) };
-        let (shard, key) = (self.map.owner(bytes), self.engine.store.key(*bucket, bytes));
+        let (shard, key) = self.home(route, at.call, 0, *bucket, arguments.get(key_argument(operation)));
         round.bytes += answer_bytes(operation, &self.pages, shard) as usize;
-        round.push((id, shard), operation, &key, value, chain);
+        round.push(shard, operation, &key, value, chain);
         round.encode.push(Encode::One);
         at.call += 1;
     }
 
     /// Adds operations on the keys of a call. Whether all of them fit.
-    fn build_keys(
-        &self,
-        transaction: &mut Transaction,
-        id: u32,
-        operation: Operation,
-        together: Together,
-    ) -> bool {
-        let Transaction { program, round, at, bucket, .. } = transaction;
+    fn build_keys(&self, transaction: &mut Transaction, operation: Operation, together: Together) -> bool {
+        let Transaction { program, route, round, at, bucket, .. } = transaction;
         let arguments = program.call(at.call);
         if at.argument == 0 {
             at.argument = 1;
@@ -314,10 +308,10 @@ impl Shard {
             if round.is_full() {
                 return false;
             }
-            let bytes = arguments.get(at.argument);
-            let (shard, key) = (self.map.owner(bytes), self.engine.store.key(*bucket, bytes));
+            let key = arguments.get(at.argument);
+            let (shard, key) = self.home(route, at.call, at.argument - 1, *bucket, key);
             round.bytes += answer_bytes(operation, &self.pages, shard) as usize;
-            round.push((id, shard), operation, &key, &[], None);
+            round.push(shard, operation, &key, &[], None);
             round.encode.push(match together {
                 Together::Array => Encode::One,
                 Together::Watch => Encode::Version,
@@ -334,19 +328,19 @@ impl Shard {
         true
     }
 
-    fn build_shards(&self, transaction: &mut Transaction, id: u32, operation: Operation, together: Together) {
+    fn build_shards(&self, transaction: &mut Transaction, operation: Operation, together: Together) {
         let Transaction { round, at, bucket, .. } = transaction;
         for shard in 0..self.map.shard_count() {
-            round.push((id, shard), operation, &Key::hashed(*bucket, &[], 0), &[], None);
+            round.push(shard, operation, &Key::hashed(*bucket, &[], 0), &[], None);
             round.encode.push(Encode::Add);
         }
         round.encode.push(if together == Together::Sum { Encode::Total } else { Encode::Done });
         at.call += 1;
     }
 
-    fn build_put_all(&self, transaction: &mut Transaction, id: u32, if_absent: bool) {
+    fn build_put_all(&self, transaction: &mut Transaction, if_absent: bool) {
         let last_call = transaction.at.is_at_last_call(&transaction.program);
-        let Transaction { program, round, at, bucket, .. } = transaction;
+        let Transaction { program, route, round, at, bucket, .. } = transaction;
         round.stages = true;
         at.argument = at.argument.max(1);
         let condition = if if_absent { Condition::IfAbsent } else { Condition::Always };
@@ -355,31 +349,31 @@ impl Shard {
         while at.argument < count && !round.is_full() {
             let chain = program.take_chain(at.call, at.argument + 1);
             let arguments = program.call(at.call);
-            let (bytes, value) = (arguments.get(at.argument), arguments.get(at.argument + 1));
-            let (shard, key) = (self.map.owner(bytes), self.engine.store.key(*bucket, bytes));
-            round.push((id, shard), operation, &key, value, chain);
+            let (key, value) = (arguments.get(at.argument), arguments.get(at.argument + 1));
+            let (shard, key) = self.home(route, at.call, at.argument / 2, *bucket, key);
+            round.push(shard, operation, &key, value, chain);
             at.argument += 2;
         }
         round.ends = last_call && at.argument >= count;
     }
 
-    fn build_transfer(&self, transaction: &mut Transaction, id: u32) {
-        let Transaction { program, round, at, bucket, doing, .. } = transaction;
+    fn build_transfer(&self, transaction: &mut Transaction) {
+        let Transaction { program, route, round, at, bucket, doing, .. } = transaction;
         let Doing::Transfer(transfer, moving) = doing else { return };
         let arguments = program.call(at.call);
         let other = if transfer.same_name { 1 } else { 2 };
         let (from, to) = (arguments.get(1), arguments.get(other));
-        let source = (self.map.owner(from), self.engine.store.key(*bucket, from));
-        let target = (self.map.owner(to), self.engine.store.key(transfer.bucket.unwrap_or(*bucket), to));
+        let source = self.home(route, at.call, 0, *bucket, from);
+        let target = self.home(route, at.call, 1, transfer.bucket.unwrap_or(*bucket), to);
         match moving {
             Moving::Fetch if source.1 == target.1 && transfer.answer == TransferAnswer::Copied => {
                 refusal::encode(&mut transaction.result, Refusal::SameObject, &arguments);
                 transaction.end_call();
             }
             Moving::Fetch => {
-                round.push((id, source.0), Operation::Record, &source.1, &[], None);
+                round.push(source.0, Operation::Record, &source.1, &[], None);
                 if transfer.if_absent {
-                    round.push((id, target.0), Operation::Exists, &target.1, &[], None);
+                    round.push(target.0, Operation::Exists, &target.1, &[], None);
                 }
             }
             Moving::Store(record) => {
@@ -389,15 +383,15 @@ impl Shard {
                 let value = std::mem::replace(&mut record.value, Reply::Nil);
                 match value {
                     Reply::Bytes(bytes) => {
-                        round.push((id, target.0), operation, &target.1, bytes.as_slice(), None);
+                        round.push(target.0, operation, &target.1, bytes.as_slice(), None);
                     }
                     Reply::Chain(chain) => {
-                        round.push((id, target.0), operation, &target.1, &[], Some(chain));
+                        round.push(target.0, operation, &target.1, &[], Some(chain));
                     }
                     _ => unreachable!("a record has a value"),
                 }
             }
-            Moving::Remove => round.push((id, source.0), Operation::Delete, &source.1, &[], None),
+            Moving::Remove => round.push(source.0, Operation::Delete, &source.1, &[], None),
         }
     }
 
@@ -434,13 +428,12 @@ impl Shard {
         shard.and_then(|shard| u16::try_from(shard).ok()).unwrap_or(0)
     }
 
-    fn build_lcs(&self, transaction: &mut Transaction, id: u32) {
-        let Transaction { program, round, at, bucket, .. } = transaction;
+    fn build_lcs(&self, transaction: &mut Transaction) {
+        let Transaction { program, route, round, at, bucket, .. } = transaction;
         let arguments = program.call(at.call);
         for index in [1, 2] {
-            let bytes = arguments.get(index);
-            let (shard, key) = (self.map.owner(bytes), self.engine.store.key(*bucket, bytes));
-            round.push((id, shard), Operation::Get, &key, &[], None);
+            let (shard, key) = self.home(route, at.call, index - 1, *bucket, arguments.get(index));
+            round.push(shard, Operation::Get, &key, &[], None);
         }
     }
 
@@ -461,13 +454,13 @@ impl Shard {
             Doing::Transfer(..) => transaction.absorb_transfer(),
             Doing::Walk(walk) => {
                 walk.bytes_max = self.heap.room_for_result(transaction.heap_bytes).min(KEYS_BYTES_MAX);
-                if let Some(Reply::Keys(keys)) = transaction.round.take_replies().next() {
+                if let Some(Reply::Keys(keys)) = transaction.round.next_reply() {
                     walk.take(&keys);
                 }
             }
             Doing::RandomKey { asked, cursor, .. } => {
                 let last = *asked + 1 == self.map.shard_count();
-                match transaction.round.take_replies().next() {
+                match transaction.round.next_reply() {
                     Some(Reply::Integer(next)) => *cursor = next.cast_unsigned(),
                     Some(Reply::Nil) if !last => (*asked, *cursor) = (*asked + 1, 0),
                     found => {
@@ -478,7 +471,7 @@ impl Shard {
             }
             Doing::Tour(_) => {}
             Doing::Lcs(lcs @ None) => {
-                let values: Vec<Reply> = transaction.round.take_replies().collect();
+                let values: Vec<Reply> = std::iter::from_fn(|| transaction.round.next_reply()).collect();
                 let arguments = transaction.program.call(transaction.at.call);
                 let Plan::Lcs(form) = plan(&arguments, 0) else { unreachable!("the call is an LCS") };
                 let room = self.heap.room_for_result(transaction.heap_bytes);
@@ -541,11 +534,9 @@ impl Transaction {
     fn absorb_checks(&mut self) {
         let begin = self.at.argument;
         let count = self.round.len();
-        let replies = self.round.take_replies();
-        let same = self.checks[begin..]
-            .iter()
-            .zip(replies)
-            .all(|(watch, reply)| matches!(reply, Reply::Integer(version) if version == watch.version));
+        let same = self.checks[begin..][..count].iter().all(|watch| {
+            matches!(self.round.next_reply(), Some(Reply::Integer(version)) if version == watch.version)
+        });
         if !same {
             self.result.reset(self.result.version());
             let version = self.result.version();
@@ -562,9 +553,9 @@ impl Transaction {
     }
 
     fn absorb_calls(&mut self) {
-        let mut replies = self.round.take_replies();
-        let mut next = || replies.next().unwrap_or(Reply::Nil);
-        for encode in std::mem::take(&mut self.round.encode) {
+        let mut encode = std::mem::take(&mut self.round.encode);
+        let mut next = || self.round.next_reply().unwrap_or(Reply::Nil);
+        for encode in encode.drain(..) {
             match encode {
                 Encode::Array(count) => self.result.reply(Reply::Array(count)),
                 Encode::Ready(bytes) => self.result.write(&bytes),
@@ -594,6 +585,7 @@ impl Transaction {
                 }
             }
         }
+        self.round.encode = encode;
         self.go_on();
     }
 
@@ -618,13 +610,13 @@ impl Transaction {
 
     fn absorb_transfer(&mut self) {
         let to_itself = self.to_itself();
-        let mut replies = self.round.take_replies();
+        let replies = (self.round.next_reply(), self.round.next_reply());
         let Doing::Transfer(transfer, moving) = &mut self.doing else { return };
         let done = match transfer.answer {
             TransferAnswer::Done => Reply::Done,
             TransferAnswer::Applied | TransferAnswer::Copied => Reply::Integer(1),
         };
-        let reply = match (&moving, replies.next(), replies.next()) {
+        let reply = match (&moving, replies.0, replies.1) {
             // Nothing is written, so nobody who watches the key is told.
             (Moving::Fetch, Some(Reply::Record(_)), None) if to_itself => done,
             (Moving::Fetch, Some(Reply::Record(record)), None | Some(Reply::Integer(0))) => {
@@ -652,15 +644,6 @@ impl Transaction {
         !transfer.same_name
             && transfer.bucket.is_none_or(|bucket| bucket == self.bucket)
             && arguments.get(1) == arguments.get(2)
-    }
-}
-
-impl super::round::Round {
-    /// Whether no more operations belong into it.
-    fn is_full(&self) -> bool {
-        self.len() >= STEP_OPERATIONS_MAX
-            || self.encode.len() >= 2 * STEP_OPERATIONS_MAX
-            || self.bytes >= STEP_BYTES_MAX
     }
 }
 

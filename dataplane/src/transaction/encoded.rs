@@ -44,6 +44,13 @@ impl Encoded {
         self.version = version;
     }
 
+    /// Forgets everything, to be used again; buffers that have become large are given back.
+    pub fn reuse(&mut self) {
+        self.reset(Version::default());
+        self.errors = ErrorCounts::default();
+        self.bytes.shrink_to(KEPT_BYTES);
+    }
+
     /// The bytes, if there are no others in blocks.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
@@ -142,6 +149,8 @@ impl ReplySink for Encoded {
     }
 }
 
+/// Room that is kept for the next replies.
+const KEPT_BYTES: usize = 8 << 10;
 /// Bytes that are put into an outbox before it is looked at again.
 const DELIVERED_BYTES: usize = 64 << 10;
 /// Bytes that go to blocks.

@@ -11,12 +11,12 @@ use std::hash::{BuildHasherDefault, Hasher};
 use hashbrown::HashMap;
 
 /// What an entry asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Keys {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keys<'a> {
     /// A key, by its hash; keys of one hash count as one key.
     One(u64),
     /// Keys by their hashes, each once.
-    Many(Box<[u64]>),
+    Many(&'a [u64]),
     /// Every key of the shard.
     All,
 }
@@ -29,8 +29,8 @@ pub struct Holder(pub u32);
 pub struct Intents<W> {
     queues: HashMap<u64, Queue, BuildHasherDefault<HashIsKey>>,
     nodes: Places<Node>,
-    entries: Places<Entry<W>>,
-    count: usize,
+    entries: Vec<Entry<W>>,
+    free_entries: Vec<u32>,
     /// The entry that asked for everything, until it leaves.
     barrier: Option<u32>,
     /// Who came after the barrier.
@@ -52,7 +52,9 @@ struct Node {
 }
 
 struct Entry<W> {
-    keys: Keys,
+    /// The keys it asked for; none if it asked for all.
+    hashes: Vec<u64>,
+    wants_all: bool,
     /// Keys that it does not hold yet.
     missing: usize,
     waiting: Option<W>,
@@ -63,8 +65,8 @@ impl<W> Default for Intents<W> {
         Self {
             queues: HashMap::default(),
             nodes: Places::default(),
-            entries: Places::default(),
-            count: 0,
+            entries: Vec::new(),
+            free_entries: Vec::new(),
             barrier: None,
             behind: VecDeque::new(),
             ready: VecDeque::new(),
@@ -76,13 +78,13 @@ impl<W> Intents<W> {
     /// Whether nobody holds or waits for anything.
     #[inline]
     pub fn is_idle(&self) -> bool {
-        self.count == 0
+        self.free_entries.len() == self.entries.len()
     }
 
     /// Whether somebody holds or waits for a key.
     #[inline]
     pub fn blocks(&self, hash: u64) -> bool {
-        let blocks = self.count > 0 && (self.barrier.is_some() || self.queues.contains_key(&hash));
+        let blocks = !self.is_idle() && (self.barrier.is_some() || self.queues.contains_key(&hash));
         blocks && !cfg!(feature = "sabotage-intents")
     }
 
@@ -91,10 +93,36 @@ impl<W> Intents<W> {
         !self.ready.is_empty()
     }
 
-    /// Asks for keys. [`Intents::next_ready`] gives `waiting` back when they are held.
-    pub fn enter(&mut self, keys: Keys, waiting: W) -> Holder {
-        let index = self.entries.put(Entry { keys, missing: 0, waiting: Some(waiting) });
-        self.count += 1;
+    /// Whether somebody holds or waits for one of these.
+    pub fn block(&self, keys: Keys<'_>) -> bool {
+        match keys {
+            Keys::One(hash) => self.blocks(hash),
+            Keys::Many(hashes) => !self.is_idle() && hashes.iter().any(|&hash| self.blocks(hash)),
+            Keys::All => !self.is_idle(),
+        }
+    }
+
+    /// Asks for keys. [`Intents::wait`] has to follow at once.
+    pub fn enter(&mut self, keys: Keys<'_>) -> Holder {
+        let index = self.free_entries.pop().unwrap_or_else(|| {
+            self.entries.push(Entry { hashes: Vec::new(), wants_all: false, missing: 0, waiting: None });
+            // Entries and nodes are bounded by the limits of connections and transactions, far below 2^32.
+            u32::try_from(self.entries.len() - 1).unwrap_or(NONE)
+        });
+        let entry = &mut self.entries[index as usize];
+        (entry.missing, entry.wants_all) = (0, keys == Keys::All);
+        match keys {
+            Keys::One(hash) => entry.hashes.push(hash),
+            Keys::Many(hashes) => entry.hashes.extend_from_slice(hashes),
+            Keys::All => {}
+        }
+        Holder(index)
+    }
+
+    /// Lets an entry wait for its keys. [`Intents::next_ready`] gives `waiting` back when they are held.
+    pub fn wait(&mut self, holder: Holder, waiting: W) {
+        let Holder(index) = holder;
+        self.entries[index as usize].waiting = Some(waiting);
         if cfg!(feature = "sabotage-intents") {
             self.ready.push_back(index);
         } else if self.barrier.is_some() {
@@ -102,13 +130,12 @@ impl<W> Intents<W> {
         } else {
             self.queue(index);
         }
-        Holder(index)
     }
 
     /// The next entry that holds all its keys, once. It holds them until it leaves.
     pub fn next_ready(&mut self) -> Option<(Holder, W)> {
         let index = self.ready.pop_front()?;
-        let waiting = self.entries.get_mut(index).waiting.take();
+        let waiting = self.entries[index as usize].waiting.take();
         Some((Holder(index), waiting.unwrap_or_else(|| unreachable!("an entry is ready once"))))
     }
 
@@ -117,37 +144,40 @@ impl<W> Intents<W> {
     /// # Panics
     /// If the entry does not hold its keys.
     pub fn leave(&mut self, holder: Holder) {
-        let entry = self.entries.take(holder.0);
+        let entry = &mut self.entries[holder.0 as usize];
         assert!(entry.waiting.is_none() && entry.missing == 0, "an entry leaves before it could go");
-        self.count -= 1;
-        match entry.keys {
-            _ if cfg!(feature = "sabotage-intents") => {}
-            Keys::One(hash) => self.pass_on(hash, holder.0),
-            Keys::Many(hashes) => hashes.iter().for_each(|&hash| self.pass_on(hash, holder.0)),
-            Keys::All => self.lift_barrier(holder.0),
+        let (mut hashes, wants_all) = (std::mem::take(&mut entry.hashes), entry.wants_all);
+        if !cfg!(feature = "sabotage-intents") {
+            hashes.iter().for_each(|&hash| self.pass_on(hash, holder.0));
+            if wants_all {
+                self.lift_barrier(holder.0);
+            }
         }
+        hashes.clear();
+        hashes.shrink_to(HASHES_KEPT);
+        self.entries[holder.0 as usize].hashes = hashes;
+        self.free_entries.push(holder.0);
         if let Some(index) = self.barrier
             && self.queues.is_empty()
-            && self.entries.get_mut(index).missing > 0
+            && self.entries[index as usize].missing > 0
         {
-            self.entries.get_mut(index).missing = 0;
+            self.entries[index as usize].missing = 0;
             self.ready.push_back(index);
         }
     }
 
     /// Puts an entry into the queues of its keys.
     fn queue(&mut self, index: u32) {
-        let keys = std::mem::replace(&mut self.entries.get_mut(index).keys, Keys::All);
-        let missing = match &keys {
-            Keys::One(hash) => usize::from(!self.join(*hash, index)),
-            Keys::Many(hashes) => hashes.iter().filter(|&&hash| !self.join(hash, index)).count(),
-            Keys::All => {
-                self.barrier = Some(index);
-                usize::from(!self.queues.is_empty())
-            }
+        let entry = &mut self.entries[index as usize];
+        let hashes = std::mem::take(&mut entry.hashes);
+        let missing = if entry.wants_all {
+            self.barrier = Some(index);
+            usize::from(!self.queues.is_empty())
+        } else {
+            hashes.iter().filter(|&&hash| !self.join(hash, index)).count()
         };
-        let entry = self.entries.get_mut(index);
-        entry.keys = keys;
+        let entry = &mut self.entries[index as usize];
+        entry.hashes = hashes;
         entry.missing = missing;
         if missing == 0 {
             self.ready.push_back(index);
@@ -180,7 +210,7 @@ impl<W> Intents<W> {
         }
         queue.first = node.next;
         let index = self.nodes.get_mut(node.next).entry;
-        let entry = self.entries.get_mut(index);
+        let entry = &mut self.entries[index as usize];
         entry.missing -= 1;
         if entry.missing == 0 {
             self.ready.push_back(index);
@@ -250,6 +280,8 @@ impl Hasher for HashIsKey {
     }
 }
 
+/// Room for the hashes of an entry that is kept for the next one in its place.
+const HASHES_KEPT: usize = 64;
 const NAMED: &str = "a number names a place in use";
 /// The end of a queue.
 const NONE: u32 = u32::MAX;
@@ -258,8 +290,10 @@ const NONE: u32 = u32::MAX;
 mod tests {
     use super::*;
 
-    fn many(hashes: &[u64]) -> Keys {
-        Keys::Many(hashes.into())
+    fn enter<W>(intents: &mut Intents<W>, keys: Keys<'_>, waiting: W) -> Holder {
+        let holder = intents.enter(keys);
+        intents.wait(holder, waiting);
+        holder
     }
 
     fn ready(intents: &mut Intents<u32>) -> Vec<u32> {
@@ -269,10 +303,10 @@ mod tests {
     #[test]
     fn a_key_goes_from_one_to_the_next_in_order() {
         let mut intents = Intents::default();
-        let first = intents.enter(Keys::One(7), 1);
-        intents.enter(many(&[7, 8]), 2);
-        intents.enter(Keys::One(8), 3);
-        intents.enter(Keys::One(9), 4);
+        let first = enter(&mut intents, Keys::One(7), 1);
+        enter(&mut intents, Keys::Many(&[7, 8]), 2);
+        enter(&mut intents, Keys::One(8), 3);
+        enter(&mut intents, Keys::One(9), 4);
         assert_eq!(ready(&mut intents), [1, 4], "3 came after 2, which waits");
         assert!(intents.blocks(8) && !intents.blocks(10));
         intents.leave(first);
@@ -286,10 +320,10 @@ mod tests {
     #[test]
     fn who_wants_everything_waits_for_all_before_and_holds_up_all_after() {
         let mut intents = Intents::default();
-        let first = intents.enter(Keys::One(7), 1);
-        intents.enter(Keys::All, 2);
-        intents.enter(Keys::One(9), 3);
-        intents.enter(Keys::All, 4);
+        let first = enter(&mut intents, Keys::One(7), 1);
+        enter(&mut intents, Keys::All, 2);
+        enter(&mut intents, Keys::One(9), 3);
+        enter(&mut intents, Keys::All, 4);
         assert_eq!(ready(&mut intents), [1]);
         assert!(intents.blocks(12345));
         intents.leave(first);
@@ -311,24 +345,21 @@ mod tests {
         let mut random = adit_drivers::sim::Random::new(1);
         for _ in 0..2_000 {
             let mut intents = Intents::default();
-            let (mut entered, mut gone, mut holding) = (0, 0, Vec::<(Holder, Keys)>::new());
+            let (mut entered, mut gone, mut holding) = (0, 0, Vec::<(Holder, Vec<u64>)>::new());
             while gone < 20 {
                 if entered < 20 && random.one_in(2) {
-                    let keys = match random.below(8) {
-                        0 => Keys::All,
-                        1..=3 => Keys::One(random.below(4)),
-                        _ => {
-                            let mut hashes: Vec<u64> = (0..3).map(|_| random.below(4)).collect();
-                            hashes.sort_unstable();
-                            hashes.dedup();
-                            many(&hashes)
-                        }
+                    let mut hashes: Vec<u64> = (0..3).map(|_| random.below(4)).collect();
+                    hashes.sort_unstable();
+                    hashes.dedup();
+                    match random.below(8) {
+                        0 => enter(&mut intents, Keys::All, vec![0, 1, 2, 3]),
+                        1..=3 => enter(&mut intents, Keys::One(hashes[0]), vec![hashes[0]]),
+                        _ => enter(&mut intents, Keys::Many(&hashes), hashes.clone()),
                     };
-                    intents.enter(keys.clone(), keys);
                     entered += 1;
                 }
                 while let Some((holder, keys)) = intents.next_ready() {
-                    assert!(holding.iter().all(|(_, other)| !overlap(other, &keys)));
+                    assert!(holding.iter().all(|(_, other)| !other.iter().any(|hash| keys.contains(hash))));
                     holding.push((holder, keys));
                 }
                 assert!(!holding.is_empty() || gone == entered, "somebody can always go");
@@ -341,14 +372,5 @@ mod tests {
             assert!(intents.is_idle() && intents.queues.is_empty());
             assert_eq!(intents.nodes.free.len(), intents.nodes.places.len());
         }
-    }
-
-    fn overlap(one: &Keys, other: &Keys) -> bool {
-        let hashes = |keys: &Keys| match keys {
-            Keys::One(hash) => vec![*hash],
-            Keys::Many(hashes) => hashes.to_vec(),
-            Keys::All => vec![0, 1, 2, 3],
-        };
-        hashes(one).iter().any(|hash| hashes(other).contains(hash))
     }
 }

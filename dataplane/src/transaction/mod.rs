@@ -14,6 +14,7 @@ pub mod intents;
 pub mod program;
 pub(crate) mod queue;
 mod round;
+mod route;
 pub mod step;
 
 use std::collections::VecDeque;
@@ -29,10 +30,11 @@ use crate::stats::ErrorCounts;
 use crate::tour::Part;
 use crate::transaction::call::{Doing, Position};
 use crate::transaction::encoded::Encoded;
-use crate::transaction::intents::{Holder, Keys};
+use crate::transaction::intents::Holder;
 use crate::transaction::program::Program;
 use crate::transaction::round::Round;
-use crate::transaction::step::{Access, Staging, Step, StepReply};
+use crate::transaction::route::Route;
+use crate::transaction::step::{Access, Staging, Step};
 
 /// A key whose version is compared before a transaction begins.
 #[derive(Clone, Debug)]
@@ -46,9 +48,10 @@ pub struct Watch {
 }
 
 /// What a transaction comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kind {
     /// One command on several keys.
+    #[default]
     Command,
     /// `EXEC`.
     Exec,
@@ -57,17 +60,17 @@ pub enum Kind {
 }
 
 /// A transaction of this shard's connections.
+#[derive(Default)]
 pub(crate) struct Transaction {
     /// Who waits for the reply; nobody once the connection is gone.
     pub(crate) connection: Option<ConnectionId>,
     pub(crate) kind: Kind,
     pub(crate) program: Program,
     /// What is compared first.
-    checks: Vec<Watch>,
+    pub(crate) checks: Vec<Watch>,
     /// The bucket of the next call.
     bucket: BucketId,
-    /// Shards that are still to be visited, in order, with the keys they hold.
-    visits: VecDeque<(u16, Keys)>,
+    route: Route,
     /// Shards that hold keys for this transaction.
     held: Vec<(u16, Holder)>,
     /// What becomes of staged writes at the end.
@@ -90,9 +93,10 @@ pub(crate) struct Transaction {
 }
 
 /// What comes next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Phase {
     /// The operations of the next round are gathered.
+    #[default]
     Build,
     /// The next shard is visited.
     Visit,
@@ -114,6 +118,9 @@ pub(crate) struct Transactions {
     active: VecDeque<u32>,
     /// The one that goes on now.
     current: Option<u32>,
+    /// Those that have ended: their buffers are used again.
+    #[expect(clippy::vec_box, reason = "a transaction stays in its box")]
+    spare: Vec<Box<Transaction>>,
 }
 
 impl Transactions {
@@ -121,7 +128,7 @@ impl Transactions {
     pub(crate) fn new(count: usize) -> Self {
         let places = u32::try_from(count).unwrap_or(0);
         let (places, free) = ((0..places).map(|_| None).collect(), (0..places).rev().collect());
-        Self { places, free, active: VecDeque::new(), current: None }
+        Self { places, free, active: VecDeque::new(), current: None, spare: Vec::new() }
     }
 
     /// Whether another one may begin.
@@ -147,9 +154,9 @@ impl Transactions {
     }
 
     /// Notes the answer to a step.
-    pub(crate) fn note(&mut self, id: u32, from: u16, reply: StepReply) {
+    pub(crate) fn note(&mut self, id: u32, from: u16, step: Box<Step>) {
         let Some(transaction) = self.get_mut(id) else { unreachable!("a step is answered once") };
-        transaction.note(from, reply);
+        transaction.note(from, step);
         if self.current != Some(id) {
             self.active.push_back(id);
         }
@@ -171,40 +178,56 @@ impl Transactions {
         self.places.get_mut(id as usize)?.as_deref_mut()
     }
 
+    /// A transaction of nothing.
+    pub(crate) fn fresh(&mut self) -> Box<Transaction> {
+        self.spare.pop().unwrap_or_default()
+    }
+
     fn put(&mut self, transaction: Box<Transaction>) -> u32 {
         let Some(id) = self.free.pop() else { unreachable!("a transaction begins without room") };
         self.places[id as usize] = Some(transaction);
         id
     }
+
+    fn end(&mut self, id: u32) {
+        let ended = self.places[id as usize].take();
+        self.free.push(id);
+        if let Some(mut ended) = ended
+            && self.spare.len() < SPARE_TRANSACTIONS
+        {
+            ended.clear();
+            self.spare.push(ended);
+        }
+    }
 }
 
 impl Transaction {
-    fn note(&mut self, from: u16, reply: StepReply) {
+    fn note(&mut self, from: u16, step: Box<Step>) {
         self.waiting -= 1;
         self.held.retain(|(shard, _)| *shard != from);
-        if let Some(holder) = reply.holder {
+        if let Some(holder) = step.holder {
             self.held.push((from, holder));
         }
-        self.round.note(from, reply);
+        self.round.note(from, step);
     }
 
-    /// How a step of a shard comes to its keys.
+    /// How a step of a shard that was visited comes to its keys.
     fn access(&self, shard: u16) -> Access {
         let held = self.held.iter().find(|(holding, _)| *holding == shard);
         held.map_or(Access::Free, |(_, holder)| Access::Inside(*holder))
     }
 
     /// The step of the next visit, if there is one.
-    fn next_visit(&mut self, id: u32) -> Option<(u16, Box<Step>)> {
+    fn next_visit(&mut self) -> Option<(u16, Box<Step>)> {
         // Nothing follows: the other shards need not be visited.
-        if self.round.stages && self.round.failed() && self.at.is_at_last_call(&self.program) {
-            self.visits.clear();
-            self.round.unsent.clear();
+        if self.round.stages && self.round.refusal().is_some() && self.at.is_at_last_call(&self.program) {
+            self.route.stop();
+            self.round.stop();
         }
-        let (shard, keys) = self.visits.pop_front()?;
-        let mut step = self.round.take_unsent(shard).unwrap_or_else(|| Box::new(Step::new(id, Access::Free)));
-        step.access = Access::Enter(keys);
-        if self.visits.is_empty() && self.round.ends {
+        let mut step = self.round.take_step(self.route.shard()?);
+        let (shard, access) = self.route.next(&mut step.keys)?;
+        step.access = access;
+        if self.route.is_done() && self.round.ends {
             // Everything that could still fail has been done: what is done here is all or nothing, and at once.
             step.leaves = true;
             step.staging = if self.round.stages { Staging::Decide } else { Staging::Keep };
@@ -213,65 +236,54 @@ impl Transaction {
     }
 
     /// What is left of the round.
-    fn rest_of_round(&mut self) -> Vec<(u16, Box<Step>)> {
-        let mut steps = std::mem::take(&mut self.round.unsent);
-        for (shard, step) in &mut steps {
-            step.access = self.access(*shard);
-            step.leaves = self.round.ends && !self.round.stages;
-        }
-        steps
+    fn next_of_round(&mut self) -> Option<(u16, Box<Step>)> {
+        let (shard, mut step) = self.round.next_unsent()?;
+        step.access = self.access(shard);
+        step.leaves = self.round.ends && !self.round.stages;
+        Some((shard, step))
     }
 
-    /// The steps that give the keys back.
-    fn leave(&self, id: u32) -> Vec<(u16, Box<Step>)> {
-        let verdict = self.verdict;
-        let step = |(shard, holder): &(u16, Holder)| {
-            let mut step = Box::new(Step::new(id, Access::Inside(*holder)));
-            (step.staging, step.leaves) = (verdict, true);
-            (*shard, step)
-        };
-        self.held.iter().map(step).collect()
+    /// The step that gives the keys of a shard back.
+    fn leave(&mut self, shard: u16, holder: Holder) -> Box<Step> {
+        let mut step = self.round.take_step(shard);
+        (step.access, step.staging, step.leaves) = (Access::Inside(holder), self.verdict, true);
+        step
+    }
+
+    /// Forgets everything, to be used again.
+    fn clear(&mut self) {
+        let Self { program, mut route, mut held, mut round, mut result, .. } = std::mem::take(self);
+        route.clear();
+        held.clear();
+        round.clear();
+        result.reuse();
+        *self = Self { program, route, held, round, result, ..Self::default() };
     }
 }
 
 impl Shard {
-    /// Begins a transaction for a connection, to which nothing else is owed.
-    pub(crate) fn begin(&mut self, index: u32, kind: Kind, program: Program, checks: Vec<Watch>) {
+    /// Begins a transaction, which has a kind, a program and checks, for a connection to which nothing else is owed.
+    pub(crate) fn begin(&mut self, index: u32, mut transaction: Box<Transaction>) {
         let Some(connection) = self.connections.get_mut(index) else { return };
-        let (id, bucket, version) = (connection.id, connection.session.bucket, connection.session.version);
-        let visits = self.visits(&program, &checks, bucket, kind);
-        let mut result = Encoded::new(version);
-        if kind == Kind::Exec {
-            reply::array(&mut result, program.len());
+        transaction.connection = Some(connection.id);
+        transaction.bucket = connection.session.bucket;
+        transaction.result.reset(connection.session.version);
+        self.plan_route(&mut transaction);
+        let Transaction { kind, program, checks, doing, result, runs, verdict, .. } = &mut *transaction;
+        *verdict = Staging::Commit;
+        if *kind == Kind::Exec {
+            reply::array(result, program.len());
+            // The keys of a WATCH wait for their versions: they are not compared.
+            *runs = checks.is_empty();
+            if !*runs {
+                *doing = Doing::Checks;
+            }
         }
-        // The keys of a WATCH wait for their versions: they are not compared.
-        let compares = kind == Kind::Exec && !checks.is_empty();
-        let doing = if compares { Doing::Checks } else { Doing::Calls };
-        let transaction = Transaction {
-            connection: Some(id),
-            kind,
-            program,
-            checks,
-            bucket,
-            visits,
-            held: Vec::new(),
-            verdict: Staging::Commit,
-            doing,
-            at: Position::default(),
-            round: Round::default(),
-            waiting: 0,
-            phase: Phase::Build,
-            result,
-            overflowed: false,
-            runs: kind == Kind::Exec && !compares,
-            versions: Vec::new(),
-            heap_bytes: 0,
-        };
-        let transaction = self.transactions.put(Box::new(transaction));
+        let id = self.transactions.put(transaction);
         if let Some(connection) = self.connections.get_mut(index) {
-            connection.transaction = Some(transaction);
+            connection.transaction = Some(id);
         }
-        self.advance(transaction);
+        self.advance(id);
     }
 
     /// Lets transactions go on whose answers have come, as far as this turn allows.
@@ -298,19 +310,31 @@ impl Shard {
             match transaction.phase {
                 Phase::Build => self.with_transaction(id, Self::build),
                 Phase::Absorb => self.with_transaction(id, Self::absorb),
-                Phase::Visit => match transaction.next_visit(id) {
+                Phase::Visit => match transaction.next_visit() {
                     Some((shard, step)) => self.send_step(id, shard, step),
                     None => transaction.phase = Phase::Send,
                 },
                 Phase::Send => {
-                    let steps = transaction.rest_of_round();
                     transaction.phase = Phase::Absorb;
-                    steps.into_iter().for_each(|(shard, step)| self.send_step(id, shard, step));
+                    while let Some((shard, step)) =
+                        self.transactions.get_mut(id).and_then(Transaction::next_of_round)
+                    {
+                        self.send_step(id, shard, step);
+                    }
                 }
                 Phase::Leave => {
-                    let steps = transaction.leave(id);
                     transaction.phase = Phase::Leaving;
-                    steps.into_iter().for_each(|(shard, step)| self.send_step(id, shard, step));
+                    transaction.round.clear();
+                    let mut held = std::mem::take(&mut transaction.held);
+                    for (shard, holder) in held.drain(..) {
+                        let step = self.transactions.get_mut(id).map(|found| found.leave(shard, holder));
+                        step.into_iter().for_each(|step| self.send_step(id, shard, step));
+                    }
+                    if let Some(transaction) = self.transactions.get_mut(id)
+                        && transaction.held.is_empty()
+                    {
+                        transaction.held = held;
+                    }
                     self.with_transaction(id, Self::give_result);
                 }
                 // Where staged writes are left, the keys are still held.
@@ -328,7 +352,8 @@ impl Shard {
         self.transactions.places[id as usize] = Some(transaction);
     }
 
-    fn send_step(&mut self, id: u32, shard: u16, step: Box<Step>) {
+    fn send_step(&mut self, id: u32, shard: u16, mut step: Box<Step>) {
+        step.transaction = id;
         if let Some(transaction) = self.transactions.get_mut(id) {
             transaction.waiting += 1;
         }
@@ -341,10 +366,10 @@ impl Shard {
 
     /// Gathers the next round.
     fn build(&mut self, transaction: &mut Transaction, id: u32) {
-        transaction.round = Round::default();
+        transaction.round.clear();
         self.build_round(transaction, id);
         if transaction.phase == Phase::Build {
-            transaction.phase = if transaction.visits.is_empty() { Phase::Send } else { Phase::Visit };
+            transaction.phase = if transaction.route.is_done() { Phase::Send } else { Phase::Visit };
         }
     }
 
@@ -363,9 +388,9 @@ impl Shard {
 
     /// Gives the result to the connection: everything is decided.
     fn give_result(&mut self, transaction: &mut Transaction, _id: u32) {
-        let mut result = std::mem::take(&mut transaction.result);
-        self.note_program(&transaction.program, transaction.runs, &result.errors);
-        transaction.program.clear(&mut self.engine.store);
+        let Transaction { kind, program, checks, versions, result, .. } = transaction;
+        self.note_program(program, transaction.runs, &result.errors);
+        program.clear(&mut self.engine.store);
         self.heap.recharge(&mut transaction.heap_bytes, 0);
         let found = transaction.connection.take().and_then(|id| self.connections.of(id));
         let Some(connection) = found else { return };
@@ -373,41 +398,47 @@ impl Shard {
         if transaction.overflowed {
             result.reset(connection.session.version);
             result.errors = ErrorCounts::default();
-            reply::error(&mut result, OVERFLOWED);
+            reply::error(result, OVERFLOWED);
             self.engine.counters.add_errors(&result.errors);
         }
-        if transaction.kind == Kind::Watch {
-            connection.session.watch(std::mem::take(&mut transaction.checks), &transaction.versions);
+        if *kind == Kind::Watch {
+            connection.session.watch(std::mem::take(checks), versions);
         }
         let index = connection.id.index;
-        result.shrink();
-        connection.result = Some(Box::new(result));
-        self.heap.count(connection);
-        self.deliver_result(index);
+        self.deliver_some(index, result);
     }
 
-    /// Puts a result into the outbox of its connection as far as it may, and goes on with the next request after
-    /// that.
-    pub(crate) fn deliver_result(&mut self, index: u32) {
+    /// Puts a result into the outbox of its connection as far as it may; the rest is kept with the connection. Goes on
+    /// with the next request after all of it.
+    fn deliver_some(&mut self, index: u32, result: &mut Encoded) {
         let Some(connection) = self.connections.get_mut(index) else { return };
-        let Some(mut result) = connection.result.take() else { return };
         if result.deliver(connection, &mut self.pool) {
             // Else whoever executes its requests goes on with them.
             if self.executing != Some(index) && !connection.scheduled && connection.intake.has_input() {
                 connection.scheduled = true;
+                connection.goes_on = true;
                 self.again.push(index);
             }
         } else {
-            connection.result = Some(result);
+            let mut rest = Box::new(std::mem::take(result));
+            rest.shrink();
+            connection.result = Some(rest);
             connection.waits_for_output = true;
         }
         self.heap.count(connection);
         self.mark_dirty(index);
     }
 
+    /// Goes on with a result that was kept with its connection.
+    pub(crate) fn deliver_result(&mut self, index: u32) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        if let Some(mut result) = connection.result.take() {
+            self.deliver_some(index, &mut result);
+        }
+    }
+
     fn end(&mut self, id: u32) {
-        self.transactions.places[id as usize] = None;
-        self.transactions.free.push(id);
+        self.transactions.end(id);
         // Others may have waited for the place.
         self.again.append(&mut self.starved);
     }
@@ -422,6 +453,8 @@ fn refused(reply: &Reply) -> Option<Option<Status>> {
     }
 }
 
+/// Transactions that have ended and are kept to be used again.
+const SPARE_TRANSACTIONS: usize = 64;
 /// Marks the in-flight slots that are transactions.
 pub(crate) const TRANSACTION_SLOT: u32 = 1 << 31;
 const OVERFLOWED: &str = "OOM memory of the shard is full: it has no room for the replies of this request, though what \

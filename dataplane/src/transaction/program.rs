@@ -66,13 +66,20 @@ impl Program {
             + self.chains.capacity() * size_of::<(usize, Option<Chain>)>()
     }
 
-    /// Drops everything.
+    /// Drops everything; buffers that have become large are given back.
     pub fn clear(&mut self, store: &mut Store) {
-        std::mem::take(self).chains.into_iter().filter_map(|(_, chain)| chain).for_each(|chain| {
-            store.drop_chain(chain);
-        });
+        self.chains.drain(..).filter_map(|(_, chain)| chain).for_each(|chain| store.drop_chain(chain));
+        if self.heap_bytes() > KEPT_BYTES {
+            *self = Self::default();
+        }
+        self.bytes.clear();
+        self.spans.clear();
+        self.calls.clear();
     }
 }
+
+/// Bytes that are kept for the next program.
+const KEPT_BYTES: usize = 8 << 10;
 
 #[cfg(test)]
 mod tests {

@@ -11,7 +11,6 @@ use crate::requests::Flow;
 use crate::settings::WATCHED_KEYS_MAX;
 use crate::shard::Shard;
 use crate::stats::ErrorCode;
-use crate::transaction::program::Program;
 use crate::transaction::{Kind, Watch};
 
 impl Shard {
@@ -24,9 +23,10 @@ impl Shard {
         let Ok(larges) = connection.intake.take_larges() else {
             return self.deliver(entry.connection, Reply::Failed(Status::OutOfMemory));
         };
-        let mut program = Program::default();
-        program.push(connection.intake.bytes(), batch.spans_of(entry), larges.into_iter());
-        self.begin(entry.connection, Kind::Command, program, Vec::new());
+        let mut transaction = self.transactions.fresh();
+        let (bytes, spans) = (connection.intake.bytes(), batch.spans_of(entry));
+        transaction.program.push(bytes, spans, larges.into_iter());
+        self.begin(entry.connection, transaction);
         Flow::Next
     }
 
@@ -75,7 +75,10 @@ impl Shard {
             queue.program.clear(&mut self.engine.store);
             return Flow::Next;
         }
-        self.begin(index, Kind::Exec, queue.program, checks);
+        let mut transaction = self.transactions.fresh();
+        (transaction.kind, transaction.checks) = (Kind::Exec, checks);
+        transaction.program = queue.program;
+        self.begin(index, transaction);
         Flow::Next
     }
 
@@ -141,12 +144,12 @@ impl Shard {
             return Flow::Next;
         }
         let bucket = connection.session.bucket;
-        let keys = (1..arguments.count())
-            .map(|index| Watch { bucket, key: arguments.get(index).into(), version: 0 })
-            .collect();
-        let mut program = Program::default();
-        program.push(arguments.bytes, arguments.spans, std::iter::empty());
-        self.begin(entry.connection, Kind::Watch, program, keys);
+        let watch = |index| Watch { bucket, key: arguments.get(index).into(), version: 0 };
+        let mut transaction = self.transactions.fresh();
+        transaction.kind = Kind::Watch;
+        transaction.checks = (1..arguments.count()).map(watch).collect();
+        transaction.program.push(arguments.bytes, arguments.spans, std::iter::empty());
+        self.begin(entry.connection, transaction);
         Flow::Next
     }
 

@@ -4,18 +4,18 @@ use adit_store::kv::{Chain, Key};
 use adit_wire::kv::{Operation, Status};
 
 use crate::message::Reply;
+use crate::settings::{STEP_BYTES_MAX, STEP_OPERATIONS_MAX};
 use crate::transaction::refused;
-use crate::transaction::step::{Access, Step, StepReply};
+use crate::transaction::step::Step;
 
 /// A round and its replies.
 #[derive(Default)]
 pub(super) struct Round {
-    /// The steps that are not sent yet.
-    pub(super) unsent: Vec<(u16, Box<Step>)>,
-    /// Of which operation each reply of a shard is.
-    places: Vec<(u16, Vec<usize>)>,
-    /// The replies, in the order of the operations.
-    replies: Vec<Option<Reply>>,
+    parts: Vec<Part>,
+    /// Of which part each operation is, in their order.
+    order: Vec<u16>,
+    /// Operations whose replies were taken.
+    taken: usize,
     /// How the replies are encoded.
     pub(super) encode: Vec<Encode>,
     /// The operations are staged.
@@ -26,6 +26,19 @@ pub(super) struct Round {
     pub(super) more: bool,
     /// Bytes that the operations and their replies may take.
     pub(super) bytes: usize,
+    /// Steps to be used again.
+    #[expect(clippy::vec_box, reason = "a step travels in its box")]
+    spare: Vec<Box<Step>>,
+}
+
+/// What one shard does in a round.
+struct Part {
+    shard: u16,
+    /// The step, before it is sent and after it was answered.
+    step: Option<Box<Step>>,
+    answered: bool,
+    /// Replies of it that were taken.
+    taken: usize,
 }
 
 /// How the next reply, or what belongs between two, is encoded.
@@ -49,71 +62,121 @@ pub(super) enum Encode {
 impl Round {
     /// Number of operations.
     pub(super) fn len(&self) -> usize {
-        self.replies.len()
+        self.order.len()
     }
 
     /// Whether there is nothing in it.
     pub(super) fn is_empty(&self) -> bool {
-        self.replies.is_empty() && self.encode.is_empty()
+        self.order.is_empty() && self.encode.is_empty()
     }
 
-    /// Adds an operation.
+    /// Whether no more operations belong into it.
+    pub(super) fn is_full(&self) -> bool {
+        self.len() >= STEP_OPERATIONS_MAX
+            || self.encode.len() >= 2 * STEP_OPERATIONS_MAX
+            || self.bytes >= STEP_BYTES_MAX
+    }
+
+    /// Forgets what was done, to be used again.
+    pub(super) fn clear(&mut self) {
+        while let Some(part) = self.parts.pop() {
+            part.step.into_iter().for_each(|step| self.keep(step));
+        }
+        self.order.clear();
+        self.encode.clear();
+        (self.taken, self.bytes) = (0, 0);
+        (self.stages, self.ends, self.more) = (false, false, false);
+    }
+
+    /// Adds an operation of a shard.
     pub(super) fn push(
         &mut self,
-        (id, shard): (u32, u16),
+        shard: u16,
         operation: Operation,
         key: &Key<'_>,
         value: &[u8],
         chain: Option<Chain>,
     ) {
-        let index = self.replies.len();
-        self.replies.push(None);
         self.bytes += key.bytes().len() + value.len();
-        self.step(id, shard).push(operation, key, value, chain);
-        match self.places.iter_mut().find(|(of, _)| *of == shard) {
-            Some((_, places)) => places.push(index),
-            None => self.places.push((shard, vec![index])),
+        let part = self.part_of(shard);
+        let stages = self.stages;
+        if let Some(step) = &mut self.parts[part].step {
+            step.stages = stages;
+            step.push(operation, key, value, chain);
+        }
+        // There are fewer shards than 2^16.
+        self.order.push(u16::try_from(part).unwrap_or(u16::MAX));
+    }
+
+    /// The step of a shard, which is not sent yet.
+    pub(super) fn step(&mut self, shard: u16) -> &mut Step {
+        let part = self.part_of(shard);
+        self.parts[part].step.as_mut().unwrap_or_else(|| unreachable!("a round is built before it is sent"))
+    }
+
+    fn part_of(&mut self, shard: u16) -> usize {
+        self.parts.iter().position(|part| part.shard == shard).unwrap_or_else(|| {
+            let step = Some(self.fresh());
+            self.parts.push(Part { shard, step, answered: false, taken: 0 });
+            self.parts.len() - 1
+        })
+    }
+
+    /// Takes the step of a shard, to send it; an empty one if it has nothing to do.
+    pub(super) fn take_step(&mut self, shard: u16) -> Box<Step> {
+        let part = self.parts.iter_mut().find(|part| part.shard == shard && !part.answered);
+        part.and_then(|part| part.step.take()).unwrap_or_else(|| self.fresh())
+    }
+
+    /// Takes the next step that is not sent yet.
+    pub(super) fn next_unsent(&mut self) -> Option<(u16, Box<Step>)> {
+        let part = self.parts.iter_mut().find(|part| part.step.is_some() && !part.answered)?;
+        Some((part.shard, part.step.take()?))
+    }
+
+    /// What is not sent yet is not done.
+    pub(super) fn stop(&mut self) {
+        while let Some((_, step)) = self.next_unsent() {
+            self.keep(step);
         }
     }
 
-    /// The step of a shard.
-    pub(super) fn step(&mut self, id: u32, shard: u16) -> &mut Step {
-        let place = self.unsent.iter().position(|(of, _)| *of == shard).unwrap_or_else(|| {
-            self.unsent.push((shard, Box::new(Step::new(id, Access::Free))));
-            self.unsent.len() - 1
-        });
-        let step = &mut self.unsent[place].1;
-        step.stages = self.stages;
-        step
-    }
-
-    /// Takes the step of a shard that is not sent yet.
-    pub(super) fn take_unsent(&mut self, shard: u16) -> Option<Box<Step>> {
-        let place = self.unsent.iter().position(|(of, _)| *of == shard)?;
-        Some(self.unsent.swap_remove(place).1)
-    }
-
-    /// Takes what a shard has answered.
-    pub(super) fn note(&mut self, from: u16, answer: StepReply) {
-        self.more |= answer.more;
-        let places = self.places.iter().find(|(of, _)| *of == from).map_or(&[][..], |(_, places)| places);
-        for (reply, place) in answer.replies.into_iter().zip(places) {
-            self.replies[*place] = Some(reply);
+    /// Notes the answer of a shard.
+    pub(super) fn note(&mut self, from: u16, step: Box<Step>) {
+        self.more |= step.more;
+        match self.parts.iter_mut().find(|part| part.shard == from && part.step.is_none() && !part.answered) {
+            Some(part) => (part.step, part.answered) = (Some(step), true),
+            None => self.keep(step),
         }
     }
 
-    /// Whether a staged write was refused.
-    pub(super) fn failed(&self) -> bool {
-        self.replies.iter().flatten().any(|reply| refused(reply).is_some())
+    fn fresh(&mut self) -> Box<Step> {
+        self.spare.pop().unwrap_or_default()
+    }
+
+    fn keep(&mut self, mut step: Box<Step>) {
+        step.clear();
+        self.spare.push(step);
+    }
+
+    /// The replies of staged writes that were refused.
+    fn refusals(&self) -> impl Iterator<Item = Option<Status>> {
+        let answered = self.parts.iter().filter(|part| part.answered).filter_map(|part| part.step.as_ref());
+        answered.flat_map(|step| &step.replies).filter_map(refused)
     }
 
     /// The first refusal of a staged write: with a status, or because the key exists.
     pub(super) fn refusal(&self) -> Option<Option<Status>> {
-        self.replies.iter().flatten().find_map(refused)
+        self.refusals().next()
     }
 
-    /// The replies, in the order of the operations. Those that were not sent have none.
-    pub(super) fn take_replies(&mut self) -> impl Iterator<Item = Reply> + use<> {
-        std::mem::take(&mut self.replies).into_iter().map(|reply| reply.unwrap_or(Reply::Nil))
+    /// The next reply, in the order of the operations. Those that were not sent have none.
+    pub(super) fn next_reply(&mut self) -> Option<Reply> {
+        let part = &mut self.parts[usize::from(*self.order.get(self.taken)?)];
+        self.taken += 1;
+        let reply =
+            part.step.as_mut().filter(|_| part.answered).and_then(|step| step.replies.get_mut(part.taken));
+        part.taken += 1;
+        Some(reply.map_or(Reply::Nil, |reply| std::mem::replace(reply, Reply::Nil)))
     }
 }

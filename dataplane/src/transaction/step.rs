@@ -12,12 +12,16 @@ use crate::stats::Counter;
 use crate::transaction::TRANSACTION_SLOT;
 use crate::transaction::intents::{Holder, Keys};
 
-/// What one shard does for a transaction, at once when it may. The answer is a [`StepReply`].
+/// What one shard does for a transaction, at once when it may. It goes back to the shard that coordinates, with what
+/// came of it: its buffers are used again.
+#[derive(Default)]
 pub struct Step {
     /// The number of the transaction on the shard that coordinates it.
     pub transaction: u32,
     /// How it comes to its keys.
     pub access: Access,
+    /// The hashes of the keys that it waits for.
+    pub keys: Vec<u64>,
     operations: Vec<StepOperation>,
     /// Keys and values of the operations, one behind the other.
     bytes: Vec<u8>,
@@ -27,15 +31,27 @@ pub struct Step {
     pub staging: Staging,
     /// The keys are given back after that.
     pub leaves: bool,
+    /// Where the key of the next operation begins.
+    at: usize,
+    /// Who holds the keys now; nobody once they are given back.
+    pub holder: Option<Holder>,
+    /// The replies of the operations that were executed.
+    pub replies: Vec<Reply>,
+    /// Staged writes are left: another step has to follow, without operations.
+    pub more: bool,
 }
 
 /// How a step comes to its keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Access {
     /// It waits for them.
-    Enter(Keys),
+    Enter,
+    /// It waits for all keys of the shard.
+    EnterAll,
     /// An earlier step holds them.
     Inside(Holder),
     /// It needs none to itself.
+    #[default]
     Free,
 }
 
@@ -62,32 +78,6 @@ struct StepOperation {
     chain: Option<Chain>,
 }
 
-/// What came of a [`Step`].
-pub struct StepReply {
-    /// Who holds the keys, unless the step left.
-    pub holder: Option<Holder>,
-    /// The replies of its operations, in order.
-    pub replies: Vec<Reply>,
-    /// Staged writes are left: the step has to be sent again, without operations.
-    pub more: bool,
-}
-
-/// A step that is being executed.
-pub(crate) struct Work {
-    origin: u16,
-    holder: Option<Holder>,
-    transaction: u32,
-    /// What is left of it.
-    operations: std::vec::IntoIter<StepOperation>,
-    bytes: Vec<u8>,
-    /// Where the key of the next operation begins.
-    at: usize,
-    stages: bool,
-    staging: Staging,
-    leaves: bool,
-    replies: Vec<Reply>,
-}
-
 /// A key that is not to be evicted.
 pub(crate) struct PinnedKey {
     bucket: BucketId,
@@ -104,19 +94,6 @@ pub(crate) enum Parked {
 }
 
 impl Step {
-    /// A step that does nothing yet.
-    pub fn new(transaction: u32, access: Access) -> Self {
-        Self {
-            transaction,
-            access,
-            operations: Vec::new(),
-            bytes: Vec::new(),
-            stages: false,
-            staging: Staging::Keep,
-            leaves: false,
-        }
-    }
-
     /// Adds an operation.
     pub fn push(&mut self, operation: Operation, key: &Key<'_>, value: &[u8], chain: Option<Chain>) {
         self.bytes.extend_from_slice(key.bytes());
@@ -131,42 +108,65 @@ impl Step {
     pub fn weight(&self) -> usize {
         self.operations.len().max(1)
     }
+
+    /// Forgets everything, to be used again; buffers that have become large are given back.
+    pub fn clear(&mut self) {
+        let mut kept = std::mem::take(self);
+        kept.keys.clear();
+        kept.operations.clear();
+        kept.bytes.clear();
+        kept.replies.clear();
+        if kept.bytes.capacity() <= KEPT_BYTES && kept.operations.capacity() <= KEPT_OPERATIONS {
+            let Self { keys, operations, bytes, replies, .. } = kept;
+            *self = Self { keys, operations, bytes, replies, ..Self::default() };
+        }
+    }
+
+    /// The keys that it waits for.
+    fn wanted(&self) -> Option<Keys<'_>> {
+        match self.access {
+            Access::Enter => Some(Keys::Many(&self.keys)),
+            Access::EnterAll => Some(Keys::All),
+            Access::Inside(_) | Access::Free => None,
+        }
+    }
+
+    /// Whether its writes are sure to find room if there is some for that many, and each is done or not by itself.
+    fn writes_plainly(&self) -> bool {
+        self.operations.iter().all(|operation| {
+            matches!(operation.operation, Operation::Put { condition: Condition::Always, .. })
+                && operation.chain.is_none()
+        })
+    }
 }
 
 impl Shard {
     /// Does a step of a transaction, or lets it wait for its keys.
     pub(crate) fn take_step(&mut self, origin: u16, mut step: Box<Step>) {
-        match std::mem::replace(&mut step.access, Access::Free) {
-            Access::Enter(keys) if self.may_run_at_once(&step, &keys) => {
+        if let Access::Inside(holder) = step.access {
+            step.holder = Some(holder);
+        }
+        match step.wanted() {
+            None => self.run_step(origin, step),
+            Some(keys) if self.may_run_at_once(&step, keys) => {
                 step.stages = false;
-                self.run_step(origin, None, *step);
+                self.run_step(origin, step);
             }
-            Access::Enter(keys) => {
-                self.intents.enter(keys, Parked::Step(origin, step));
+            Some(keys) => {
+                let holder = self.intents.enter(keys);
+                self.intents.wait(holder, Parked::Step(origin, step));
                 self.run_ready();
             }
-            Access::Inside(holder) => self.run_step(origin, Some(holder), *step),
-            Access::Free => self.run_step(origin, None, *step),
         }
     }
 
     /// Whether a step that leaves at its end need not hold its keys: nobody else does, and its writes find room for sure.
-    fn may_run_at_once(&self, step: &Step, keys: &Keys) -> bool {
-        let plain = |operation: &StepOperation| {
-            matches!(operation.operation, Operation::Put { condition: Condition::Always, .. })
-                && operation.chain.is_none()
-        };
-        let free = match keys {
-            Keys::One(hash) => !self.intents.blocks(*hash),
-            Keys::Many(hashes) => !hashes.iter().any(|&hash| self.intents.blocks(hash)),
-            Keys::All => false,
-        };
+    fn may_run_at_once(&self, step: &Step, keys: Keys<'_>) -> bool {
         step.leaves
-            && free
+            && !self.intents.block(keys)
             && !self.settings.limits.evicts()
             && (!step.stages
-                || (step.operations.iter().all(plain)
-                    && self.engine.store.has_room_for(step.operations.len())))
+                || (step.writes_plainly() && self.engine.store.has_room_for(step.operations.len())))
             && !step.operations.iter().any(|operation| is_long(operation.operation, operation.chain.as_ref()))
     }
 
@@ -176,7 +176,10 @@ impl Shard {
             && let Some((holder, parked)) = self.intents.next_ready()
         {
             match parked {
-                Parked::Step(origin, step) => self.run_step(origin, Some(holder), *step),
+                Parked::Step(origin, mut step) => {
+                    step.holder = Some(holder);
+                    self.run_step(origin, step);
+                }
                 Parked::Ask(origin, ask) => {
                     self.spend(1);
                     self.run_ask(origin, holder, ask);
@@ -186,47 +189,37 @@ impl Shard {
     }
 
     /// Executes a step that holds its keys.
-    fn run_step(&mut self, origin: u16, holder: Option<Holder>, step: Step) {
+    fn run_step(&mut self, origin: u16, step: Box<Step>) {
         self.spend(step.weight());
         for operation in &step.operations {
             self.engine.store.prefetch_bucket(operation.hash);
         }
-        let Step { transaction, operations, bytes, stages, staging, leaves, .. } = step;
-        let replies = Vec::with_capacity(operations.len());
-        let operations = operations.into_iter();
-        self.work(Work {
-            origin,
-            holder,
-            transaction,
-            operations,
-            bytes,
-            at: 0,
-            stages,
-            staging,
-            leaves,
-            replies,
-        });
+        for operation in &step.operations {
+            self.engine.store.prefetch_item(operation.hash);
+        }
+        self.work(origin, step);
     }
 
     /// Executes the operations of a step, up to one that takes several turns.
-    fn work(&mut self, mut work: Work) {
-        while let Some(operation) = work.operations.next() {
-            let StepOperation { operation, bucket, hash, key_len, value_len, chain } = operation;
-            let key = &work.bytes[work.at..][..key_len as usize];
-            let value = &work.bytes[work.at + key.len()..][..value_len as usize];
-            work.at += key.len() + value.len();
-            let (key, now_ms) = (Key::hashed(bucket, key, hash), self.now.unix_ms);
+    fn work(&mut self, origin: u16, mut step: Box<Step>) {
+        let (now_ms, evicts) = (self.now.unix_ms, self.settings.limits.evicts());
+        while let Some(next) = step.operations.get_mut(step.replies.len()) {
+            let (operation, chain) = (next.operation, next.chain.take());
+            let (key, rest) = step.bytes[step.at..].split_at(next.key_len as usize);
+            let value = &rest[..next.value_len as usize];
+            step.at += key.len() + value.len();
+            let key = Key::hashed(next.bucket, key, next.hash);
             let value = match long_splice(operation, value_of(value, chain)) {
                 Err(value) => value,
                 Ok(splice) => {
-                    let (bucket, key_bytes) = (key.bucket(), key.bytes().to_vec());
-                    let key = Key::hashed(bucket, &key_bytes, hash);
-                    return self.begin_splice(&key, splice, Then::Work(Box::new(work)));
+                    let (key_bytes, hash) = (key.bytes().to_vec(), key.hash());
+                    let key = Key::hashed(key.bucket(), &key_bytes, hash);
+                    return self.begin_splice(&key, splice, Then::Work(origin, step));
                 }
             };
             let request = Request { operation, key, value };
-            let reply = match work.holder {
-                Some(holder) if work.stages => match self.engine.stage(request, now_ms) {
+            let reply = match step.holder {
+                Some(holder) if step.stages => match self.engine.stage(request, now_ms) {
                     Ok(Some(staged)) => {
                         self.staged_by(holder).push(staged);
                         Reply::Done
@@ -236,39 +229,39 @@ impl Shard {
                 },
                 _ => self.engine.execute(request, now_ms).into_reply(),
             };
-            if self.settings.limits.evicts()
-                && let Some(holder) = work.holder
-            {
+            if evicts && let Some(holder) = step.holder {
                 self.pin_key(holder, &key);
             }
-            work.replies.push(reply);
+            step.replies.push(reply);
         }
-        self.end_work(work);
+        self.end_step(origin, step);
     }
 
     /// Goes on after an operation that took several turns.
-    pub(crate) fn go_on_with(&mut self, mut work: Work, reply: Reply) {
-        work.replies.push(reply);
-        self.work(work);
+    pub(crate) fn go_on_with(&mut self, origin: u16, mut step: Box<Step>, reply: Reply) {
+        step.replies.push(reply);
+        self.work(origin, step);
     }
 
     /// Decides about what was staged, leaves if that is wanted, and answers.
-    fn end_work(&mut self, work: Work) {
-        let Work { origin, holder, transaction, staging, leaves, replies, .. } = work;
-        let staging = match staging {
-            Staging::Decide if replies.iter().all(|reply| matches!(reply, Reply::Done)) => Staging::Commit,
+    fn end_step(&mut self, origin: u16, mut step: Box<Step>) {
+        let staging = match step.staging {
+            Staging::Decide if step.replies.iter().all(|reply| matches!(reply, Reply::Done)) => {
+                Staging::Commit
+            }
             Staging::Decide => Staging::Discard,
             decided => decided,
         };
-        let more = holder.is_some_and(|holder| self.settle(holder, staging));
-        let left = leaves && !more;
-        if left && let Some(holder) = holder {
+        step.more = step.holder.is_some_and(|holder| self.settle(holder, staging));
+        if step.leaves
+            && !step.more
+            && let Some(holder) = step.holder.take()
+        {
             self.unpin_keys(holder);
             self.intents.leave(holder);
         }
-        let holder = holder.filter(|_| !left);
-        let reply = Reply::Step(Box::new(StepReply { holder, replies, more }));
-        self.answer(origin, TRANSACTION_SLOT | transaction, reply);
+        let slot = TRANSACTION_SLOT | step.transaction;
+        self.answer(origin, slot, Reply::Step(step));
     }
 
     /// Commits or discards some of what a transaction has staged here; whether any is left.
@@ -320,20 +313,22 @@ impl Shard {
             return self.mesh.answer(origin, Answer { slot, result });
         }
         self.take_answer(origin, slot, result);
+        if slot & TRANSACTION_SLOT == 0 {
+            // Somebody may have waited for this reply.
+            self.again.append(&mut self.starved);
+        }
     }
 
     /// Takes an answer to where it is waited for.
     pub(crate) fn take_answer(&mut self, from: u16, slot: u32, result: Reply) {
         match result {
-            Reply::Step(reply) => self.transactions.note(slot & !TRANSACTION_SLOT, from, *reply),
+            Reply::Step(step) => self.transactions.note(slot & !TRANSACTION_SLOT, from, step),
             Reply::Part(part) if slot & TRANSACTION_SLOT != 0 => {
                 self.transactions.note_part(slot & !TRANSACTION_SLOT, *part);
             }
             result => {
                 let id = self.inflight.complete(slot, result);
                 self.deliver_owed(id);
-                // Somebody may have waited for this reply.
-                self.again.append(&mut self.starved);
             }
         }
     }
@@ -344,3 +339,7 @@ impl Shard {
         self.engine.counters.add(Counter::TransactionOperations, operations as u64);
     }
 }
+
+/// Buffers of a step that are kept to be used again: those of some ten operations.
+const KEPT_BYTES: usize = 8 << 10;
+const KEPT_OPERATIONS: usize = 64;

@@ -1,7 +1,7 @@
 //! Words of the key-value service that every protocol shares: buckets, expiry, conditions, limits.
 
 /// A bucket of a tenant: the name space of its keys. Bucket `n` of the default tenant is database `n` of RESP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BucketId(pub u32);
 
 /// Longest key in bytes.
