@@ -86,7 +86,7 @@ pub struct Shard {
     pub(crate) watch: bool,
     pub(crate) batch: Batch,
     events: Vec<Event>,
-    asks: Vec<Ask>,
+    asks: Vec<Message>,
     /// Who holds which of this shard's keys.
     pub(crate) intents: Intents<Parked>,
     /// What those have staged.
@@ -375,52 +375,61 @@ impl Shard {
             while left > 0 {
                 let count = self.answer_some(shard);
                 answered += count;
-                left = if count > 0 { left.saturating_sub(count) } else { 0 };
+                left = if count == 0 { 0 } else { left.saturating_sub(count) };
             }
         }
         answered
     }
 
-    /// Executes asks that are fetched from memory together; says how many.
+    /// Does what another shard asks, as much as is fetched from memory together; says how much that was.
     fn answer_some(&mut self, shard: u16) -> usize {
         let mut asks = std::mem::take(&mut self.asks);
-        let mut step = None;
-        while asks.len() < ASKS_PER_FETCH
-            && step.is_none()
+        let mut count = 0;
+        while count < ASKS_PER_FETCH
             && let Some(message) = self.mesh.next_ask(shard)
         {
-            match message {
+            match &message {
                 Message::Ask(ask) => {
                     self.engine.store.prefetch_bucket(ask.hash);
-                    asks.push(ask);
+                    count += 1;
                 }
-                // What came before it is executed before it.
-                Message::Step(found) => step = Some(found),
+                Message::Step(step) => {
+                    step.hashes().for_each(|hash| self.engine.store.prefetch_bucket(hash));
+                    count += step.weight();
+                }
+            }
+            asks.push(message);
+        }
+        for message in &asks {
+            match message {
+                Message::Ask(ask) => self.engine.store.prefetch_item(ask.hash),
+                Message::Step(step) => step.hashes().for_each(|hash| self.engine.store.prefetch_item(hash)),
             }
         }
-        let count = asks.len() + step.as_ref().map_or(0, |step| step.weight());
-        asks.iter().for_each(|ask| self.engine.store.prefetch_item(ask.hash));
         self.engine.counters.add(Counter::Asks, count as u64);
-        for mut ask in asks.drain(..) {
-            if let Some((task, cursor)) = ask.task() {
-                let result = Reply::Part(Box::new(self.manage(task, cursor, None)));
-                self.mesh.answer(shard, Answer { slot: ask.slot, result });
-                continue;
+        for message in asks.drain(..) {
+            match message {
+                Message::Ask(ask) => self.answer_ask(shard, ask),
+                Message::Step(step) => self.take_step(shard, step),
             }
-            if self.intents.blocks(ask.hash) || is_long(ask.operation, ask.chain()) {
-                let holder = self.intents.enter(Keys::One(ask.hash));
-                self.intents.wait(holder, Parked::Ask(shard, ask));
-                continue;
-            }
-            let (slot, request) = ask.request();
-            let result = self.engine.execute(request, self.now.unix_ms).into_reply();
-            self.mesh.answer(shard, Answer { slot, result });
         }
         self.asks = asks;
-        if let Some(step) = step {
-            self.take_step(shard, step);
-        }
         count
+    }
+
+    #[inline]
+    fn answer_ask(&mut self, shard: u16, mut ask: Ask) {
+        if let Some((task, cursor)) = ask.task() {
+            let result = Reply::Part(Box::new(self.manage(task, cursor, None)));
+            return self.mesh.answer(shard, Answer { slot: ask.slot, result });
+        }
+        if self.intents.blocks(ask.hash) || is_long(ask.operation, ask.chain()) {
+            let holder = self.intents.enter(Keys::One(ask.hash));
+            return self.intents.wait(holder, Parked::Ask(shard, ask));
+        }
+        let (slot, request) = ask.request();
+        let result = self.engine.execute(request, self.now.unix_ms).into_reply();
+        self.mesh.answer(shard, Answer { slot, result });
     }
 
     /// Takes the answers of other shards to where they are waited for.

@@ -86,7 +86,11 @@ impl Shard {
         let Transaction { program, checks, route, kind, .. } = transaction;
         let mut bucket = transaction.bucket;
         let add = |route: &mut Route, bucket: BucketId, key: &[u8]| {
-            route.push(self.map.owner(key), self.engine.store.key(bucket, key).hash());
+            let (shard, hash) = (self.map.owner(key), self.engine.store.key(bucket, key).hash());
+            if shard == self.index {
+                self.engine.store.prefetch_bucket(hash);
+            }
+            route.push(shard, hash);
             route.len() <= TRANSACTION_KEYS_MAX
         };
         let mut few = checks.iter().all(|watch| add(route, watch.bucket, &watch.key));

@@ -250,14 +250,16 @@ impl Transaction {
         step
     }
 
-    /// Forgets everything, to be used again.
+    /// Forgets everything, to be used again; its program is empty already.
     fn clear(&mut self) {
-        let Self { program, mut route, mut held, mut round, mut result, .. } = std::mem::take(self);
-        route.clear();
-        held.clear();
-        round.clear();
-        result.reuse();
-        *self = Self { program, route, held, round, result, ..Self::default() };
+        self.route.clear();
+        self.held.clear();
+        self.round.clear();
+        self.result.reuse();
+        (self.checks, self.versions) = (Vec::new(), Vec::new());
+        (self.connection, self.kind, self.doing, self.at) =
+            (None, Kind::Command, Doing::Calls, Position::default());
+        (self.phase, self.overflowed, self.runs) = (Phase::Build, false, false);
     }
 }
 

@@ -104,6 +104,11 @@ impl Step {
         self.operations.push(StepOperation { operation, bucket, hash, key_len, value_len, chain });
     }
 
+    /// The hashes of its operations' keys.
+    pub fn hashes(&self) -> impl Iterator<Item = u64> {
+        self.operations.iter().map(|operation| operation.hash)
+    }
+
     /// Its work, in operations.
     pub fn weight(&self) -> usize {
         self.operations.len().max(1)
@@ -111,15 +116,16 @@ impl Step {
 
     /// Forgets everything, to be used again; buffers that have become large are given back.
     pub fn clear(&mut self) {
-        let mut kept = std::mem::take(self);
-        kept.keys.clear();
-        kept.operations.clear();
-        kept.bytes.clear();
-        kept.replies.clear();
-        if kept.bytes.capacity() <= KEPT_BYTES && kept.operations.capacity() <= KEPT_OPERATIONS {
-            let Self { keys, operations, bytes, replies, .. } = kept;
-            *self = Self { keys, operations, bytes, replies, ..Self::default() };
+        if self.bytes.capacity() > KEPT_BYTES || self.operations.capacity() > KEPT_OPERATIONS {
+            *self = Self::default();
+            return;
         }
+        self.keys.clear();
+        self.operations.clear();
+        self.bytes.clear();
+        self.replies.clear();
+        (self.access, self.stages, self.staging) = (Access::Free, false, Staging::Keep);
+        (self.leaves, self.at, self.holder, self.more) = (false, 0, None, false);
     }
 
     /// The keys that it waits for.
@@ -191,12 +197,7 @@ impl Shard {
     /// Executes a step that holds its keys.
     fn run_step(&mut self, origin: u16, step: Box<Step>) {
         self.spend(step.weight());
-        for operation in &step.operations {
-            self.engine.store.prefetch_bucket(operation.hash);
-        }
-        for operation in &step.operations {
-            self.engine.store.prefetch_item(operation.hash);
-        }
+        step.hashes().for_each(|hash| self.engine.store.prefetch_item(hash));
         self.work(origin, step);
     }
 
