@@ -375,11 +375,13 @@ impl Engine {
         let Request { operation: Operation::Put { condition, expiry, .. }, key, value } = request else {
             unreachable!("only puts are staged");
         };
-        let exists = self.store.find(&key, now_ms).is_some();
-        match condition {
-            Condition::IfAbsent if exists => return Ok(None),
-            Condition::IfPresent if !exists => return Ok(None),
-            _ => {}
+        let refused = match condition {
+            Condition::Always => false,
+            Condition::IfAbsent => self.store.find(&key, now_ms).is_some(),
+            Condition::IfPresent => self.store.find(&key, now_ms).is_none(),
+        };
+        if refused {
+            return Ok(None);
         }
         let expiry_ms = if let Expiry::At(at_ms) = expiry { Some(at_ms) } else { None };
         self.note_value(value.len_bytes());

@@ -7,7 +7,7 @@ use adit_drivers::chunk::{CHUNK_BYTES, ChunkPool};
 use adit_drivers::clock::{Clock, Now};
 use adit_drivers::memory::{BLOCK_BYTES, PAGE_BYTES};
 use adit_drivers::streams::{ConnectionId, Event, Streams, Wait};
-use adit_store::kv::{Staged, Store};
+use adit_store::kv::Store;
 use adit_wire::kv::BucketId;
 use adit_wire::resp::reply;
 use crossbeam_channel::{Receiver, TryRecvError};
@@ -32,6 +32,7 @@ use crate::stats::{BUCKETS, Counter, Counters, Rates, StatsReader, StatsWriter, 
 use crate::transaction::Transactions;
 use crate::transaction::encoded::Encoded;
 use crate::transaction::intents::{Intents, Keys};
+use crate::transaction::pending::Pending;
 use crate::transaction::step::{Parked, PinnedKey};
 
 /// What a shard is made of.
@@ -89,8 +90,8 @@ pub struct Shard {
     asks: Vec<Message>,
     /// Who holds which of this shard's keys.
     pub(crate) intents: Intents<Parked>,
-    /// What those have staged.
-    pub(crate) staged: Vec<Vec<Staged>>,
+    /// What those will write when all shards agree.
+    pub(crate) pending: Vec<Pending>,
     /// Keys that are not to be evicted before they leave.
     pub(crate) pinned_keys: Vec<Vec<PinnedKey>>,
     /// Evicted keys that were counted.
@@ -141,7 +142,7 @@ impl Shard {
             engine: Engine::new(parts.store),
             map: parts.map,
             intents: Intents::default(),
-            staged: Vec::new(),
+            pending: Vec::new(),
             pinned_keys: Vec::new(),
             evicted_shown: 0,
             executing: None,
@@ -394,7 +395,7 @@ impl Shard {
                     count += 1;
                 }
                 Message::Step(step) => {
-                    step.hashes().for_each(|hash| self.engine.store.prefetch_bucket(hash));
+                    step.operations.hashes().for_each(|hash| self.engine.store.prefetch_bucket(hash));
                     count += step.weight();
                 }
             }
@@ -403,7 +404,9 @@ impl Shard {
         for message in &asks {
             match message {
                 Message::Ask(ask) => self.engine.store.prefetch_item(ask.hash),
-                Message::Step(step) => step.hashes().for_each(|hash| self.engine.store.prefetch_item(hash)),
+                Message::Step(step) => {
+                    step.operations.hashes().for_each(|hash| self.engine.store.prefetch_item(hash))
+                }
             }
         }
         self.engine.counters.add(Counter::Asks, count as u64);

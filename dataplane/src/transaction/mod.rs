@@ -11,6 +11,8 @@
 mod call;
 pub mod encoded;
 pub mod intents;
+pub mod operations;
+pub(crate) mod pending;
 pub mod program;
 pub(crate) mod queue;
 mod round;

@@ -102,7 +102,7 @@ impl Round {
         let stages = self.stages;
         if let Some(step) = &mut self.parts[part].step {
             step.stages = stages;
-            step.push(operation, key, value, chain);
+            step.operations.push(operation, key, value, chain);
         }
         // There are fewer shards than 2^16.
         self.order.push(u16::try_from(part).unwrap_or(u16::MAX));

@@ -1,16 +1,16 @@
 //! A part of a transaction that one shard does: it enters the queues of the keys, executes operations, and leaves.
 
-use adit_store::kv::{Chain, Key, Staged};
-use adit_wire::kv::{BucketId, Condition, Operation};
+use adit_store::kv::Key;
+use adit_wire::kv::BucketId;
 
-use crate::engine::{Request, value_of};
+use crate::engine::Request;
 use crate::message::{Answer, Ask, Reply};
-use crate::settings::STAGED_PER_STEP;
 use crate::shard::Shard;
 use crate::splicing::{Then, is_long, long_splice};
 use crate::stats::Counter;
 use crate::transaction::TRANSACTION_SLOT;
 use crate::transaction::intents::{Holder, Keys};
+use crate::transaction::operations::Operations;
 
 /// What one shard does for a transaction, at once when it may. It goes back to the shard that coordinates, with what
 /// came of it: its buffers are used again.
@@ -22,17 +22,14 @@ pub struct Step {
     pub access: Access,
     /// The hashes of the keys that it waits for.
     pub keys: Vec<u64>,
-    operations: Vec<StepOperation>,
-    /// Keys and values of the operations, one behind the other.
-    bytes: Vec<u8>,
+    /// What it does.
+    pub operations: Operations,
     /// Puts are only staged.
     pub stages: bool,
     /// What becomes, after the operations, of what was staged in this step or before.
     pub staging: Staging,
     /// The keys are given back after that.
     pub leaves: bool,
-    /// Where the key of the next operation begins.
-    at: usize,
     /// Who holds the keys now; nobody once they are given back.
     pub holder: Option<Holder>,
     /// The replies of the operations that were executed.
@@ -69,15 +66,6 @@ pub enum Staging {
     Discard,
 }
 
-struct StepOperation {
-    operation: Operation,
-    bucket: BucketId,
-    hash: u64,
-    key_len: u32,
-    value_len: u32,
-    chain: Option<Chain>,
-}
-
 /// A key that is not to be evicted.
 pub(crate) struct PinnedKey {
     bucket: BucketId,
@@ -94,38 +82,18 @@ pub(crate) enum Parked {
 }
 
 impl Step {
-    /// Adds an operation.
-    pub fn push(&mut self, operation: Operation, key: &Key<'_>, value: &[u8], chain: Option<Chain>) {
-        self.bytes.extend_from_slice(key.bytes());
-        self.bytes.extend_from_slice(value);
-        let len = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        let (key_len, value_len) = (len(key.bytes()), len(value));
-        let (bucket, hash) = (key.bucket(), key.hash());
-        self.operations.push(StepOperation { operation, bucket, hash, key_len, value_len, chain });
-    }
-
-    /// The hashes of its operations' keys.
-    pub fn hashes(&self) -> impl Iterator<Item = u64> {
-        self.operations.iter().map(|operation| operation.hash)
-    }
-
     /// Its work, in operations.
     pub fn weight(&self) -> usize {
         self.operations.len().max(1)
     }
 
-    /// Forgets everything, to be used again; buffers that have become large are given back.
+    /// Forgets everything, to be used again.
     pub fn clear(&mut self) {
-        if self.bytes.capacity() > KEPT_BYTES || self.operations.capacity() > KEPT_OPERATIONS {
-            *self = Self::default();
-            return;
-        }
         self.keys.clear();
         self.operations.clear();
-        self.bytes.clear();
         self.replies.clear();
         (self.access, self.stages, self.staging) = (Access::Free, false, Staging::Keep);
-        (self.leaves, self.at, self.holder, self.more) = (false, 0, None, false);
+        (self.leaves, self.holder, self.more) = (false, None, false);
     }
 
     /// The keys that it waits for.
@@ -135,14 +103,6 @@ impl Step {
             Access::EnterAll => Some(Keys::All),
             Access::Inside(_) | Access::Free => None,
         }
-    }
-
-    /// Whether its writes are sure to find room if there is some for that many, and each is done or not by itself.
-    fn writes_plainly(&self) -> bool {
-        self.operations.iter().all(|operation| {
-            matches!(operation.operation, Operation::Put { condition: Condition::Always, .. })
-                && operation.chain.is_none()
-        })
     }
 }
 
@@ -172,8 +132,9 @@ impl Shard {
             && !self.intents.block(keys)
             && !self.settings.limits.evicts()
             && (!step.stages
-                || (step.writes_plainly() && self.engine.store.has_room_for(step.operations.len())))
-            && !step.operations.iter().any(|operation| is_long(operation.operation, operation.chain.as_ref()))
+                || (step.operations.are_plain_writes()
+                    && self.engine.store.has_room_for(step.operations.len())))
+            && !step.operations.with_chains().any(|(operation, chain)| is_long(operation, chain))
     }
 
     /// Does what holds its keys now, as far as this turn allows.
@@ -195,22 +156,22 @@ impl Shard {
     }
 
     /// Executes a step that holds its keys.
-    fn run_step(&mut self, origin: u16, step: Box<Step>) {
+    fn run_step(&mut self, origin: u16, mut step: Box<Step>) {
         self.spend(step.weight());
-        step.hashes().for_each(|hash| self.engine.store.prefetch_item(hash));
+        step.operations.hashes().for_each(|hash| self.engine.store.prefetch_item(hash));
+        if let Some(holder) = step.holder
+            && self.promise(holder, &mut step)
+        {
+            return self.end_step(origin, step);
+        }
         self.work(origin, step);
     }
 
     /// Executes the operations of a step, up to one that takes several turns.
     fn work(&mut self, origin: u16, mut step: Box<Step>) {
         let (now_ms, evicts) = (self.now.unix_ms, self.settings.limits.evicts());
-        while let Some(next) = step.operations.get_mut(step.replies.len()) {
-            let (operation, chain) = (next.operation, next.chain.take());
-            let (key, rest) = step.bytes[step.at..].split_at(next.key_len as usize);
-            let value = &rest[..next.value_len as usize];
-            step.at += key.len() + value.len();
-            let key = Key::hashed(next.bucket, key, next.hash);
-            let value = match long_splice(operation, value_of(value, chain)) {
+        while let Some(Request { operation, key, value }) = step.operations.next_request() {
+            let value = match long_splice(operation, value) {
                 Err(value) => value,
                 Ok(splice) => {
                     let (key_bytes, hash) = (key.bytes().to_vec(), key.hash());
@@ -222,7 +183,7 @@ impl Shard {
             let reply = match step.holder {
                 Some(holder) if step.stages => match self.engine.stage(request, now_ms) {
                     Ok(Some(staged)) => {
-                        self.staged_by(holder).push(staged);
+                        self.note_staged(holder, staged);
                         Reply::Done
                     }
                     Ok(None) => Reply::Nil,
@@ -265,22 +226,6 @@ impl Shard {
         self.answer(origin, slot, Reply::Step(step));
     }
 
-    /// Commits or discards some of what a transaction has staged here; whether any is left.
-    fn settle(&mut self, holder: Holder, staging: Staging) -> bool {
-        if matches!(staging, Staging::Keep | Staging::Decide) {
-            return false;
-        }
-        let Some(staged) = self.staged.get_mut(holder.0 as usize) else { return false };
-        let some = staged.len().min(STAGED_PER_STEP);
-        for staged in staged.drain(..some) {
-            match staging {
-                Staging::Commit => drop(self.engine.store.commit(staged, self.now.unix_ms)),
-                _ => self.engine.store.discard(staged),
-            }
-        }
-        !self.staged[holder.0 as usize].is_empty()
-    }
-
     /// Keeps a key from being evicted while a transaction is at work with it.
     fn pin_key(&mut self, holder: Holder, key: &Key<'_>) {
         if self.engine.store.hold(key, self.now.unix_ms) {
@@ -298,14 +243,6 @@ impl Shard {
         for PinnedKey { bucket, hash, bytes } in pinned.drain(..) {
             self.engine.store.release(&Key::hashed(bucket, &bytes, hash), self.now.unix_ms);
         }
-    }
-
-    fn staged_by(&mut self, holder: Holder) -> &mut Vec<Staged> {
-        let index = holder.0 as usize;
-        if self.staged.len() <= index {
-            self.staged.resize_with(index + 1, Vec::new);
-        }
-        &mut self.staged[index]
     }
 
     /// Answers an ask or a step, of another shard or of this one.
@@ -340,7 +277,3 @@ impl Shard {
         self.engine.counters.add(Counter::TransactionOperations, operations as u64);
     }
 }
-
-/// Buffers of a step that are kept to be used again: those of some ten operations.
-const KEPT_BYTES: usize = 8 << 10;
-const KEPT_OPERATIONS: usize = 64;

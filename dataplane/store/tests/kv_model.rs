@@ -3,8 +3,8 @@
 
 use adit_drivers::memory::{Arena, BLOCK_BYTES, Lines, PAGE_BYTES};
 use adit_store::kv::{
-    Chain, ChainSlice, Eviction, INDEX_BYTES_MIN, Item, NewValue, RandomKey, Splice, Spliced, Staged, Store,
-    StoreError, Value,
+    Chain, ChainSlice, Eviction, INDEX_BYTES_MIN, Item, NewValue, RandomKey, Reserved, SHORT_ITEM_BYTES,
+    Splice, Spliced, Staged, Store, StoreError, Value,
 };
 use adit_wire::kv::BucketId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -79,6 +79,8 @@ struct Run {
     pins: Vec<(ChainSlice, Vec<u8>)>,
     intents: Vec<Intent>,
     splices: Vec<Splicing>,
+    /// Memory kept back for so many writes.
+    reserved: Vec<(Reserved, u64)>,
     now_ms: u64,
     version: u64,
     refused: u64,
@@ -106,6 +108,7 @@ impl Run {
             pins: Vec::new(),
             intents: Vec::new(),
             splices: Vec::new(),
+            reserved: Vec::new(),
             now_ms: 1_000,
             version: 0,
             refused: 0,
@@ -365,6 +368,37 @@ impl Run {
         }
     }
 
+    /// Keeps memory back for short writes, or does those that it was kept for.
+    fn reserve(&mut self) {
+        if self.random.below(2) == 0 && self.reserved.len() < 4 {
+            let count = self.random.below(20);
+            let reserved = self.store.reserve(usize::try_from(count).unwrap());
+            self.reserved.extend(reserved.map(|reserved| (reserved, count)));
+        } else if !self.reserved.is_empty() {
+            let chosen = self.random.length(self.reserved.len() as u64);
+            let (reserved, count) = self.reserved.swap_remove(chosen);
+            if self.random.below(8) == 0 {
+                return self.store.give_back(reserved);
+            }
+            self.store.spend(reserved);
+            for number in 0..count {
+                let name = [&self.version.to_le_bytes()[..], b"new", &number.to_le_bytes()].concat();
+                let place = if self.random.below(2) == 0 { self.place() } else { (0, name) };
+                let len = SHORT_ITEM_BYTES.saturating_sub(place.1.len());
+                let value = vec![4; self.random.length(len as u64 + 1)];
+                if place.1.len() + value.len() > SHORT_ITEM_BYTES {
+                    continue;
+                }
+                let key = self.store.key(BucketId(place.0), &place.1);
+                let version =
+                    self.store.put(&key, NewValue::Inline(&value), None, self.now_ms).expect("room");
+                self.wrote(version);
+                self.model.insert(place, Entry { value, expiry_ms: None });
+            }
+            self.store.spent();
+        }
+    }
+
     fn remove(&mut self) {
         let place = self.place();
         self.notice_eviction(&place);
@@ -424,7 +458,8 @@ impl Run {
             75..83 => self.stage(),
             83..87 => self.settle(true),
             87..89 => self.settle(false),
-            89..93 => self.pin(),
+            89..92 => self.pin(),
+            92 => self.reserve(),
             93..98 => self.now_ms += self.random.below(100),
             98 if self.shape.evicts => self.change_limits(),
             98 => {
@@ -540,6 +575,7 @@ impl Run {
             let commits = self.random.below(2) == 0;
             self.settle(commits);
         }
+        self.reserved.drain(..).for_each(|(reserved, _)| self.store.give_back(reserved));
         for splicing in self.splices.drain(..) {
             self.store.drop_chain(splicing.splice.into_dropped());
         }

@@ -23,22 +23,26 @@ fn hash_tag(key: &[u8]) -> Option<&[u8]> {
 }
 
 /// CRC-16/XMODEM: polynomial 0x1021, start 0, no reflection. Eight bytes a step ("slicing by 8", Kounavis and Berry
-/// 2005).
+/// 2005). Zeros in front change nothing, since the start is 0: the first step takes what does not fill one.
 #[inline]
 fn crc16(bytes: &[u8]) -> u16 {
-    let (blocks, rest) = bytes.as_chunks::<8>();
-    let crc = blocks.iter().fold(0_u16, |crc, block| {
-        let [high, low] = crc.to_be_bytes();
-        TABLES[7][usize::from(block[0] ^ high)]
-            ^ TABLES[6][usize::from(block[1] ^ low)]
-            ^ TABLES[5][usize::from(block[2])]
-            ^ TABLES[4][usize::from(block[3])]
-            ^ TABLES[3][usize::from(block[4])]
-            ^ TABLES[2][usize::from(block[5])]
-            ^ TABLES[1][usize::from(block[6])]
-            ^ TABLES[0][usize::from(block[7])]
-    });
-    rest.iter().fold(crc, |crc, byte| step(crc, *byte, &TABLES[0]))
+    let (rest, blocks) = bytes.as_rchunks::<8>();
+    let mut first = [0; 8];
+    first[8 - rest.len()..].copy_from_slice(rest);
+    blocks.iter().fold(eight(0, &first), eight)
+}
+
+#[inline]
+fn eight(crc: u16, block: &[u8; 8]) -> u16 {
+    let [high, low] = crc.to_be_bytes();
+    TABLES[7][usize::from(block[0] ^ high)]
+        ^ TABLES[6][usize::from(block[1] ^ low)]
+        ^ TABLES[5][usize::from(block[2])]
+        ^ TABLES[4][usize::from(block[3])]
+        ^ TABLES[3][usize::from(block[4])]
+        ^ TABLES[2][usize::from(block[5])]
+        ^ TABLES[1][usize::from(block[6])]
+        ^ TABLES[0][usize::from(block[7])]
 }
 
 #[inline]

@@ -149,6 +149,19 @@ impl Arena {
         self.tags.len()
     }
 
+    /// Keeps free pages back, which nothing takes then. Whether there were that many.
+    pub fn keep_back(&mut self, pages: usize) -> bool {
+        self.units.keep_back(pages)
+    }
+
+    /// Lets pages that were [kept back](Self::keep_back) be taken again.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    pub fn give_back(&mut self, pages: usize) {
+        self.units.give_back(pages);
+    }
+
     /// Takes a free page for items. Its bytes are what they were; `None` if all are in use.
     pub fn take_page(&mut self) -> Option<u32> {
         if self.units.free_pages() == 0 {

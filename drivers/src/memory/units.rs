@@ -37,6 +37,8 @@ pub(super) struct Units {
     pages: Box<[Page]>,
     /// Pages in use for nothing.
     free_pages: Vec<u32>,
+    /// How many of them are kept back.
+    kept_pages: usize,
     /// For each kind, the first page that is cut and has a free unit.
     open: [u32; 2],
     /// Pages in use as a whole.
@@ -60,6 +62,7 @@ impl Units {
         Self {
             pages: vec![page; page_count].into_boxed_slice(),
             free_pages: (0..count).rev().collect(),
+            kept_pages: 0,
             open: [NO_PAGE; 2],
             whole_pages: 0,
             unit_count: u64::from(count) * u64::from(PAGE_UNITS),
@@ -71,9 +74,29 @@ impl Units {
         self.pages.len()
     }
 
-    /// Pages in use for nothing.
+    /// Pages in use for nothing that can be taken.
     pub(super) fn free_pages(&self) -> u64 {
-        self.free_pages.len() as u64
+        (self.free_pages.len() - self.kept_pages) as u64
+    }
+
+    /// Keeps free pages back: they cannot be taken. Whether there were that many.
+    pub(super) fn keep_back(&mut self, pages: usize) -> bool {
+        let enough = self.free_pages() >= pages as u64;
+        if enough {
+            self.kept_pages += pages;
+            self.unit_count -= pages as u64 * u64::from(PAGE_UNITS);
+        }
+        enough
+    }
+
+    /// Lets pages that were kept back be taken again.
+    pub(super) fn give_back(&mut self, pages: usize) {
+        self.kept_pages -= pages;
+        self.unit_count += pages as u64 * u64::from(PAGE_UNITS);
+    }
+
+    fn pop_free(&mut self) -> Option<u32> {
+        if self.free_pages() == 0 { None } else { self.free_pages.pop() }
     }
 
     /// Pages in use as a whole.
@@ -88,7 +111,7 @@ impl Units {
 
     /// Takes a page.
     pub(super) fn take_page(&mut self) -> Option<u32> {
-        let page = self.free_pages.pop()?;
+        let page = self.pop_free()?;
         let entry = self.page_mut(page);
         (entry.free, entry.whole) = (0, true);
         self.whole_pages += 1;
@@ -109,7 +132,7 @@ impl Units {
     pub(super) fn take(&mut self, kind: Kind) -> Option<u32> {
         let mut page = self.open[kind as usize];
         if page == NO_PAGE {
-            page = self.free_pages.pop().map_or(NO_PAGE, |page| self.cut(page, kind));
+            page = self.pop_free().map_or(NO_PAGE, |page| self.cut(page, kind));
         }
         if page == NO_PAGE {
             page = self.open[other(kind) as usize];
@@ -238,6 +261,19 @@ fn other(kind: Kind) -> Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pages_that_are_kept_back_are_not_taken() {
+        let mut units = Units::new(2);
+        assert!(units.keep_back(1) && !units.keep_back(2));
+        assert_eq!((units.free_pages(), units.unit_count()), (1, 16));
+        assert!(
+            units.take_page().is_some() && units.take_page().is_none() && units.take(Kind::Runs).is_none()
+        );
+        units.give_back(1);
+        assert_eq!((units.free_pages(), units.unit_count()), (1, 16));
+        assert!(units.take(Kind::Runs).is_some());
+    }
 
     #[test]
     fn units_are_taken_of_cut_pages_first_and_of_the_other_kind_last() {

@@ -110,6 +110,8 @@ pub(super) struct Index {
     /// First free overflow bucket above `overflow_start`, 0 = none.
     free_first: usize,
     free_count: usize,
+    /// Lines that are kept back of those that can still become overflow buckets.
+    kept_lines: usize,
     /// Slots in use.
     items: usize,
     /// Lines in use, for buckets and overflow buckets.
@@ -128,6 +130,7 @@ impl Index {
             overflow_start,
             free_first: 0,
             free_count: 0,
+            kept_lines: 0,
             items: 0,
             used_lines: BUCKETS_MIN,
         }
@@ -362,7 +365,21 @@ struct Tail {
 impl Index {
     /// Lines that can still become overflow buckets.
     pub(super) fn spare_lines(&self) -> usize {
-        self.overflow_start - self.bucket_count + self.free_count
+        self.overflow_start - self.bucket_count + self.free_count - self.kept_lines
+    }
+
+    /// Keeps spare lines back, which nothing takes then. Whether there were that many.
+    pub(super) fn keep_back(&mut self, lines: usize) -> bool {
+        let enough = self.spare_lines() >= lines;
+        if enough {
+            self.kept_lines += lines;
+        }
+        enough
+    }
+
+    /// Lets lines that were kept back be taken again.
+    pub(super) fn give_back(&mut self, lines: usize) {
+        self.kept_lines -= lines;
     }
 
     /// Splits the next bucket, if enough lines are left for it and for overflow buckets to come.
@@ -438,15 +455,15 @@ impl Index {
 impl Index {
     /// An empty overflow bucket.
     fn take_overflow(&mut self) -> Option<usize> {
+        if self.spare_lines() == 0 {
+            return None;
+        }
         if self.free_first != 0 {
             let line = self.free_first;
             self.unlist(line);
             self.lines[line] = Line::default();
             self.used_lines += 1;
             return Some(line);
-        }
-        if self.overflow_start == self.bucket_count {
-            return None;
         }
         self.overflow_start -= 1;
         self.used_lines += 1;

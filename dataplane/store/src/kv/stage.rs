@@ -4,13 +4,8 @@
 //! its key passes it by, and so do scans, sweeps and flushes.
 
 use super::item::INTENT;
-use super::slab::{ITEM_BYTES_MAX, Slab};
 use super::write::Draft;
 use super::{Key, NewValue, Store, StoreError, bucket_index};
-use adit_drivers::memory::Line;
-
-/// Lines of the index that one insert takes at most: one for its own chain, one for the split that it brings about.
-const INSERT_LINES_MAX: usize = 2;
 
 /// A value that is staged: to be [committed](Store::commit) or [discarded](Store::discard) in the store that
 /// gave it, which keeps its memory until then.
@@ -76,16 +71,6 @@ impl Store {
     /// Items that are staged.
     pub fn staged(&self) -> u64 {
         self.staged
-    }
-
-    /// Whether the next `items` writes of new keys find room for sure, if their values stand in their items
-    /// (they do up to 64 KiB with the key): then they need not be staged. Cheap, and so it may say no where
-    /// there is room.
-    pub fn has_room_for(&self, items: usize) -> bool {
-        let bytes = (Slab::rounded(ITEM_BYTES_MAX) + INSERT_LINES_MAX * size_of::<Line>()) as u64;
-        self.arena.free_pages() >= items as u64
-            && self.index.spare_lines() / INSERT_LINES_MAX >= items
-            && self.arena.fits(bytes * items as u64)
     }
 
     fn stage_once(&mut self, draft: &Draft<'_>) -> Option<Staged> {

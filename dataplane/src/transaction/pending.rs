@@ -1,0 +1,93 @@
+//! Writes of transactions that wait for a verdict: all that can fail has been done for them.
+
+use adit_store::kv::{Reserved, Staged};
+
+use crate::message::Reply;
+use crate::settings::STAGED_PER_STEP;
+use crate::shard::Shard;
+use crate::transaction::intents::Holder;
+use crate::transaction::operations::Operations;
+use crate::transaction::step::{Staging, Step};
+
+/// The writes of one holder of keys.
+#[derive(Default)]
+pub(crate) struct Pending {
+    /// Writes that are executed when the verdict has come, and the memory that is kept back for them.
+    promised: Option<Reserved>,
+    operations: Operations,
+    /// Later writes, which the store holds unseen.
+    staged: Vec<Staged>,
+}
+
+impl Shard {
+    /// Keeps the writes of a step for later, if there is memory for all of them for sure. Whether it did.
+    pub(crate) fn promise(&mut self, holder: Holder, step: &mut Step) -> bool {
+        let operations = &step.operations;
+        if !step.stages
+            || step.staging != Staging::Keep
+            || operations.is_empty()
+            || self.settings.limits.evicts()
+            || !(operations.are_plain_writes() && operations.are_short())
+        {
+            return false;
+        }
+        let pending = pending_of(&mut self.pending, holder);
+        if pending.promised.is_some() || !pending.staged.is_empty() {
+            return false;
+        }
+        let Some(reserved) = self.engine.store.reserve(operations.len()) else { return false };
+        step.replies.extend(operations.hashes().map(|_| Reply::Done));
+        pending.promised = Some(reserved);
+        std::mem::swap(&mut pending.operations, &mut step.operations);
+        true
+    }
+
+    /// Stages nothing more: notes what the store holds.
+    pub(crate) fn note_staged(&mut self, holder: Holder, staged: Staged) {
+        pending_of(&mut self.pending, holder).staged.push(staged);
+    }
+
+    /// Does or drops some of what a transaction has pending here; whether any is left.
+    pub(crate) fn settle(&mut self, holder: Holder, staging: Staging) -> bool {
+        if matches!(staging, Staging::Keep | Staging::Decide) {
+            return false;
+        }
+        let (commits, now_ms) = (staging == Staging::Commit, self.now.unix_ms);
+        let Some(pending) = self.pending.get_mut(holder.0 as usize) else { return false };
+        let store = &mut self.engine.store;
+        let mut done = 0;
+        if let Some(reserved) = pending.promised.take() {
+            if commits {
+                store.spend(reserved);
+                while let Some(request) = pending.operations.next_request() {
+                    let reply = self.engine.execute(request, now_ms).into_reply();
+                    assert!(matches!(reply, Reply::Done), "a promised write found no memory");
+                }
+                self.engine.store.spent();
+                done += pending.operations.len();
+            } else {
+                store.give_back(reserved);
+            }
+            pending.operations.clear();
+        }
+        let some = pending.staged.len().min(STAGED_PER_STEP);
+        for staged in pending.staged.drain(..some) {
+            if commits {
+                self.engine.store.commit(staged, now_ms);
+            } else {
+                self.engine.store.discard(staged);
+            }
+        }
+        let more = !pending.staged.is_empty();
+        self.spend(done);
+        more
+    }
+}
+
+fn pending_of(pending: &mut Vec<Pending>, holder: Holder) -> &mut Pending {
+    let index = holder.0 as usize;
+    if pending.len() <= index {
+        pending.resize_with(index + 1, Pending::default);
+    }
+    &mut pending[index]
+}
