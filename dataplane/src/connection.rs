@@ -13,6 +13,7 @@ use crate::engine::Outcome;
 use crate::inflight::Owed;
 use crate::intake::Intake;
 use crate::message::Reply;
+use crate::settings::PIPELINED_TRANSACTIONS_MAX;
 use crate::silence::Silence;
 use crate::stats::ErrorCode;
 use crate::tour::Tour;
@@ -39,8 +40,8 @@ pub struct Connection {
     pub session: Session,
     /// A walk through the keys that is under way.
     pub walk: Option<Box<Walk>>,
-    /// The transaction whose reply it waits for.
-    pub transaction: Option<u32>,
+    /// The transactions whose replies it waits for.
+    pub transactions: Waiting,
     /// Replies that wait for room in the outbox.
     pub result: Option<Box<Encoded>>,
     /// A tour through all shards that is under way.
@@ -69,6 +70,19 @@ pub struct Connection {
     pub over_soft_since_ns: u64,
     /// Bytes that it takes on the heap, as last counted by [`Heap`].
     pub heap_bytes: usize,
+}
+
+/// Transactions of a connection that are not answered yet, in the order of its requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Their number.
+    pub count: usize,
+    /// The oldest, if there is one.
+    pub first: Option<u32>,
+    /// The newest, if there is one.
+    pub last: Option<u32>,
+    /// Another one may begin before the newest has ended.
+    pub may_follow: bool,
 }
 
 /// What the connections of a shard take on the heap: unfinished requests and the keys that walks have found.
@@ -221,7 +235,7 @@ impl Connection {
             owed: Owed::default(),
             session,
             walk: None,
-            transaction: None,
+            transactions: Waiting::default(),
             result: None,
             tour: None,
             sleeps_until_ns: 0,
@@ -245,6 +259,14 @@ impl Connection {
         Writer::new(&mut self.outbox, pool, self.session.version)
     }
 
+    /// Whether its next request may begin as a transaction before the last one has ended.
+    pub fn may_follow(&self) -> bool {
+        self.transactions.may_follow
+            && self.transactions.count < PIPELINED_TRANSACTIONS_MAX
+            && self.silence == Silence::None
+            && self.result.is_none()
+    }
+
     /// Whether a request is being executed, waits for it, or for its answer.
     pub fn is_busy(&self) -> bool {
         self.has_request() || !self.owed.is_empty()
@@ -255,7 +277,7 @@ impl Connection {
         self.scheduled
             || self.waits_for_output
             || self.walk.is_some()
-            || self.transaction.is_some()
+            || self.transactions.count > 0
             || self.result.is_some()
             || self.sleeps_until_ns > 0
     }

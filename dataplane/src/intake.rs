@@ -86,6 +86,12 @@ impl Intake {
         !self.chunks.is_empty()
     }
 
+    /// Whether there may be a request to be executed.
+    #[inline]
+    pub fn may_have_request(&self) -> bool {
+        self.has_input() || self.assembly.as_ref().is_some_and(|assembly| assembly.whole)
+    }
+
     /// Whether a request has begun and not ended.
     pub fn is_cut(&self) -> bool {
         self.assembly.as_ref().is_some_and(|assembly| !assembly.whole)

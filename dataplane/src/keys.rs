@@ -127,6 +127,9 @@ impl Shard {
     fn can_run_at_once(&mut self, entry: &Entry, batch: &Batch, step: usize) -> bool {
         let spans = &batch.spans_of(entry)[1..];
         let Some(connection) = self.connections.get_mut(entry.connection) else { return false };
+        if connection.transactions.count > 0 {
+            return false;
+        }
         let (bytes, bucket) = (connection.intake.bytes(), connection.session.bucket);
         spans.len() <= KEYS_AT_ONCE_MAX * step
             && spans.iter().step_by(step).all(|span| self.map.owner(span.of(bytes)) == self.index)

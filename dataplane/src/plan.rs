@@ -41,6 +41,16 @@ pub enum Plan {
     Broken(ProtocolError),
 }
 
+impl Plan {
+    /// Whether it may begin as a transaction, and the next one after it, before those before it have ended: it is on
+    /// named keys only, and concerns nothing else of the connection.
+    #[inline]
+    pub fn may_follow(self) -> bool {
+        matches!(self, Self::PutAll { .. })
+            || matches!(self, Self::Keys(_, Together::Array | Together::Sum | Together::Done))
+    }
+}
+
 /// What becomes of a value that is written under another key, with its expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transfer {

@@ -83,10 +83,6 @@ impl Shard {
             connection.dirty = true;
             self.dirty.push(index);
         }
-        // What comes next waits for the end of the transaction, and for its replies to be delivered.
-        if connection.transaction.is_some() {
-            return;
-        }
         if connection.result.is_some() {
             connection.scheduled = true;
             self.deliver_result(index);
@@ -96,6 +92,11 @@ impl Shard {
             if connection.result.is_some() || connection.closing {
                 return;
             }
+        }
+        // What comes next waits for the end of the transaction, unless it may follow as another one.
+        let follows = connection.transactions.count > 0;
+        if follows && !connection.may_follow() {
+            return;
         }
         if connection.outbox.left_bytes() >= OUTPUT_BYTES_SOFT {
             connection.waits_for_output = true;
@@ -140,6 +141,10 @@ impl Shard {
                 Found::Broken(error) => (start, (CommandId::UNKNOWN, Plan::Broken(error))),
                 Found::Nothing => break,
             };
+            if follows && !planned.may_follow() {
+                batch.spans.truncate(first_span);
+                break;
+            }
             let spans = &batch.spans[first_span..];
             let (hash, owner) = match planned {
                 Plan::Key(operation, _) => {

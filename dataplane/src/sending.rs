@@ -38,7 +38,7 @@ impl Shard {
         // Whether it stays over the soft limit for too long is looked at now and then.
         self.watch |= connection.over_soft_since_ns > 0;
         // The rest of the pipeline is on its way: one send for all of it. Delivering it marks the connection again.
-        let goes_on = !connection.owed.is_empty() || connection.transaction.is_some() || connection.goes_on;
+        let goes_on = !connection.owed.is_empty() || connection.transactions.count > 0 || connection.goes_on;
         if connection.blocked || (goes_on && before < HELD_BYTES_MAX) {
             connection.put_aside(has_aside);
             return 0;

@@ -120,6 +120,8 @@ pub const TURN_BYTES_MAX: usize = TURN_RECEIVED_BYTES_MAX
     + adit_store::kv::SPLICE_BYTES_MAX;
 /// Keys of a multi-key command that are executed at once, if this shard has all of them.
 pub const KEYS_AT_ONCE_MAX: usize = 256;
+/// Transactions of one connection that are under way at a time.
+pub const PIPELINED_TRANSACTIONS_MAX: usize = 8;
 /// Operations of transactions that one turn executes.
 pub const TURN_TRANSACTION_OPERATIONS_MAX: usize = 1024;
 /// Operations of one step of a transaction.

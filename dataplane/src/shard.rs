@@ -349,7 +349,7 @@ impl Shard {
         }
         self.inflight.abandon(&mut connection.owed);
         // What has begun goes on to its end: nobody takes the reply.
-        connection.transaction.into_iter().for_each(|id| self.transactions.abandon(id));
+        self.abandon_transactions(connection.transactions);
         self.drop_queue(connection.session.leave_multi());
     }
 

@@ -25,7 +25,7 @@ use adit_drivers::streams::ConnectionId;
 use adit_wire::kv::{BucketId, Status};
 use adit_wire::resp::reply;
 
-use crate::connection::ReplySink;
+use crate::connection::{ReplySink, Waiting};
 use crate::message::Reply;
 use crate::shard::Shard;
 use crate::stats::ErrorCounts;
@@ -92,6 +92,26 @@ pub(crate) struct Transaction {
     pub(crate) versions: Vec<i64>,
     /// Bytes on the heap, as last counted.
     heap_bytes: usize,
+    /// The transactions of the same connection before and after it.
+    before: Option<u32>,
+    after: Option<u32>,
+    /// The shard whose visit is not answered.
+    visiting: Option<u16>,
+    /// It waits for one before it.
+    is_held_up: bool,
+    given: Given,
+}
+
+/// How far the result of a transaction has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Given {
+    /// It is being made.
+    #[default]
+    No,
+    /// It waits for the results before it.
+    Ready,
+    /// It is given to the connection, or nobody waits for it.
+    Yes,
 }
 
 /// What comes next.
@@ -110,6 +130,8 @@ enum Phase {
     Leave,
     /// Answers to that are awaited.
     Leaving,
+    /// Only the result is left.
+    Left,
 }
 
 /// The transactions that a shard coordinates.
@@ -148,13 +170,6 @@ impl Transactions {
         !self.active.is_empty()
     }
 
-    /// Forgets who waits for the reply.
-    pub(crate) fn abandon(&mut self, id: u32) {
-        if let Some(transaction) = self.get_mut(id) {
-            transaction.connection = None;
-        }
-    }
-
     /// Notes the answer to a step.
     pub(crate) fn note(&mut self, id: u32, from: u16, step: Box<Step>) {
         let Some(transaction) = self.get_mut(id) else { unreachable!("a step is answered once") };
@@ -191,6 +206,51 @@ impl Transactions {
         id
     }
 
+    /// Whether a transaction may visit a shard now. Those of its connection that came before it have to be in the
+    /// queues of that shard's keys already, and to hold all keys of the shards before: then requests on a key are
+    /// executed in the order they came, and still nobody waits in a circle.
+    fn may_visit(&self, id: u32, shard: u16) -> bool {
+        let place = |id: u32| self.places[id as usize].as_deref();
+        let before = |transaction: &Transaction| transaction.before.and_then(place);
+        std::iter::successors(place(id).and_then(before), |one| before(one)).all(|one| {
+            one.route.shard().is_none_or(|next| next > shard) && one.visiting.is_none_or(|at| at >= shard)
+        })
+    }
+
+    /// Lets those go on that were held up by a transaction or by one before it.
+    fn wake_after(&mut self, id: u32) {
+        let mut next = self.get_mut(id).and_then(|transaction| transaction.after);
+        while let Some(id) = next
+            && let Some(transaction) = self.get_mut(id)
+        {
+            next = transaction.after;
+            if std::mem::take(&mut transaction.is_held_up) {
+                self.active.push_back(id);
+            }
+        }
+    }
+
+    /// Keeps a transaction from going on until one before it has.
+    fn hold_up(&mut self, id: u32) {
+        if let Some(transaction) = self.get_mut(id) {
+            transaction.is_held_up = true;
+        }
+    }
+
+    /// Takes a transaction out of the order of its connection; gives the one after it.
+    fn unlink(&mut self, id: u32) -> Option<u32> {
+        self.wake_after(id);
+        let transaction = self.get_mut(id)?;
+        let (before, after) = (transaction.before.take(), transaction.after.take());
+        if let Some(before) = before.and_then(|id| self.get_mut(id)) {
+            before.after = after;
+        }
+        if let Some(after) = after.and_then(|id| self.get_mut(id)) {
+            after.before = before;
+        }
+        after
+    }
+
     fn end(&mut self, id: u32) {
         let ended = self.places[id as usize].take();
         self.free.push(id);
@@ -206,6 +266,7 @@ impl Transactions {
 impl Transaction {
     fn note(&mut self, from: u16, step: Box<Step>) {
         self.waiting -= 1;
+        self.visiting = self.visiting.filter(|shard| *shard != from);
         self.held.retain(|(shard, _)| *shard != from);
         if let Some(holder) = step.holder {
             self.held.push((from, holder));
@@ -229,6 +290,7 @@ impl Transaction {
         let mut step = self.round.take_step(self.route.shard()?);
         let (shard, access) = self.route.next(&mut step.keys)?;
         step.access = access;
+        self.visiting = Some(shard);
         if self.route.is_done() && self.round.ends {
             // Everything that could still fail has been done: what is done here is all or nothing, and at once.
             step.leaves = true;
@@ -262,6 +324,7 @@ impl Transaction {
         (self.connection, self.kind, self.doing, self.at) =
             (None, Kind::Command, Doing::Calls, Position::default());
         (self.phase, self.overflowed, self.runs) = (Phase::Build, false, false);
+        (self.is_held_up, self.given) = (false, Given::No);
     }
 }
 
@@ -273,6 +336,7 @@ impl Shard {
         transaction.bucket = connection.session.bucket;
         transaction.result.reset(connection.session.version);
         self.plan_route(&mut transaction);
+        let Some(connection) = self.connections.get_mut(index) else { return };
         let Transaction { kind, program, checks, doing, result, runs, verdict, .. } = &mut *transaction;
         *verdict = Staging::Commit;
         if *kind == Kind::Exec {
@@ -283,11 +347,30 @@ impl Shard {
                 *doing = Doing::Checks;
             }
         }
+        let before = connection.transactions.last;
+        transaction.before = before;
         let id = self.transactions.put(transaction);
-        if let Some(connection) = self.connections.get_mut(index) {
-            connection.transaction = Some(id);
+        if let Some(before) = before.and_then(|before| self.transactions.get_mut(before)) {
+            before.after = Some(id);
         }
+        let waiting = &mut connection.transactions;
+        waiting.first = waiting.first.or(Some(id));
+        (waiting.last, waiting.count) = (Some(id), waiting.count + 1);
         self.advance(id);
+    }
+
+    /// Nobody waits for the replies of these: what has begun goes on to its end.
+    pub(crate) fn abandon_transactions(&mut self, waiting: Waiting) {
+        let mut next = waiting.first;
+        while let Some(id) = next
+            && let Some(transaction) = self.transactions.get_mut(id)
+        {
+            next = transaction.after;
+            transaction.connection = None;
+            if transaction.given == Given::Ready {
+                self.drop_result(id);
+            }
+        }
     }
 
     /// Lets transactions go on whose answers have come, as far as this turn allows.
@@ -314,10 +397,20 @@ impl Shard {
             match transaction.phase {
                 Phase::Build => self.with_transaction(id, Self::build),
                 Phase::Absorb => self.with_transaction(id, Self::absorb),
-                Phase::Visit => match transaction.next_visit() {
-                    Some((shard, step)) => self.send_step(id, shard, step),
-                    None => transaction.phase = Phase::Send,
-                },
+                Phase::Visit => {
+                    if let Some(shard) = transaction.route.shard()
+                        && transaction.before.is_some()
+                        && !self.transactions.may_visit(id, shard)
+                    {
+                        self.transactions.hold_up(id);
+                        break;
+                    }
+                    let Some(transaction) = self.transactions.get_mut(id) else { break };
+                    match transaction.next_visit() {
+                        Some((shard, step)) => self.send_step(id, shard, step),
+                        None => transaction.phase = Phase::Send,
+                    }
+                }
                 Phase::Send => {
                     transaction.phase = Phase::Absorb;
                     while let Some((shard, step)) =
@@ -339,13 +432,17 @@ impl Shard {
                     {
                         transaction.held = held;
                     }
-                    self.with_transaction(id, Self::give_result);
+                    self.with_transaction(id, Self::finish);
+                    self.give(id);
                 }
                 // Where staged writes are left, the keys are still held.
                 Phase::Leaving if !transaction.held.is_empty() => transaction.phase = Phase::Leave,
+                Phase::Leaving if transaction.given == Given::Ready => transaction.phase = Phase::Left,
                 Phase::Leaving => self.end(id),
+                Phase::Left => break,
             }
         }
+        self.transactions.wake_after(id);
         self.transactions.current = None;
     }
 
@@ -390,26 +487,68 @@ impl Shard {
         self.heap.recharge(&mut transaction.heap_bytes, now_bytes);
     }
 
-    /// Gives the result to the connection: everything is decided.
-    fn give_result(&mut self, transaction: &mut Transaction, _id: u32) {
-        let Transaction { kind, program, checks, versions, result, .. } = transaction;
+    /// Everything is decided: makes the result ready.
+    fn finish(&mut self, transaction: &mut Transaction, _id: u32) {
+        if transaction.given != Given::No {
+            return;
+        }
+        let Transaction { program, result, .. } = transaction;
         self.note_program(program, transaction.runs, &result.errors);
         program.clear(&mut self.engine.store);
-        self.heap.recharge(&mut transaction.heap_bytes, 0);
-        let found = transaction.connection.take().and_then(|id| self.connections.of(id));
-        let Some(connection) = found else { return };
-        connection.transaction = None;
         if transaction.overflowed {
-            result.reset(connection.session.version);
+            result.reset(result.version());
             result.errors = ErrorCounts::default();
             reply::error(result, OVERFLOWED);
             self.engine.counters.add_errors(&result.errors);
         }
-        if *kind == Kind::Watch {
-            connection.session.watch(std::mem::take(checks), versions);
+        transaction.given = Given::Ready;
+        self.heap.recharge(&mut transaction.heap_bytes, result.heap_bytes());
+    }
+
+    /// Gives a result that is ready to its connection, unless there are others before it.
+    fn give(&mut self, id: u32) {
+        let connection = self.transactions.get_mut(id).and_then(|transaction| transaction.connection);
+        match connection.and_then(|id| self.connections.of(id)).map(|connection| connection.id.index) {
+            Some(index) => self.give_results(index),
+            None => self.drop_result(id),
         }
-        let index = connection.id.index;
-        self.deliver_some(index, result);
+    }
+
+    /// Gives a connection the results that are ready, in the order of its requests, as far as it takes them.
+    fn give_results(&mut self, index: u32) {
+        while let Some(connection) = self.connections.get_mut(index)
+            && connection.result.is_none()
+            && let Some(id) = connection.transactions.first
+            && self.transactions.get_mut(id).is_some_and(|first| first.given == Given::Ready)
+        {
+            let waiting = &mut connection.transactions;
+            waiting.first = self.transactions.unlink(id);
+            waiting.last = waiting.last.filter(|_| waiting.first.is_some());
+            waiting.count -= 1;
+            self.with_transaction(id, |shard, transaction, _| {
+                shard.heap.recharge(&mut transaction.heap_bytes, 0);
+                transaction.given = Given::Yes;
+                let Transaction { kind, checks, versions, result, .. } = transaction;
+                if *kind == Kind::Watch
+                    && let Some(connection) = shard.connections.get_mut(index)
+                {
+                    connection.session.watch(std::mem::take(checks), versions);
+                }
+                shard.deliver_some(index, result);
+            });
+            self.end_if_left(id);
+        }
+    }
+
+    /// Drops a result that is ready: nobody waits for it.
+    fn drop_result(&mut self, id: u32) {
+        self.transactions.unlink(id);
+        if let Some(transaction) = self.transactions.get_mut(id) {
+            transaction.given = Given::Yes;
+            transaction.result.reuse();
+            self.heap.recharge(&mut transaction.heap_bytes, 0);
+        }
+        self.end_if_left(id);
     }
 
     /// Puts a result into the outbox of its connection as far as it may; the rest is kept with the connection. Goes on
@@ -418,7 +557,8 @@ impl Shard {
         let Some(connection) = self.connections.get_mut(index) else { return };
         if result.deliver(connection, &mut self.pool) {
             // Else whoever executes its requests goes on with them.
-            if self.executing != Some(index) && !connection.scheduled && connection.intake.has_input() {
+            if self.executing != Some(index) && !connection.scheduled && connection.intake.may_have_request()
+            {
                 connection.scheduled = true;
                 connection.goes_on = true;
                 self.again.push(index);
@@ -438,6 +578,13 @@ impl Shard {
         let Some(connection) = self.connections.get_mut(index) else { return };
         if let Some(mut result) = connection.result.take() {
             self.deliver_some(index, &mut result);
+            self.give_results(index);
+        }
+    }
+
+    fn end_if_left(&mut self, id: u32) {
+        if self.transactions.get_mut(id).is_some_and(|transaction| transaction.phase == Phase::Left) {
+            self.end(id);
         }
     }
 
@@ -458,7 +605,7 @@ fn refused(reply: &Reply) -> Option<Option<Status>> {
 }
 
 /// Transactions that have ended and are kept to be used again.
-const SPARE_TRANSACTIONS: usize = 64;
+const SPARE_TRANSACTIONS: usize = 256;
 /// Marks the in-flight slots that are transactions.
 pub(crate) const TRANSACTION_SLOT: u32 = 1 << 31;
 const OVERFLOWED: &str = "OOM memory of the shard is full: it has no room for the replies of this request, though what \

@@ -17,7 +17,9 @@ impl Shard {
     /// Begins a command on several keys as a transaction, once nothing else is owed to its connection.
     pub(crate) fn begin_command(&mut self, entry: &Entry, batch: &Batch) -> Flow {
         let Some(connection) = self.connections.get_mut(entry.connection) else { return Flow::Next };
-        if !connection.owed.is_empty() || !self.transactions.has_room() {
+        let follows = connection.transactions.count > 0;
+        let crowded = follows && self.heap.room_for_result(0) == 0;
+        if !connection.owed.is_empty() || !self.transactions.has_room() || crowded {
             return Flow::Starved;
         }
         let Ok(larges) = connection.intake.take_larges() else {
@@ -26,6 +28,7 @@ impl Shard {
         let mut transaction = self.transactions.fresh();
         let (bytes, spans) = (connection.intake.bytes(), batch.spans_of(entry));
         transaction.program.push(bytes, spans, larges.into_iter());
+        connection.transactions.may_follow = entry.plan.may_follow();
         self.begin(entry.connection, transaction);
         Flow::Next
     }
@@ -77,6 +80,9 @@ impl Shard {
         }
         let mut transaction = self.transactions.fresh();
         (transaction.kind, transaction.checks) = (Kind::Exec, checks);
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.transactions.may_follow = false;
+        }
         transaction.program = queue.program;
         self.begin(index, transaction);
         Flow::Next
@@ -144,6 +150,7 @@ impl Shard {
             return Flow::Next;
         }
         let bucket = connection.session.bucket;
+        connection.transactions.may_follow = false;
         let watch = |index| Watch { bucket, key: arguments.get(index).into(), version: 0 };
         let mut transaction = self.transactions.fresh();
         transaction.kind = Kind::Watch;

@@ -149,17 +149,17 @@ impl Arena {
         self.tags.len()
     }
 
-    /// Keeps free pages back, which nothing takes then. Whether there were that many.
-    pub fn keep_back(&mut self, pages: usize) -> bool {
-        self.units.keep_back(pages)
+    /// Keeps runs back, which nothing takes then. Whether there are that many.
+    pub fn keep_back(&mut self, runs: u64) -> bool {
+        self.units.keep_back(runs)
     }
 
-    /// Lets pages that were [kept back](Self::keep_back) be taken again.
+    /// Lets runs that were [kept back](Self::keep_back) be taken again.
     ///
     /// # Panics
     /// If there are fewer.
-    pub fn give_back(&mut self, pages: usize) {
-        self.units.give_back(pages);
+    pub fn give_back(&mut self, runs: u64) {
+        self.units.give_back(runs);
     }
 
     /// Takes a free page for items. Its bytes are what they were; `None` if all are in use.
@@ -393,8 +393,8 @@ impl Arena {
     }
 
     /// Gives out no more units of a page that has some in use, so that it becomes free as a whole.
-    pub fn drain_page(&mut self, page: u32) {
-        self.units.drain(page);
+    pub fn drain_page(&mut self, page: u32) -> bool {
+        self.units.drain(page)
     }
 
     /// Ends what [`drain_page`](Self::drain_page) began.

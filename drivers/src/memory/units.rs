@@ -37,14 +37,14 @@ pub(super) struct Units {
     pages: Box<[Page]>,
     /// Pages in use for nothing.
     free_pages: Vec<u32>,
-    /// How many of them are kept back.
-    kept_pages: usize,
     /// For each kind, the first page that is cut and has a free unit.
     open: [u32; 2],
     /// Pages in use as a whole.
     whole_pages: u64,
-    /// Units that can be taken.
+    /// Units that are free and not held by a page that drains.
     unit_count: u64,
+    /// How many of them are kept back.
+    kept_units: u64,
 }
 
 impl Units {
@@ -62,7 +62,7 @@ impl Units {
         Self {
             pages: vec![page; page_count].into_boxed_slice(),
             free_pages: (0..count).rev().collect(),
-            kept_pages: 0,
+            kept_units: 0,
             open: [NO_PAGE; 2],
             whole_pages: 0,
             unit_count: u64::from(count) * u64::from(PAGE_UNITS),
@@ -76,27 +76,21 @@ impl Units {
 
     /// Pages in use for nothing that can be taken.
     pub(super) fn free_pages(&self) -> u64 {
-        (self.free_pages.len() - self.kept_pages) as u64
+        (self.free_pages.len() as u64).min(self.unit_count() / u64::from(PAGE_UNITS))
     }
 
-    /// Keeps free pages back: they cannot be taken. Whether there were that many.
-    pub(super) fn keep_back(&mut self, pages: usize) -> bool {
-        let enough = self.free_pages() >= pages as u64;
+    /// Keeps units back, so that they cannot be taken. Whether there are that many.
+    pub(super) fn keep_back(&mut self, units: u64) -> bool {
+        let enough = self.unit_count() >= units;
         if enough {
-            self.kept_pages += pages;
-            self.unit_count -= pages as u64 * u64::from(PAGE_UNITS);
+            self.kept_units += units;
         }
         enough
     }
 
-    /// Lets pages that were kept back be taken again.
-    pub(super) fn give_back(&mut self, pages: usize) {
-        self.kept_pages -= pages;
-        self.unit_count += pages as u64 * u64::from(PAGE_UNITS);
-    }
-
-    fn pop_free(&mut self) -> Option<u32> {
-        if self.free_pages() == 0 { None } else { self.free_pages.pop() }
+    /// Lets units that were kept back be taken again.
+    pub(super) fn give_back(&mut self, units: u64) {
+        self.kept_units -= units;
     }
 
     /// Pages in use as a whole.
@@ -106,12 +100,15 @@ impl Units {
 
     /// Units that can be taken.
     pub(super) fn unit_count(&self) -> u64 {
-        self.unit_count
+        self.unit_count - self.kept_units
     }
 
     /// Takes a page.
     pub(super) fn take_page(&mut self) -> Option<u32> {
-        let page = self.pop_free()?;
+        if self.free_pages() == 0 {
+            return None;
+        }
+        let page = self.free_pages.pop()?;
         let entry = self.page_mut(page);
         (entry.free, entry.whole) = (0, true);
         self.whole_pages += 1;
@@ -130,9 +127,12 @@ impl Units {
 
     /// Takes a unit of a page of its kind, of a free one, or else of one of the other kind.
     pub(super) fn take(&mut self, kind: Kind) -> Option<u32> {
+        if self.unit_count() == 0 {
+            return None;
+        }
         let mut page = self.open[kind as usize];
         if page == NO_PAGE {
-            page = self.pop_free().map_or(NO_PAGE, |page| self.cut(page, kind));
+            page = self.free_pages.pop().map_or(NO_PAGE, |page| self.cut(page, kind));
         }
         if page == NO_PAGE {
             page = self.open[other(kind) as usize];
@@ -167,14 +167,20 @@ impl Units {
     }
 
     /// Keeps the free units of a page with some in use back, until all of them are free and with them the page.
-    pub(super) fn drain(&mut self, page: u32) {
+    /// Whether it does: not if there are too few others.
+    pub(super) fn drain(&mut self, page: u32) -> bool {
+        let left = self.unit_count();
         let entry = self.page_mut(page);
         let kept_back = if entry.draining { 0 } else { entry.free.count_ones() };
+        if u64::from(kept_back) > left {
+            return false;
+        }
         entry.draining = true;
         self.unit_count -= u64::from(kept_back);
         if kept_back > 0 {
             self.unlink(page);
         }
+        true
     }
 
     /// Lets the free units of a page be taken again.
@@ -263,16 +269,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pages_that_are_kept_back_are_not_taken() {
+    fn units_that_are_kept_back_are_not_taken() {
         let mut units = Units::new(2);
-        assert!(units.keep_back(1) && !units.keep_back(2));
-        assert_eq!((units.free_pages(), units.unit_count()), (1, 16));
-        assert!(
-            units.take_page().is_some() && units.take_page().is_none() && units.take(Kind::Runs).is_none()
-        );
-        units.give_back(1);
-        assert_eq!((units.free_pages(), units.unit_count()), (1, 16));
-        assert!(units.take(Kind::Runs).is_some());
+        assert!(units.keep_back(15) && !units.keep_back(18));
+        assert_eq!((units.free_pages(), units.unit_count()), (1, 17));
+        assert!(units.take_page().is_some() && units.take_page().is_none());
+        assert!(units.take(Kind::Runs).is_some() && units.take(Kind::Blocks).is_none());
+        assert!(!units.drain(1), "the page in use for one run has the units that are kept back");
+        units.give_back(15);
+        assert_eq!((units.free_pages(), units.unit_count()), (0, 15));
+        assert!(units.take(Kind::Blocks).is_some() && units.drain(1));
     }
 
     #[test]

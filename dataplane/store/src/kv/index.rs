@@ -368,13 +368,10 @@ impl Index {
         self.overflow_start - self.bucket_count + self.free_count - self.kept_lines
     }
 
-    /// Keeps spare lines back, which nothing takes then. Whether there were that many.
-    pub(super) fn keep_back(&mut self, lines: usize) -> bool {
-        let enough = self.spare_lines() >= lines;
-        if enough {
-            self.kept_lines += lines;
-        }
-        enough
+    /// Keeps spare lines back, which nothing takes then: there are that many.
+    pub(super) fn keep_back(&mut self, lines: usize) {
+        debug_assert!(self.spare_lines() >= lines);
+        self.kept_lines += lines;
     }
 
     /// Lets lines that were kept back be taken again.

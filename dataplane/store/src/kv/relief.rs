@@ -384,7 +384,9 @@ impl Store {
     fn evacuate(&mut self, donor: Donor, now_ms: u64, effort: &mut Effort) {
         let begun = self.evacuating.map(|(page, _)| page).filter(|page| self.arena.is_draining(*page));
         let Some(page) = begun.or_else(|| self.page_of(donor)) else { return };
-        self.arena.drain_page(page);
+        if !self.arena.drain_page(page) {
+            return;
+        }
         self.evacuating = Some((page, self.version));
         for unit in page * PAGE_UNITS..(page + 1) * PAGE_UNITS {
             if !self.arena.is_draining(page) || !effort.is_left() {

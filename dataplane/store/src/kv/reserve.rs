@@ -2,7 +2,7 @@
 
 use super::Store;
 use super::item::HEADER_BYTES;
-use super::slab::{ITEM_BYTES_MAX, PAGE_UNITS, RUN_ITEM_BYTES_MAX, Slab};
+use super::slab::{ITEM_BYTES_MAX, RUN_ITEM_BYTES_MAX, Slab};
 use adit_drivers::memory::Line;
 
 /// Bytes that key and value of a short item have at most.
@@ -14,7 +14,7 @@ const INSERT_LINES_MAX: usize = 2;
 #[must_use = "the memory is kept back until it is spent or given back"]
 #[derive(Debug, PartialEq, Eq)]
 pub struct Reserved {
-    pages: usize,
+    runs: u64,
     lines: usize,
     bytes: u64,
 }
@@ -30,20 +30,21 @@ impl Store {
     }
 
     /// Keeps memory back for `items` writes whose keys and values have up to [`SHORT_ITEM_BYTES`] each: when it
-    /// is spent on them, they find room for sure. `None` if there is not enough, or that is not quickly known.
+    /// is spent on them, they find room for sure. `None` if that takes too much of what is free: others need it
+    /// more than those who can stage their writes.
     pub fn reserve(&mut self, items: usize) -> Option<Reserved> {
         // Each takes a run of its own at worst.
-        let pages = items.div_ceil(PAGE_UNITS as usize);
-        let (lines, bytes) = (items * INSERT_LINES_MAX, bytes_of(items, RUN_ITEM_BYTES_MAX));
-        if !self.arena.fits(bytes) || !self.arena.keep_back(pages) {
+        let (runs, lines) = (items as u64, items * INSERT_LINES_MAX);
+        let bytes = bytes_of(items, RUN_ITEM_BYTES_MAX);
+        let plenty = self.arena.fits(bytes * LEFT_FREE)
+            && self.arena.free_units() / LEFT_FREE >= runs
+            && self.index.spare_lines() as u64 / LEFT_FREE >= lines as u64;
+        if !plenty || !self.arena.keep_back(runs) {
             return None;
         }
-        if !self.index.keep_back(lines) {
-            self.arena.give_back(pages);
-            return None;
-        }
+        self.index.keep_back(lines);
         self.arena.charge(bytes);
-        Some(Reserved { pages, lines, bytes })
+        Some(Reserved { runs, lines, bytes })
     }
 
     /// Gives memory back for the writes that it was kept for. They follow at once, and then
@@ -65,12 +66,15 @@ impl Store {
     ///
     /// # Panics
     /// If it was kept back in another store.
-    pub fn give_back(&mut self, Reserved { pages, lines, bytes }: Reserved) {
-        self.arena.give_back(pages);
+    pub fn give_back(&mut self, Reserved { runs, lines, bytes }: Reserved) {
+        self.arena.give_back(runs);
         self.index.give_back(lines);
         self.arena.discharge(bytes);
     }
 }
+
+/// One part in so many of what is free may be kept back at a time.
+const LEFT_FREE: u64 = 4;
 
 /// Bytes that items of this length, and their lines of the index, are charged at most.
 fn bytes_of(items: usize, item_bytes: usize) -> u64 {
