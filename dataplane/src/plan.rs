@@ -576,10 +576,11 @@ const PUT: Operation =
     Operation::Put { condition: Condition::Always, expiry: Expiry::Never, answer: PutAnswer::Done };
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    struct Words(Vec<&'static str>);
+    /// The arguments of a request.
+    pub(crate) struct Words(Vec<&'static str>);
 
     impl Arguments for Words {
         fn count(&self) -> usize {
@@ -591,8 +592,13 @@ mod tests {
         }
     }
 
+    /// The arguments of a line.
+    pub(crate) fn words(line: &'static str) -> Words {
+        Words(line.split(' ').collect())
+    }
+
     fn planned(line: &'static str) -> Plan {
-        plan(&Words(line.split(' ').collect()), 1_000)
+        plan(&words(line), 1_000)
     }
 
     fn put(condition: Condition, expiry: Expiry, answer: PutAnswer) -> Plan {
