@@ -4,9 +4,12 @@
 //! `cargo nextest run -p adit-store --test kv_eviction --no-capture` shows the figures.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod support;
+
 use adit_drivers::memory::{Arena, Lines};
 use adit_store::kv::{Chain, Eviction, INDEX_BYTES_MIN, NewValue, Store, StoreError, Value};
 use adit_wire::kv::BucketId;
+use support::Random;
 
 const BUCKET: BucketId = BucketId(0);
 const OTHER: BucketId = BucketId(1);
@@ -14,22 +17,6 @@ const OTHER: BucketId = BucketId(1);
 const READS: u64 = 400_000;
 /// Points of a hundred that CLOCK may be behind LRU.
 const BEHIND_MAX: f64 = 2.0;
-
-/// Random numbers from a seed (xorshift64*).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    fn fraction(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 53) as f64
-    }
-}
 
 /// Zipf's distribution by its cumulated weights.
 struct Zipf(Vec<f64>);

@@ -1,6 +1,8 @@
 //! Random operations on the store against a plain map, from seeds. `ADIT_SEED=n` runs one of them.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod support;
+
 use adit_drivers::memory::{Arena, BLOCK_BYTES, Lines, PAGE_BYTES};
 use adit_store::kv::{
     Chain, ChainSlice, Eviction, INDEX_BYTES_MIN, Item, NewValue, RandomKey, Reserved, SHORT_ITEM_BYTES,
@@ -8,29 +10,11 @@ use adit_store::kv::{
 };
 use adit_wire::kv::BucketId;
 use std::collections::{BTreeMap, BTreeSet};
+use support::Random;
 
 const BUCKETS: u32 = 3;
 /// What the buckets evict, in runs that evict.
 const POLICIES: [Eviction; BUCKETS as usize] = [Eviction::None, Eviction::Clock, Eviction::ClockVolatile];
-
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    fn length(&mut self, end: u64) -> usize {
-        usize::try_from(self.below(end)).unwrap()
-    }
-}
 
 /// What a run is like.
 #[derive(Clone, Copy)]
