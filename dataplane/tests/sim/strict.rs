@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
+use adit_dataplane::settings::Eviction;
 use adit_dataplane::shard::Shard;
 use adit_drivers::clock::Now;
 use adit_drivers::sim::{Random, SimClient, SimNetwork};
@@ -210,7 +211,7 @@ impl Arena {
         let count = 1 + random.index(4);
         let pressed = random.one_in(4);
         let arena_bytes = if pressed { 2 << 20 } else { 8 << 20 };
-        let shards = build_shards(count, arena_bytes, random.bits(), &network, &now);
+        let shards = build_shards(count, arena_bytes, Eviction::None, random.bits(), &network, &now);
         let mut arena = Self {
             stalls: vec![0; count],
             random,
