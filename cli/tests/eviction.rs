@@ -84,3 +84,24 @@ fn nothing_that_a_transaction_has_in_hand_goes() {
         assert!(replies.ends_with(":20\r\n"), "round {round}: {}", &replies[replies.len() - 20..]);
     }
 }
+
+/// A large value is received into blocks of the connection's shard, whoever owns its key.
+#[test]
+fn large_values_are_taken_for_any_shard() {
+    let server = Server::start_with(2, &["--memory", "128MiB", "--eviction", "clock"], &[]);
+    let mut connection = server.connect();
+    assert_eq!(fill(&mut connection, "small:", 14_000, &[]), 0);
+    // Those of one tag are of one shard: all of one, then all of the other, then of both.
+    for tags in [&["{a}"][..], &["{b}"], &["{a}", "{b}"]] {
+        for round in 0..150_usize {
+            let key = format!("{}{round}", tags[round % tags.len()]);
+            let value = vec![b'a' + u8::try_from(round % 26).unwrap_or(0); LENGTHS[round % LENGTHS.len()]];
+            assert_eq!(connection.ask(&[b"SET", key.as_bytes(), &value]), "+OK\r\n", "{key}");
+            let reply = connection.call(&["GET", &key]);
+            assert!(reply[..reply.len() - 2].ends_with(&value), "{key}");
+        }
+    }
+}
+
+/// Lengths of large values.
+const LENGTHS: [usize; 5] = [70_000, 200_000, 1_000_000, 3_000_000, 6_000_000];

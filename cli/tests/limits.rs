@@ -223,6 +223,9 @@ fn writes_are_refused_over_the_memory_limit() {
         }
         assert_eq!(info_number_of(&mut ours, "maxmemory"), 1024);
         assert!(ours.ask(&["INFO", "errorstats"]).contains("errorstat_OOM:count="));
+        // All that there is is no limit, for every shard at once.
+        ours.expect("CONFIG SET maxmemory 64mb", "+OK|");
+        (0..8).for_each(|_| server.connect().expect("SET a b", "+OK|"));
         // A limit with room: used up, and free again.
         let used = info_number_of(&mut ours, "used_memory");
         let limit = (used + (2 << 20)).to_string();

@@ -7,7 +7,6 @@ use adit_wire::resp::{Command, reply};
 use crate::batch::{Batch, Entry, Slices};
 use crate::calls::CommandId;
 use crate::connection::Writer;
-use crate::plan::Arguments;
 use crate::requests::Flow;
 use crate::session::{self, After, Context, client};
 use crate::shard::Shard;
@@ -33,14 +32,8 @@ impl Shard {
             self.engine.counters.publish(&mut self.stats);
         }
         let arguments = Slices { bytes: connection.intake.bytes(), spans: batch.spans_of(entry) };
-        let wants_line = command == Command::Client && arguments.get(1).eq_ignore_ascii_case(b"INFO");
-        let line = if wants_line {
-            client::describe(connection, &self.streams, self.now.mono_ns)
-        } else {
-            String::new()
-        };
-        let context =
-            Context { settings: &self.settings, pages: &self.pages, now: self.now, line, calls: None };
+        let line = client::line_for(command, &arguments, connection, &self.streams, self.now.mono_ns);
+        let context = Context { line, ..Context::new(&self.settings, &self.pages, self.now) };
         let mut writer = Writer::new(&mut connection.outbox, &mut self.pool, connection.session.version);
         let after = session::run(command, &arguments, &mut connection.session, &mut writer, &context);
         let error = writer.error;
@@ -100,9 +93,8 @@ impl Shard {
         if command == Command::Info {
             self.engine.counters.publish(&mut self.stats);
         }
-        let line = client::describe(connection, &self.streams, self.now.mono_ns);
-        let context =
-            Context { settings: &self.settings, pages: &self.pages, now: self.now, line, calls: None };
+        let line = client::line_for(command, arguments, connection, &self.streams, self.now.mono_ns);
+        let context = Context { line, ..Context::new(&self.settings, &self.pages, self.now) };
         session::run(command, arguments, &mut connection.session, result, &context)
     }
 

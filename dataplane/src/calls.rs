@@ -157,34 +157,23 @@ const _: () = assert!(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    struct Words(&'static [&'static str]);
-
-    impl Arguments for Words {
-        fn count(&self) -> usize {
-            self.0.len()
-        }
-
-        fn get(&self, index: usize) -> &[u8] {
-            self.0.get(index).map_or(b"", |word| word.as_bytes())
-        }
-    }
+    use crate::plan::tests::words;
 
     #[test]
     fn commands_and_subcommands_have_ids_and_names() {
-        let id = |command, words| CommandId::of(command, &Words(words));
-        assert_eq!(id(Command::Get, &["GET", "list"]).name(), "get");
-        assert_eq!(id(Command::Client, &["CLIENT", "List"]).name(), "client|list");
-        assert_eq!(id(Command::CommandInfo, &["COMMAND"]).name(), "command");
-        assert_eq!(id(Command::Client, &["CLIENT"]).name(), "client");
-        assert_eq!(id(Command::Client, &["CLIENT", "nosuch"]), CommandId::UNKNOWN);
+        let id = |command, line| CommandId::of(command, &words(line));
+        assert_eq!(id(Command::Get, "GET list").name(), "get");
+        assert_eq!(id(Command::Client, "CLIENT List").name(), "client|list");
+        assert_eq!(id(Command::CommandInfo, "COMMAND").name(), "command");
+        assert_eq!(id(Command::Client, "CLIENT").name(), "client");
+        assert_eq!(id(Command::Client, "CLIENT nosuch"), CommandId::UNKNOWN);
         assert_eq!(CommandId::UNKNOWN.name(), "NULL");
     }
 
     #[test]
     fn counts_are_added_up_and_those_of_unknown_commands_are_not_told() {
         let (mut ours, mut theirs) = (Calls::default(), Calls::default());
-        let get = CommandId::of(Command::Get, &Words(&["GET"]));
+        let get = CommandId::of(Command::Get, &words("GET"));
         ours.called(get);
         theirs.called(get);
         theirs.failed(get);

@@ -39,9 +39,11 @@ impl Shard {
     #[inline]
     pub(crate) fn look_at_memory(&mut self) {
         let limit_bytes = self.settings.limits.memory_bytes_max;
+        // They never take more than all that there is.
+        let limited = limit_bytes > 0 && limit_bytes < self.settings.memory_bytes;
         // Where keys may go, the store makes room, or says itself that there is none.
-        let evicts = self.settings.limits.evicts();
-        self.is_over_memory = limit_bytes > 0 && !evicts && self.store_bytes_of_all() > limit_bytes;
+        self.is_over_memory =
+            limited && !self.settings.limits.evicts() && self.store_bytes_of_all() > limit_bytes;
     }
 
     /// Tells the store what it may take, and what each bucket may lose for it. Where nothing may go, all shards share one

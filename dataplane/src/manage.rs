@@ -110,13 +110,8 @@ impl Shard {
         if matches!(tour.task, Task::Calls) {
             self.engine.counters.publish(&mut self.stats);
         }
-        let context = Context {
-            settings: &self.settings,
-            pages: &self.pages,
-            now: self.now,
-            line: String::new(),
-            calls: tour.found.calls.as_deref(),
-        };
+        let calls = tour.found.calls.as_deref();
+        let context = Context { calls, ..Context::new(&self.settings, &self.pages, self.now) };
         let after = session::finish(tour, arguments, result, &context);
         if matches!(after, After::Close)
             && let Some(connection) = self.connections.of(id)
@@ -145,13 +140,8 @@ impl Shard {
         if matches!(tour.task, Task::Calls) {
             self.engine.counters.publish(&mut self.stats);
         }
-        let context = Context {
-            settings: &self.settings,
-            pages: &self.pages,
-            now: self.now,
-            line: String::new(),
-            calls: tour.found.calls.as_deref(),
-        };
+        let calls = tour.found.calls.as_deref();
+        let context = Context { calls, ..Context::new(&self.settings, &self.pages, self.now) };
         let mut writer = Writer::new(&mut connection.outbox, &mut self.pool, connection.session.version);
         let after = session::finish(&tour, &arguments, &mut writer, &context);
         let error = writer.error;

@@ -402,7 +402,7 @@ fn plan_copy(arguments: &impl Arguments) -> Planned {
             b"REPLACE" => copy.if_absent = false,
             b"DB" if index + 1 < arguments.count() => {
                 index += 1;
-                copy.bucket = Some(bucket(number(arguments.get(index))?)?);
+                copy.bucket = Some(bucket(arguments.get(index))?);
             }
             _ => return Err(Refusal::Syntax),
         }
@@ -413,13 +413,13 @@ fn plan_copy(arguments: &impl Arguments) -> Planned {
 
 /// `MOVE key bucket`
 fn plan_move(arguments: &impl Arguments) -> Planned {
-    let bucket = Some(bucket(number(arguments.get(2))?)?);
+    let bucket = Some(bucket(arguments.get(2))?);
     Ok(Plan::Transfer(Transfer { bucket, same_name: true, ..transfer(true, true, TransferAnswer::Copied) }))
 }
 
-/// A bucket by its number.
-fn bucket(number: i64) -> Result<BucketId, Refusal> {
-    let number = i32::try_from(number).map_err(|_| Refusal::BeyondInt32)?;
+/// A bucket by its number, as text.
+pub(crate) fn bucket(text: &[u8]) -> Result<BucketId, Refusal> {
+    let number = i32::try_from(number(text)?).map_err(|_| Refusal::BeyondInt32)?;
     let number = u32::try_from(number).ok().filter(|&number| number < BUCKET_COUNT);
     number.map(BucketId).ok_or(Refusal::BucketOutOfRange)
 }
@@ -586,10 +586,11 @@ const PUT: Operation =
     Operation::Put { condition: Condition::Always, expiry: Expiry::Never, answer: PutAnswer::Done };
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    struct Words(Vec<&'static str>);
+    /// The arguments of a request.
+    pub(crate) struct Words(Vec<&'static str>);
 
     impl Arguments for Words {
         fn count(&self) -> usize {
@@ -601,8 +602,13 @@ mod tests {
         }
     }
 
+    /// The arguments of a line.
+    pub(crate) fn words(line: &'static str) -> Words {
+        Words(line.split(' ').collect())
+    }
+
     fn planned(line: &'static str) -> Plan {
-        plan(&Words(line.split(' ').collect()), 1_000)
+        plan(&words(line), 1_000)
     }
 
     fn put(condition: Condition, expiry: Expiry, answer: PutAnswer) -> Plan {

@@ -35,7 +35,7 @@ pub fn encode(sink: &mut impl Sink, refusal: Refusal, arguments: &impl Arguments
         Refusal::SameObject => "ERR source and destination objects are the same",
         Refusal::LengthAndPlaces => "ERR If you want both the length and indexes, please just use IDX.",
         Refusal::NotAnInteger => "ERR value is not an integer or out of range",
-        Refusal::BeyondInt32 => BEYOND_INT32,
+        Refusal::BeyondInt32 => "ERR value is out of range, value must between -2147483648 and 2147483647",
         Refusal::DecrementOverflow => "ERR decrement would overflow",
         Refusal::ExpireNxConflict => "ERR NX and XX, GT or LT options at the same time are not compatible",
         Refusal::ExpireGtLtConflict => "ERR GT and LT options at the same time are not compatible",
@@ -62,8 +62,6 @@ pub(crate) fn shown(argument: &[u8]) -> String {
     String::from_utf8_lossy(&argument[..argument.len().min(SHOWN_BYTES_MAX)]).into_owned()
 }
 
-pub(crate) const BEYOND_INT32: &str =
-    "ERR value is out of range, value must between -2147483648 and 2147483647";
 /// Bytes of an argument that an error repeats.
 const SHOWN_BYTES_MAX: usize = 128;
 /// Bytes of the text about an unknown command above which no more arguments are repeated.

@@ -257,7 +257,9 @@ impl Shard {
             Plan::Alone(command @ (Command::Multi | Command::Exec | Command::Discard | Command::Unwatch)) => {
                 self.execute_multi(entry.connection, command)
             }
-            Plan::Alone(Command::Scan | Command::Keys) => self.execute_walk(entry, batch),
+            Plan::Alone(command @ (Command::Scan | Command::Keys)) => {
+                self.execute_walk(entry, batch, command)
+            }
             Plan::Alone(command) => self.execute_alone(entry, batch, command),
             Plan::Refused(_) | Plan::Broken(_) => self.refuse(entry, batch),
             Plan::Nothing => Flow::Next,
@@ -337,7 +339,7 @@ impl Shard {
     }
 
     /// SCAN and KEYS: a step, here or on another shard, when nothing else is owed.
-    fn execute_walk(&mut self, entry: &Entry, batch: &Batch) -> Flow {
+    fn execute_walk(&mut self, entry: &Entry, batch: &Batch, command: Command) -> Flow {
         let Some(connection) = self.connections.get_mut(entry.connection) else { return Flow::Next };
         if !connection.owed.is_empty() {
             return Flow::Starved;
@@ -346,7 +348,7 @@ impl Shard {
             Some(walk) => walk,
             None => {
                 let arguments = Slices { bytes: connection.intake.bytes(), spans: batch.spans_of(entry) };
-                match begin_walk(&arguments, entry.plan, connection, self.map.shard_count()) {
+                match Walk::of(command, &arguments, connection.session.bucket, self.map.shard_count()) {
                     Ok(walk) => Box::new(walk),
                     Err(error) => {
                         reply::error(&mut connection.writer(&mut self.pool), error.0);
@@ -540,19 +542,6 @@ fn ends_decoding(planned: Plan) -> bool {
         | Plan::RandomKey
         | Plan::Shards(..)
         | Plan::Broken(_) => true,
-    }
-}
-
-fn begin_walk(
-    arguments: &Slices<'_>,
-    planned: Plan,
-    connection: &Connection,
-    shard_count: u16,
-) -> Result<Walk, WalkError> {
-    let bucket = connection.session.bucket;
-    match planned {
-        Plan::Alone(Command::Keys) => Ok(Walk::keys(arguments, bucket, shard_count)),
-        _ => Walk::scan(arguments, bucket, shard_count),
     }
 }
 

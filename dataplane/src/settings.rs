@@ -112,12 +112,15 @@ pub const TURN_RECEIVED_BYTES_MAX: usize =
     adit_drivers::streams::EVENTS_PER_POLL_MAX * adit_drivers::chunk::CHUNK_BYTES;
 /// Bytes that one turn sends, at most; connections that are due wait for the next turn.
 pub const TURN_SENT_BYTES_MAX: usize = 4 << 20;
-/// Bytes that one turn moves, at most: received, sent, and one portion of a value that is written into another. A small
-/// request waits for as much of a large one, and no more.
+/// Bytes that one turn moves, at most: received, sent, one portion of a value that is written into another, and what is
+/// brought home from other shards. A small request waits for as much of a large one, and no more.
 pub const TURN_BYTES_MAX: usize = TURN_RECEIVED_BYTES_MAX
     + TURN_SENT_BYTES_MAX
     + adit_drivers::streams::SEND_BYTES_MAX
-    + adit_store::kv::SPLICE_BYTES_MAX;
+    + adit_store::kv::SPLICE_BYTES_MAX
+    + adit_store::kv::ADOPTED_BYTES_MAX;
+// Else a shard that receives for another would be faster than that one.
+const _: () = assert!(adit_store::kv::ADOPTED_BYTES_MAX >= TURN_RECEIVED_BYTES_MAX);
 /// Keys of a multi-key command that are executed at once, if this shard has all of them.
 pub const KEYS_AT_ONCE_MAX: usize = 256;
 /// Transactions of one connection that are under way at a time.

@@ -223,6 +223,7 @@ impl Shard {
     fn has_work(&self) -> bool {
         !(self.ready.is_empty() && self.again.is_empty() && self.dirty.is_empty())
             || self.engine.store.has_sweep_debt()
+            || self.engine.store.has_adoption_debt()
             || self.intents.has_ready()
             || !self.splicings.is_empty()
             || self.transactions.has_active()
@@ -462,6 +463,7 @@ impl Shard {
             let many = swept.expired >= SWEEP_BUCKETS_MAX as u64 / 2;
             self.next_sweep_ns = if many { now_ns } else { now_ns + SWEEP_INTERVAL_NS };
         }
+        self.turn_bytes += self.engine.store.adopt(self.now.unix_ms) as u64;
         self.engine.store.collect();
         self.wake_sleepers();
         self.close_idle();

@@ -54,15 +54,12 @@ impl Walk {
     }
 
     /// `KEYS pattern`
-    pub fn keys(arguments: &impl Arguments, bucket: BucketId, shard_count: u16) -> Self {
+    fn keys(arguments: &impl Arguments, bucket: BucketId, shard_count: u16) -> Self {
         Self { pattern: pattern(arguments.get(1)), ..Self::new(bucket, shard_count) }
     }
 
     /// `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]`
-    ///
-    /// # Errors
-    /// A [`WalkError`] if the cursor is none or the options make no sense.
-    pub fn scan(arguments: &impl Arguments, bucket: BucketId, shard_count: u16) -> Result<Self, WalkError> {
+    fn scan(arguments: &impl Arguments, bucket: BucketId, shard_count: u16) -> Result<Self, WalkError> {
         let cursor = parse_u64(arguments.get(1)).ok_or(WalkError("ERR invalid cursor"))?;
         let shard = u16::try_from(cursor % u64::from(shard_count)).unwrap_or(0);
         let mut walk =

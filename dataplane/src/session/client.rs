@@ -42,6 +42,18 @@ pub(super) fn run(
     After::Stay
 }
 
+/// The line about a connection for a command that shows it, else none: its addresses cost system calls.
+pub fn line_for(
+    command: Command,
+    arguments: &impl Arguments,
+    connection: &Connection,
+    streams: &Streams,
+    now_ns: u64,
+) -> String {
+    let is_shown = command == Command::Client && arguments.get(1).eq_ignore_ascii_case(b"INFO");
+    if is_shown { describe(connection, streams, now_ns) } else { String::new() }
+}
+
 /// A line about a connection, as `CLIENT LIST` and `CLIENT INFO` show it. Adit keeps no buffers for arguments, nor
 /// one for replies that is there all the time: what would tell of these is 0.
 pub fn describe(connection: &Connection, streams: &Streams, now_ns: u64) -> String {

@@ -1,13 +1,13 @@
 //! What a connection says about itself: the password, the protocol, the bucket.
 
-use adit_wire::kv::{BUCKET_COUNT, BucketId};
+use adit_wire::kv::BucketId;
 use adit_wire::resp::number::parse_i64;
 use adit_wire::resp::{Version, reply};
 
 use super::{BAD_NAME, REDIS_VERSION, is_word, syntax_error};
 use crate::connection::{ReplySink, Session};
-use crate::plan::{Arguments, upper};
-use crate::refusal::{BEYOND_INT32, shown};
+use crate::plan::{Arguments, bucket, upper};
+use crate::refusal::{self, shown};
 use crate::settings::Settings;
 
 pub(super) fn ping(arguments: &impl Arguments, writer: &mut impl ReplySink) {
@@ -19,18 +19,12 @@ pub(super) fn ping(arguments: &impl Arguments, writer: &mut impl ReplySink) {
 }
 
 pub(super) fn select(arguments: &impl Arguments, session: &mut Session, writer: &mut impl ReplySink) {
-    let Some(index) = parse_i64(arguments.get(1)) else {
-        return reply::error(writer, "ERR value is not an integer or out of range");
-    };
-    if i32::try_from(index).is_err() {
-        return reply::error(writer, BEYOND_INT32);
-    }
-    match u32::try_from(index).ok().filter(|&index| index < BUCKET_COUNT) {
-        Some(index) => {
-            session.bucket = BucketId(index);
+    match bucket(arguments.get(1)) {
+        Ok(bucket) => {
+            session.bucket = bucket;
             reply::ok(writer);
         }
-        None => reply::error(writer, "ERR DB index is out of range"),
+        Err(refusal) => refusal::encode(writer, refusal, arguments),
     }
 }
 

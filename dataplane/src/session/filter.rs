@@ -131,22 +131,7 @@ fn class(arguments: &impl Arguments, index: usize) -> Result<Class, FilterError>
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    struct Words(Vec<&'static str>);
-
-    impl Arguments for Words {
-        fn count(&self) -> usize {
-            self.0.len()
-        }
-
-        fn get(&self, index: usize) -> &[u8] {
-            self.0.get(index).map_or(b"", |word| word.as_bytes())
-        }
-    }
-
-    fn words(line: &'static str) -> Words {
-        Words(line.split(' ').collect())
-    }
+    use crate::plan::tests::words;
 
     fn list(line: &'static str) -> Result<Filter, FilterError> {
         Filter::of_list(&words(line))

@@ -37,6 +37,13 @@ pub struct Context<'a> {
     pub calls: Option<&'a Calls>,
 }
 
+impl<'a> Context<'a> {
+    /// Without what only some commands look at: the line and the calls.
+    pub fn new(settings: &'a Settings, pages: &'a [StatsReader], now: Now) -> Self {
+        Self { settings, pages, now, line: String::new(), calls: None }
+    }
+}
+
 /// What is to be done after a command.
 #[derive(Clone, Debug)]
 pub enum After {

@@ -4,9 +4,14 @@
 //! `cargo nextest run -p adit-store --test kv_eviction --no-capture` shows the figures.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod support;
+
 use adit_drivers::memory::{Arena, Lines};
-use adit_store::kv::{Chain, Eviction, INDEX_BYTES_MIN, NewValue, Store, StoreError, Value};
+use adit_store::kv::{
+    ADOPTED_BYTES_MAX, Chain, Eviction, INDEX_BYTES_MIN, Key, NewValue, Store, StoreError, Value,
+};
 use adit_wire::kv::BucketId;
+use support::Random;
 
 const BUCKET: BucketId = BucketId(0);
 const OTHER: BucketId = BucketId(1);
@@ -14,22 +19,6 @@ const OTHER: BucketId = BucketId(1);
 const READS: u64 = 400_000;
 /// Points of a hundred that CLOCK may be behind LRU.
 const BEHIND_MAX: f64 = 2.0;
-
-/// Random numbers from a seed (xorshift64*).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    fn fraction(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 53) as f64
-    }
-}
 
 /// Zipf's distribution by its cumulated weights.
 struct Zipf(Vec<f64>);
@@ -442,6 +431,107 @@ fn chains_of_another_shard_do_not_go_for_nothing() {
         (0..1_000).take_while(|number| put(&mut there, BUCKET, *number, &[1; 100_000], None)).count();
     assert_eq!(filled, 1_000);
     assert!(there.count(BUCKET) < 40, "{}", there.count(BUCKET));
+}
+
+/// A chain as another shard received it.
+fn received(there: &mut Store, bytes: &[u8]) -> Chain {
+    let mut chain = Chain::new();
+    there.extend_chain(&mut chain, bytes).unwrap();
+    chain
+}
+
+/// Adopts all there is; gives the number of calls.
+fn adopt_all(store: &mut Store) -> usize {
+    let mut calls = 0;
+    while store.has_adoption_debt() {
+        assert!(store.adopt(0) <= ADOPTED_BYTES_MAX);
+        calls += 1;
+    }
+    calls
+}
+
+fn value(store: &mut Store, key: &Key<'_>) -> Vec<u8> {
+    let item = store.find(key, 0).unwrap();
+    let Value::Chain(chain) = store.value(item) else { unreachable!("the value is in blocks") };
+    chain.pieces().flatten().copied().collect()
+}
+
+#[test]
+fn where_keys_may_go_values_of_other_shards_are_adopted() {
+    let (mut here, mut there) = (store(8, Eviction::None), store(8, Eviction::None));
+    let bytes: Vec<u8> = (0..5_000_000u32).map(|at| at.to_le_bytes()[1]).collect();
+    let key = here.key(BUCKET, b"key");
+    let chain = received(&mut there, &bytes);
+    here.put(&key, NewValue::Chain(chain), None, 0).unwrap();
+    assert_eq!((here.has_adoption_debt(), here.adopt(0)), (false, 0));
+    here.set_eviction(OTHER, Eviction::Clock);
+    let item = here.find(&key, 0).unwrap();
+    let Value::Chain(chain) = here.value(item) else { unreachable!("the value is in blocks") };
+    let pin = chain.clone();
+    assert_eq!(adopt_all(&mut here), 3);
+    assert_eq!((here.usage().arena.blocks_in_use, there.usage().arena.blocks_in_use), (77, 77));
+    assert!(pin.pieces().flatten().eq(&bytes) && value(&mut here, &key) == bytes);
+    drop(pin);
+    there.collect();
+    assert_eq!(there.usage().arena.blocks_in_use, 0);
+    // What is added to it counts, too.
+    let tail = received(&mut there, &[7; 100_000]);
+    here.append(&key, NewValue::Chain(tail), 0).unwrap();
+    adopt_all(&mut here);
+    there.collect();
+    assert_eq!((value(&mut here, &key).len(), there.usage().arena.blocks_in_use), (5_100_000, 0));
+    // One that is gone is not waited for.
+    let chain = received(&mut there, &bytes);
+    here.put(&key, NewValue::Chain(chain), None, 0).unwrap();
+    here.remove(&key, 0);
+    assert!(!here.has_adoption_debt());
+}
+
+#[test]
+fn a_gap_is_adopted_as_one_block() {
+    let (mut here, mut there) = (store(2, Eviction::Clock), store(4, Eviction::None));
+    let key = here.key(BUCKET, b"key");
+    // 60 blocks of zeros, more than there are here.
+    there.set_range(&key, 60 << 16, NewValue::Inline(b"end"), 0).unwrap();
+    let item = there.find(&key, 0).unwrap();
+    let Value::Chain(chain) = there.value(item) else { unreachable!("the value is in blocks") };
+    here.put(&key, NewValue::Chain(chain.clone()), None, 0).unwrap();
+    there.remove(&key, 0);
+    adopt_all(&mut here);
+    here.collect();
+    there.collect();
+    assert!(here.usage().arena.blocks_in_use <= 4, "{:?}", here.usage().arena);
+    assert_eq!(there.usage().arena.blocks_in_use, 0);
+    let bytes = value(&mut here, &key);
+    assert!(bytes.len() == (60 << 16) + 3 && bytes.ends_with(b"\0end"));
+}
+
+#[test]
+fn values_are_adopted_in_place_of_what_may_go() {
+    let (mut here, mut there) = (store(4, Eviction::Clock), store(64, Eviction::None));
+    fill(&mut here, BUCKET, &[1; 500]);
+    for number in 0..100u64 {
+        let (bytes, name) = (vec![number.to_le_bytes()[0]; 1_000_000], number.to_be_bytes());
+        let key = here.key(BUCKET, &name);
+        let chain = received(&mut there, &bytes);
+        here.put(&key, NewValue::Chain(chain), None, 0).unwrap();
+        adopt_all(&mut here);
+        assert!(value(&mut here, &key) == bytes);
+        there.collect();
+        assert_eq!(there.usage().arena.blocks_in_use, 0);
+    }
+    // Where nothing may go, they stay as they are, and nobody tries again and again.
+    let mut full = store(2, Eviction::None);
+    let key = full.key(BUCKET, b"key");
+    let chain = received(&mut there, &[3; 1_000_000]);
+    full.put(&key, NewValue::Chain(chain), None, 0).unwrap();
+    fill(&mut full, BUCKET, &[1; 500]);
+    full.set_eviction(OTHER, Eviction::Clock);
+    assert!(full.has_adoption_debt());
+    assert_eq!((full.adopt(0), full.has_adoption_debt()), (0, false));
+    assert!(value(&mut full, &key) == [3; 1_000_000]);
+    full.remove(&full.key(BUCKET, &0u64.to_be_bytes()), 0);
+    assert!(full.has_adoption_debt(), "there may be room now");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Random operations on the store against a plain map, from seeds. `ADIT_SEED=n` runs one of them.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod support;
+
 use adit_drivers::memory::{Arena, BLOCK_BYTES, Lines, PAGE_BYTES};
 use adit_store::kv::{
     Chain, ChainSlice, Eviction, INDEX_BYTES_MIN, Item, NewValue, RandomKey, Reserved, SHORT_ITEM_BYTES,
@@ -8,29 +10,11 @@ use adit_store::kv::{
 };
 use adit_wire::kv::BucketId;
 use std::collections::{BTreeMap, BTreeSet};
+use support::Random;
 
 const BUCKETS: u32 = 3;
 /// What the buckets evict, in runs that evict.
 const POLICIES: [Eviction; BUCKETS as usize] = [Eviction::None, Eviction::Clock, Eviction::ClockVolatile];
-
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    fn length(&mut self, end: u64) -> usize {
-        usize::try_from(self.below(end)).unwrap()
-    }
-}
 
 /// What a run is like.
 #[derive(Clone, Copy)]
@@ -47,6 +31,8 @@ struct Shape {
     tight: bool,
     /// Whether the buckets evict, each by a policy of its own.
     evicts: bool,
+    /// Whether another shard receives half of the chains.
+    foreign: bool,
 }
 
 struct Entry {
@@ -75,6 +61,8 @@ struct Run {
     shape: Shape,
     random: Random,
     store: Store,
+    /// That of another shard.
+    there: Store,
     model: BTreeMap<Place, Entry>,
     pins: Vec<(ChainSlice, Vec<u8>)>,
     intents: Vec<Intent>,
@@ -92,9 +80,11 @@ struct Run {
 
 impl Run {
     fn new(seed: u64, shape: Shape) -> Self {
-        let arena = Arena::new(shape.pages * PAGE_BYTES as u64, false).unwrap();
-        let lines = Lines::new(shape.index_bytes, false).unwrap();
-        let mut store = Store::new(arena, lines, seed);
+        let build = |pages: u64| {
+            let arena = Arena::new(pages * PAGE_BYTES as u64, false).unwrap();
+            Store::new(arena, Lines::new(shape.index_bytes, false).unwrap(), seed)
+        };
+        let mut store = build(shape.pages);
         if shape.evicts {
             (0..).zip(POLICIES).for_each(|(bucket, policy)| store.set_eviction(BucketId(bucket), policy));
         }
@@ -102,6 +92,7 @@ impl Run {
             shape,
             random: Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
             store,
+            there: build(THERE_PAGES),
             lost: 0,
             held: None,
             model: BTreeMap::new(),
@@ -196,8 +187,10 @@ impl Run {
     /// The bytes as a new value: as they are, or received into a chain in parts.
     fn upload(&mut self, bytes: &[u8]) -> Option<Chain> {
         let mut chain = Chain::new();
+        let foreign = self.shape.foreign && self.random.below(2) == 0;
         for part in bytes.chunks(1 + self.random.length(50_000)) {
-            if let Err(error) = self.store.extend_chain(&mut chain, part) {
+            let store = if foreign { &mut self.there } else { &mut self.store };
+            if let Err(error) = store.extend_chain(&mut chain, part) {
                 self.refuse(error);
                 self.store.drop_chain(chain);
                 return None;
@@ -460,6 +453,10 @@ impl Run {
             87..89 => self.settle(false),
             89..92 => self.pin(),
             92 => self.reserve(),
+            93..96 if self.shape.foreign => {
+                self.store.adopt(self.now_ms);
+                self.there.collect();
+            }
             93..98 => self.now_ms += self.random.below(100),
             98 if self.shape.evicts => self.change_limits(),
             98 => {
@@ -600,6 +597,8 @@ impl Run {
         assert_eq!((usage.arena.pages_free, usage.arena.blocks_in_use), (usage.arena.pages, 0));
         assert!(!self.store.has_expiring());
         assert_eq!(self.store.used_bytes(), usage.index_used_bytes);
+        (0..100).for_each(|_| self.there.collect());
+        assert_eq!(self.there.usage().arena.blocks_in_use, 0);
         if self.shape.evicts {
             println!("{} refused, {} evicted", self.refused, self.store.evicted());
         }
@@ -648,7 +647,10 @@ const SMALL: Shape = Shape {
     preloaded: 0,
     tight: false,
     evicts: false,
+    foreign: false,
 };
+/// Pages of the other shard: as many as its chains ever take.
+const THERE_PAGES: u64 = 256;
 
 #[test]
 fn roomy() {
@@ -674,6 +676,14 @@ fn buckets_evict() {
     for pages in [2, 6, 24] {
         let shape = Shape { pages, large_every: 30, keys: 3_000, tight: true, evicts: true, ..SMALL };
         run(300..303, Shape { preloaded: 2_000, steps: 3_000, ..shape });
+    }
+}
+
+#[test]
+fn values_of_another_shard_are_adopted() {
+    for pages in [2, 6, 24] {
+        let shape = Shape { pages, large_every: 12, tight: true, evicts: true, foreign: true, ..SMALL };
+        run(500..503, shape);
     }
 }
 

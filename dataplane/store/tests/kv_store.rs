@@ -203,32 +203,6 @@ fn a_chain_of_another_shard_goes_home() {
 }
 
 #[test]
-fn a_chain_of_another_shard_is_adopted_in_portions() {
-    let [mut here, mut there, mut small] = [4, 4, 1].map(store);
-    let (mut chain, bytes) = long_chain(&mut there, 2);
-    let pin = chain.clone();
-    let mut calls = 1;
-    while !here.adopt(&mut chain).unwrap() {
-        calls += 1;
-        let blocks = (calls - 1) * (SPLICE_BYTES_MAX / BLOCK_BYTES) as u64;
-        assert_eq!(here.usage().arena.blocks_in_use, blocks);
-    }
-    assert_eq!((calls, here.adopt(&mut chain)), (3, Ok(true)));
-    assert!(chain.pieces().flatten().eq(&bytes) && pin.pieces().flatten().eq(&bytes));
-    drop((chain, pin));
-    for store in [&mut here, &mut there] {
-        store.sweep(0, 0);
-        assert_eq!(store.usage().arena.blocks_in_use, 0);
-    }
-    // Without memory for all of it, it is still whole.
-    let mut large = Chain::new();
-    there.extend_chain(&mut large, &vec![5; 3 << 20]).unwrap();
-    while small.adopt(&mut large) == Ok(false) {}
-    assert_eq!(small.adopt(&mut large), Err(StoreError::OutOfMemory));
-    assert!(large.len_bytes() == 3 << 20 && large.pieces().flatten().all(|byte| *byte == 5));
-}
-
-#[test]
 fn items_die_at_their_expiry_not_before() {
     let mut store = store(1);
     let key = store.key(ZERO, b"key");

@@ -9,6 +9,7 @@
 mod client;
 mod model;
 mod strict;
+mod uploads;
 mod visitor;
 mod world;
 

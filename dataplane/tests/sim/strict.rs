@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
+use adit_dataplane::settings::Eviction;
 use adit_dataplane::shard::Shard;
 use adit_drivers::clock::Now;
 use adit_drivers::sim::{Random, SimClient, SimNetwork};
@@ -210,7 +211,7 @@ impl Arena {
         let count = 1 + random.index(4);
         let pressed = random.one_in(4);
         let arena_bytes = if pressed { 2 << 20 } else { 8 << 20 };
-        let shards = build_shards(count, arena_bytes, random.bits(), &network, &now);
+        let shards = build_shards(count, arena_bytes, Eviction::None, random.bits(), &network, &now);
         let mut arena = Self {
             stalls: vec![0; count],
             random,
@@ -242,18 +243,27 @@ impl Arena {
     }
 
     fn run(&mut self) -> u64 {
-        let mut steps = 0;
-        while self.actors.iter().any(|actor| actor.left > 0 || actor.due > 0) {
-            steps += 1;
-            assert!(steps < STEPS_MAX, "nothing comes any more");
-            self.turn();
-            let index = self.random.index(self.actors.len());
-            self.act(index);
-        }
+        let all_done = |arena: &mut Self| arena.actors.iter().all(|actor| actor.left == 0 && actor.due == 0);
+        self.step_until("replies", all_done, |arena| {
+            arena.turn();
+            let index = arena.random.index(arena.actors.len());
+            arena.act(index);
+        });
         self.read_everything();
         assert!(self.judge.is_consistent(), "what the clients saw has no order:\n{}", self.trace.join("\n"));
         self.end();
         self.operations
+    }
+
+    /// Takes one step after the other until `done`, which must come.
+    fn step_until(&mut self, what: &str, done: impl Fn(&mut Self) -> bool, step: impl Fn(&mut Self)) {
+        for _ in 0..STEPS_MAX {
+            if done(self) {
+                return;
+            }
+            step(self);
+        }
+        panic!("{what}: nothing comes any more");
     }
 
     fn turn(&mut self) {
@@ -383,52 +393,40 @@ impl Arena {
         words
     }
 
-    /// A last look at all keys.
-    fn read_everything(&mut self) {
+    /// One command of a client of its own, and its reply.
+    fn ask(&mut self, words: Words) {
         self.enter(0);
-        let mut words = vec![b"MGET".to_vec(), b"other".to_vec()];
-        words.extend((0..KEYS).map(|key| format!("key{key}").into_bytes()));
         let index = self.actors.len() - 1;
         self.begin(index, Op { client: usize::MAX, commands: vec![words], exec: false });
-        let mut steps = 0;
-        while self.actors[index].due > 0 {
-            steps += 1;
-            assert!(steps < STEPS_MAX, "nothing comes any more");
-            self.turn();
-            self.act(index);
-        }
+        let answered = |arena: &mut Self| arena.actors[index].due == 0;
+        self.step_until("an answer", answered, |arena| {
+            arena.turn();
+            arena.act(index);
+        });
+    }
+
+    /// A last look at all keys.
+    fn read_everything(&mut self) {
+        let mut words = vec![b"MGET".to_vec(), b"other".to_vec()];
+        words.extend((0..KEYS).map(|key| format!("key{key}").into_bytes()));
+        self.ask(words);
     }
 
     /// Everything is removed; then nothing may be held.
     fn end(&mut self) {
         // What clients that broke off had sent is executed, or was never received.
         (0..300).for_each(|_| self.turn());
-        let mut steps = 0;
-        while !self.shards.iter_mut().all(Shard::is_idle) {
-            steps += 1;
-            assert!(steps < STEPS_MAX, "something goes on for ever");
-            self.turn();
-        }
-        self.enter(0);
-        let index = self.actors.len() - 1;
-        let flush = Op { client: usize::MAX, commands: vec![vec![b"FLUSHALL".to_vec()]], exec: false };
-        self.begin(index, flush);
-        while self.actors[index].due > 0 {
-            steps += 1;
-            assert!(steps < STEPS_MAX, "nothing comes any more");
-            self.turn();
-            self.act(index);
-        }
+        let idle = |arena: &mut Self| arena.shards.iter_mut().all(Shard::is_idle);
+        self.step_until("idleness", idle, Self::turn);
+        self.ask(vec![b"FLUSHALL".to_vec()]);
         self.actors.iter().for_each(|actor| actor.connection.finish());
         let home = |shard: &Shard| shard.store().usage().arena.blocks_in_use == 0;
-        while !(self.actors.iter().all(|actor| actor.connection.is_closed())
-            && self.shards.iter_mut().all(Shard::is_idle)
-            && self.shards.iter().all(home))
-        {
-            steps += 1;
-            assert!(steps < STEPS_MAX, "something is held for ever");
-            self.turn();
-        }
+        let closed = |arena: &mut Self| {
+            arena.actors.iter().all(|actor| actor.connection.is_closed())
+                && arena.shards.iter_mut().all(Shard::is_idle)
+                && arena.shards.iter().all(home)
+        };
+        self.step_until("closing", closed, Self::turn);
         self.shards.iter_mut().for_each(judge_end);
     }
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use adit_dataplane::map::SlotMap;
 use adit_dataplane::mesh::Mesh;
-use adit_dataplane::settings::{Settings, TURN_BYTES_MAX};
+use adit_dataplane::settings::{Eviction, Limits, Settings, TURN_BYTES_MAX};
 use adit_dataplane::shard::{Parts, Shard};
 use adit_dataplane::stats::{Counter, StatsReader, StatsWriter};
 use adit_drivers::clock::{Clock, Now};
@@ -38,14 +38,30 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(seed: u64) -> Self {
+        Self::build(seed, ARENA_BYTES, Eviction::None, |random, network, shard_count| {
+            (0..1 + random.index(5))
+                .map(|index| Client::new(index, network, Random::new(random.bits()), shard_count))
+                .collect()
+        })
+    }
+
+    /// One without clients, with little memory, that evicts keys when it is full.
+    pub(crate) fn evicting(seed: u64) -> Self {
+        Self::build(seed, ARENA_BYTES / 4, Eviction::Clock, |_, _, _| Vec::new())
+    }
+
+    fn build(
+        seed: u64,
+        arena_bytes: u64,
+        eviction: Eviction,
+        clients: impl FnOnce(&mut Random, &SimNetwork, usize) -> Vec<Client>,
+    ) -> Self {
         let mut random = Random::new(seed);
         let now = Rc::new(Cell::new(Now { mono_ns: 1, unix_ms: 1_700_000_000_000 }));
         let network = SimNetwork::new(random.bits());
         let shard_count = 1 + random.index(3);
-        let shards = build_shards(shard_count, ARENA_BYTES, random.bits(), &network, &now);
-        let clients = (0..1 + random.index(5))
-            .map(|index| Client::new(index, &network, Random::new(random.bits()), shard_count))
-            .collect();
+        let shards = build_shards(shard_count, arena_bytes, eviction, random.bits(), &network, &now);
+        let clients = clients(&mut random, &network, shard_count);
         let stalls = vec![0; shard_count];
         Self {
             random,
@@ -183,7 +199,7 @@ impl World {
         self.now.set(now);
     }
 
-    /// The sums of the counters, the number of keys, then everything is removed and nothing may be held.
+    /// The sums of the counters, the number of keys, then the end of everything.
     fn end(&mut self) {
         let now_ms = self.now.get().unix_ms;
         self.clients.iter_mut().for_each(|client| client.touch_all(now_ms));
@@ -221,6 +237,11 @@ impl World {
             ReplyValue::Array(Some(keys)) => assert_eq!(keys.len(), owned + counted),
             other => panic!("{other:?}"),
         }
+        self.empty();
+    }
+
+    /// Everything is removed and nothing may be held.
+    pub(crate) fn empty(&mut self) {
         assert_eq!(self.ask(&[b"FLUSHALL"]), ReplyValue::Simple(b"OK".to_vec()));
         self.clients.iter().for_each(Client::finish);
         self.turn_until("closing", |world| {
@@ -233,7 +254,7 @@ impl World {
     }
 
     /// One request on a connection of its own.
-    fn ask(&mut self, request: &[&[u8]]) -> ReplyValue {
+    pub(crate) fn ask(&mut self, request: &[&[u8]]) -> ReplyValue {
         let shard = u32::try_from(self.random.index(self.shards.len())).unwrap();
         let client = self.network.connect(shard, 1 << 20);
         let mut bytes = Vec::new();
@@ -253,6 +274,7 @@ impl World {
 pub(crate) fn build_shards(
     count: usize,
     arena_bytes: u64,
+    eviction: Eviction,
     hash_secret: u64,
     network: &SimNetwork,
     now: &Rc<Cell<Now>>,
@@ -274,7 +296,7 @@ pub(crate) fn build_shards(
             mailbox: crossbeam_channel::never(),
             stats,
             pages: pages.clone(),
-            settings: settings(),
+            settings: settings(eviction),
         })
     };
     Mesh::connect(&wakers).into_iter().zip(writers).enumerate().map(build).collect()
@@ -289,8 +311,9 @@ pub(crate) fn judge_end(shard: &mut Shard) {
     assert!(shard.counters().get(Counter::TurnBytesMax) <= TURN_BYTES_MAX as u64);
 }
 
-fn settings() -> Settings {
-    Settings { memory_bytes: ARENA_BYTES, ..Settings::default() }
+fn settings(eviction: Eviction) -> Settings {
+    let limits = Limits { eviction: [eviction; BUCKET_COUNT as usize], ..Limits::default() };
+    Settings { memory_bytes: ARENA_BYTES, limits, ..Settings::default() }
 }
 
 const ARENA_BYTES: u64 = 32 << 20;

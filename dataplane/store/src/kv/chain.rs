@@ -149,19 +149,19 @@ impl Chain {
         self.blocks.truncate(to_usize(self.len_bytes).div_ceil(BLOCK_BYTES));
     }
 
-    /// Puts copies of this arena in place of blocks of others, `count` at most. Whether none of those is left.
-    pub(super) fn adopt(&mut self, arena: &mut Arena, count: usize) -> Result<bool, StoreError> {
-        let mut left = count;
-        for block in &mut self.blocks {
-            if arena.unit_of(block).is_none() {
-                if left == 0 {
-                    return Ok(false);
-                }
-                *block = copied(arena, block)?;
-                left -= 1;
-            }
+    /// Blocks of other shards; one for a run of the same, as in a gap.
+    pub(super) fn foreign<'a>(&'a self, arena: &'a Arena) -> impl Iterator<Item = &'a Block> {
+        let runs = self.blocks.chunk_by(is_same);
+        runs.map(|run| &run[0]).filter(|block| arena.unit_of(block).is_none())
+    }
+
+    /// Puts copies in place of blocks of other shards, from the first on, as far as there is room for them.
+    pub(super) fn adopt(&mut self, arena: &Arena, room: Vec<Block>) {
+        let foreign = |run: &&mut [Block]| arena.unit_of(&run[0]).is_none();
+        for (run, mut copy) in self.blocks.chunk_by_mut(is_same).filter(foreign).zip(room) {
+            copy.get_mut().expect(OURS).copy_from_slice(&run[0]);
+            run.fill(copy);
         }
-        Ok(true)
     }
 
     /// Makes the blocks of a range this chain's alone, all or nothing: copy on write. What the range covers
@@ -226,6 +226,11 @@ impl Chain {
         *last = copy;
         Ok(())
     }
+}
+
+/// Whether two handles are of one block.
+fn is_same(one: &Block, other: &Block) -> bool {
+    core::ptr::eq(one.as_slice(), other.as_slice())
 }
 
 /// A block of any content.

@@ -3,7 +3,7 @@
 use super::chain::Chain;
 use super::ring::{Links, Members, Ring};
 use super::to_usize;
-use adit_drivers::memory::Arena;
+use adit_drivers::memory::{Arena, Block};
 
 /// Offset of no item.
 const NO_OWNER: u64 = u64::MAX;
@@ -27,6 +27,9 @@ pub(super) struct Chains {
     entries: Vec<Entry>,
     free: Vec<u32>,
     ring: Ring,
+    /// Chains that wait to be adopted: they have blocks of other shards, or had some.
+    foreign: Ring,
+    foreign_links: Vec<Links>,
     /// For each unit of the arena, the chain that has it as a block. A hint: it is not taken back.
     holders: Box<[u32]>,
 }
@@ -38,6 +41,8 @@ impl Chains {
             entries: Vec::new(),
             free: Vec::new(),
             ring: Ring::EMPTY,
+            foreign: Ring::EMPTY,
+            foreign_links: Vec::new(),
             holders: vec![u32::MAX; unit_count].into_boxed_slice(),
         }
     }
@@ -50,7 +55,10 @@ impl Chains {
         });
         match self.entries.get_mut(index(id)) {
             Some(free) => *free = entry,
-            None => self.entries.push(entry),
+            None => {
+                self.entries.push(entry);
+                self.foreign_links.push(Links::UNLISTED);
+            }
         }
         self.note(arena, id, 0, version);
         id
@@ -60,6 +68,9 @@ impl Chains {
     pub(super) fn take(&mut self, id: u32) -> Chain {
         if self.entries[index(id)].links.is_listed() {
             self.ring.remove(&mut self.entries, id);
+        }
+        if self.foreign_links[index(id)].is_listed() {
+            self.foreign.remove(&mut self.foreign_links, id);
         }
         self.free.push(id);
         self.entries[index(id)].chain.take().expect(NAMED)
@@ -76,13 +87,31 @@ impl Chains {
     }
 
     /// Notes which chain has these blocks: those from number `first` on. The hand comes to it if they are of
-    /// this shard.
+    /// this shard; if some are not, it waits to be [adopted](Self::adopt).
     pub(super) fn note(&mut self, arena: &Arena, id: u32, first: usize, version: u64) {
         let blocks = self.entries[index(id)].chain.as_ref().map_or(&[][..], Chain::blocks);
-        for unit in blocks.iter().skip(first).filter_map(|block| arena.unit_of(block)) {
-            self.holders[index(unit)] = id;
+        for block in blocks.iter().skip(first) {
+            match arena.unit_of(block) {
+                Some(unit) => self.holders[index(unit)] = id,
+                None if self.foreign_links[index(id)].is_listed() => {}
+                None => self.foreign.push(&mut self.foreign_links, id, version),
+            }
         }
         self.revive(arena, id, version);
+    }
+
+    /// The chain that waits longest to be adopted. It has blocks of other shards, or had some.
+    #[inline]
+    pub(super) fn first_foreign(&self) -> Option<u32> {
+        self.foreign.first()
+    }
+
+    /// Puts copies in place of blocks of other shards in a chain that waits for that, as far as there is room
+    /// for them. If some are left, it waits again.
+    pub(super) fn adopt(&mut self, arena: &Arena, id: u32, room: Vec<Block>, version: u64) {
+        self.foreign.remove(&mut self.foreign_links, id);
+        self.chain_mut(id).adopt(arena, room);
+        self.note(arena, id, 0, version);
     }
 
     /// Whether a chain has blocks of this shard, by the last of them.

@@ -4,8 +4,9 @@
 //! [`Store::find`] and the readers after it are the path of a GET; `write` holds what stores values, `range`
 //! and `splice` what changes parts of them, `stage` what stores them in two steps, `scan` the walk of clients,
 //! `random` what finds a random key, `sweep` the walk that removes what is dead, `evict` and `relief` what
-//! gives way when memory is short.
+//! gives way when memory is short, `adopt` what brings values home that others received.
 
+mod adopt;
 mod chain;
 mod chains;
 mod evict;
@@ -26,6 +27,7 @@ mod sweep;
 mod write;
 mod zeros;
 
+pub use adopt::ADOPTED_BYTES_MAX;
 pub use chain::Chain;
 pub use evict::Eviction;
 pub use random::{RANDOM_BUCKETS_MAX, RandomKey};
@@ -239,7 +241,8 @@ pub struct Store {
     dropping: Vec<Chain>,
     /// Most bytes that may be in use.
     limit_bytes: u64,
-    /// Version at which eviction found nothing to bring the store below the limit.
+    /// Version at which eviction found too little: to come below the limit, or to adopt a value. Nothing
+    /// was removed since.
     stuck_version: Option<u64>,
     /// Items evicted.
     evicted: u64,
@@ -545,6 +548,7 @@ impl Store {
         self.index.remove(bucket, place);
         self.charge_index();
         self.slab.free(&mut self.arena, offset);
+        self.stuck_version = None;
         if let Some(id) = chain {
             self.drop_chain_of(id);
         }

@@ -1,6 +1,8 @@
 //! The order in which the hand of eviction comes to spans and chains: a ring of members, the one visited
 //! longest ago first, each with the version of the store at that visit.
 
+use super::to_usize;
+
 /// No member.
 const NONE: u32 = u32::MAX;
 /// In place of the member before: the member is on no ring.
@@ -30,6 +32,13 @@ impl Links {
 pub(super) trait Members {
     /// The links of a member.
     fn links(&mut self, member: u32) -> &mut Links;
+}
+
+/// Where the links are all there is.
+impl Members for Vec<Links> {
+    fn links(&mut self, member: u32) -> &mut Links {
+        &mut self[to_usize(u64::from(member))]
+    }
 }
 
 /// A ring.
@@ -109,12 +118,6 @@ impl Ring {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    impl Members for Vec<Links> {
-        fn links(&mut self, member: u32) -> &mut Links {
-            &mut self[member as usize]
-        }
-    }
 
     #[test]
     fn members_come_in_the_order_of_their_visits() {

@@ -153,16 +153,6 @@ impl Store {
         }
     }
 
-    /// Copies blocks of a chain that lie in the memory of other shards into that of this one,
-    /// [`SPLICE_BYTES_MAX`] at most. Whether all are here: else to be called again.
-    ///
-    /// A chain is stored with blocks of any shard. But these count there, and this one's eviction frees no
-    /// memory there: a shard that receives values for others can run out of it. Error: `OutOfMemory`; the chain
-    /// is still whole.
-    pub fn adopt(&mut self, chain: &mut Chain) -> Result<bool, StoreError> {
-        self.with_relief(None, 0, |store| chain.adopt(&mut store.arena, PORTION_BLOCKS))
-    }
-
     /// Does a portion. Gives the length of the value if it was the last.
     fn splice_some(
         &mut self,
