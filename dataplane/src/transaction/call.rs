@@ -558,24 +558,23 @@ impl Transaction {
 
     fn absorb_calls(&mut self) {
         let mut encode = std::mem::take(&mut self.round.encode);
-        let mut next = || self.round.next_reply().unwrap_or(Reply::Nil);
         for encode in encode.drain(..) {
             match encode {
                 Encode::Array(count) => self.result.reply(Reply::Array(count)),
                 Encode::Ready(bytes) => self.result.write(&bytes),
                 Encode::One => {
-                    let reply = next();
+                    let outcome = self.round.next_outcome().unwrap_or(Reply::Nil.into());
                     if !self.overflowed {
-                        self.result.reply(reply);
+                        self.result.outcome(outcome);
                     }
                 }
-                Encode::Add => match next() {
-                    Reply::Integer(number) => self.at.sum += number,
-                    Reply::Failed(status) => self.at.failed = Some(status),
+                Encode::Add => match self.round.next_reply() {
+                    Some(Reply::Integer(number)) => self.at.sum += number,
+                    Some(Reply::Failed(status)) => self.at.failed = Some(status),
                     _ => {}
                 },
-                Encode::Version => match next() {
-                    Reply::Integer(version) => self.versions.push(version),
+                Encode::Version => match self.round.next_reply() {
+                    Some(Reply::Integer(version)) => self.versions.push(version),
                     _ => self.versions.push(0),
                 },
                 Encode::Total => {

@@ -15,6 +15,7 @@ pub mod operations;
 pub(crate) mod pending;
 pub mod program;
 pub(crate) mod queue;
+pub mod replies;
 mod round;
 mod route;
 pub mod step;
@@ -22,11 +23,10 @@ pub mod step;
 use std::collections::VecDeque;
 
 use adit_drivers::streams::ConnectionId;
-use adit_wire::kv::{BucketId, Status};
+use adit_wire::kv::BucketId;
 use adit_wire::resp::reply;
 
 use crate::connection::{ReplySink, Waiting};
-use crate::message::Reply;
 use crate::shard::Shard;
 use crate::stats::ErrorCounts;
 use crate::tour::Part;
@@ -592,15 +592,6 @@ impl Shard {
         self.transactions.end(id);
         // Others may have waited for the place.
         self.again.append(&mut self.starved);
-    }
-}
-
-/// Whether a reply says that a staged write was refused.
-fn refused(reply: &Reply) -> Option<Option<Status>> {
-    match reply {
-        Reply::Nil => Some(None),
-        Reply::Failed(status) => Some(Some(*status)),
-        _ => None,
     }
 }
 

@@ -20,7 +20,8 @@ pub(crate) struct Pending {
 }
 
 impl Shard {
-    /// Keeps the writes of a step for later, if there is memory for all of them for sure. Whether it did.
+    /// Keeps the writes of a step for later, if there is memory for all of them for sure. Whether it did: then none of
+    /// them is refused.
     pub(crate) fn promise(&mut self, holder: Holder, step: &mut Step) -> bool {
         let operations = &step.operations;
         if !step.stages
@@ -36,7 +37,6 @@ impl Shard {
             return false;
         }
         let Some(reserved) = self.engine.store.reserve(operations.len()) else { return false };
-        step.replies.extend(operations.hashes().map(|_| Reply::Done));
         pending.promised = Some(reserved);
         std::mem::swap(&mut pending.operations, &mut step.operations);
         true
@@ -58,6 +58,8 @@ impl Shard {
         let mut done = 0;
         if let Some(reserved) = pending.promised.take() {
             if commits {
+                pending.operations.hashes().for_each(|hash| store.prefetch_bucket(hash));
+                pending.operations.hashes().for_each(|hash| store.prefetch_item(hash));
                 store.spend(reserved);
                 while let Some(request) = pending.operations.next_request() {
                     let reply = self.engine.execute(request, now_ms).into_reply();

@@ -3,9 +3,9 @@
 use adit_store::kv::{Chain, Key};
 use adit_wire::kv::{Operation, Status};
 
+use crate::engine::Outcome;
 use crate::message::Reply;
 use crate::settings::{STEP_BYTES_MAX, STEP_OPERATIONS_MAX};
-use crate::transaction::refused;
 use crate::transaction::step::Step;
 
 /// A round and its replies.
@@ -37,8 +37,6 @@ struct Part {
     /// The step, before it is sent and after it was answered.
     step: Option<Box<Step>>,
     answered: bool,
-    /// Replies of it that were taken.
-    taken: usize,
 }
 
 /// How the next reply, or what belongs between two, is encoded.
@@ -117,7 +115,7 @@ impl Round {
     fn part_of(&mut self, shard: u16) -> usize {
         self.parts.iter().position(|part| part.shard == shard).unwrap_or_else(|| {
             let step = Some(self.fresh());
-            self.parts.push(Part { shard, step, answered: false, taken: 0 });
+            self.parts.push(Part { shard, step, answered: false });
             self.parts.len() - 1
         })
     }
@@ -159,24 +157,22 @@ impl Round {
         self.spare.push(step);
     }
 
-    /// The replies of staged writes that were refused.
-    fn refusals(&self) -> impl Iterator<Item = Option<Status>> {
-        let answered = self.parts.iter().filter(|part| part.answered).filter_map(|part| part.step.as_ref());
-        answered.flat_map(|step| &step.replies).filter_map(refused)
-    }
-
     /// The first refusal of a staged write: with a status, or because the key exists.
     pub(super) fn refusal(&self) -> Option<Option<Status>> {
-        self.refusals().next()
+        let answered = self.parts.iter().filter(|part| part.answered);
+        answered.filter_map(|part| part.step.as_ref()).find_map(|step| step.replies.refusal())
     }
 
-    /// The next reply, in the order of the operations. Those that were not sent have none.
-    pub(super) fn next_reply(&mut self) -> Option<Reply> {
+    /// The next reply, in the order of the operations. Those that were not executed have none.
+    pub(super) fn next_outcome(&mut self) -> Option<Outcome<'_>> {
         let part = &mut self.parts[usize::from(*self.order.get(self.taken)?)];
         self.taken += 1;
-        let reply =
-            part.step.as_mut().filter(|_| part.answered).and_then(|step| step.replies.get_mut(part.taken));
-        part.taken += 1;
-        Some(reply.map_or(Reply::Nil, |reply| std::mem::replace(reply, Reply::Nil)))
+        let step = part.step.as_mut().filter(|_| part.answered);
+        Some(step.and_then(|step| step.replies.take_next()).unwrap_or(Reply::Nil.into()))
+    }
+
+    /// The same, with bytes of its own.
+    pub(super) fn next_reply(&mut self) -> Option<Reply> {
+        self.next_outcome().map(Outcome::into_reply)
     }
 }

@@ -11,6 +11,7 @@ use crate::stats::Counter;
 use crate::transaction::TRANSACTION_SLOT;
 use crate::transaction::intents::{Holder, Keys};
 use crate::transaction::operations::Operations;
+use crate::transaction::replies::Replies;
 
 /// What one shard does for a transaction, at once when it may. It goes back to the shard that coordinates, with what
 /// came of it: its buffers are used again.
@@ -33,7 +34,7 @@ pub struct Step {
     /// Who holds the keys now; nobody once they are given back.
     pub holder: Option<Holder>,
     /// The replies of the operations that were executed.
-    pub replies: Vec<Reply>,
+    pub replies: Replies,
     /// Staged writes are left: another step has to follow, without operations.
     pub more: bool,
 }
@@ -134,7 +135,7 @@ impl Shard {
             && (!step.stages
                 || (step.operations.are_plain_writes()
                     && self.engine.store.has_room_for(step.operations.len())))
-            && !step.operations.with_chains().any(|(operation, chain)| is_long(operation, chain))
+            && !step.operations.with_chains().any(|(operation, chain)| is_long(operation, Some(chain)))
     }
 
     /// Does what holds its keys now, as far as this turn allows.
@@ -170,7 +171,8 @@ impl Shard {
     /// Executes the operations of a step, up to one that takes several turns.
     fn work(&mut self, origin: u16, mut step: Box<Step>) {
         let (now_ms, evicts) = (self.now.unix_ms, self.settings.limits.evicts());
-        while let Some(Request { operation, key, value }) = step.operations.next_request() {
+        let Step { operations, replies, holder, stages, .. } = &mut *step;
+        while let Some(Request { operation, key, value }) = operations.next_request() {
             let value = match long_splice(operation, value) {
                 Err(value) => value,
                 Ok(splice) => {
@@ -180,37 +182,37 @@ impl Shard {
                 }
             };
             let request = Request { operation, key, value };
-            let reply = match step.holder {
-                Some(holder) if step.stages => match self.engine.stage(request, now_ms) {
-                    Ok(Some(staged)) => {
-                        self.note_staged(holder, staged);
-                        Reply::Done
-                    }
-                    Ok(None) => Reply::Nil,
-                    Err(status) => Reply::Failed(status),
-                },
-                _ => self.engine.execute(request, now_ms).into_reply(),
-            };
-            if evicts && let Some(holder) = step.holder {
+            match *holder {
+                Some(holder) if *stages => {
+                    let reply = match self.engine.stage(request, now_ms) {
+                        Ok(Some(staged)) => {
+                            self.note_staged(holder, staged);
+                            Reply::Done
+                        }
+                        Ok(None) => Reply::Nil,
+                        Err(status) => Reply::Failed(status),
+                    };
+                    replies.push(reply.into());
+                }
+                _ => replies.push(self.engine.execute(request, now_ms)),
+            }
+            if evicts && let Some(holder) = *holder {
                 self.pin_key(holder, &key);
             }
-            step.replies.push(reply);
         }
         self.end_step(origin, step);
     }
 
     /// Goes on after an operation that took several turns.
     pub(crate) fn go_on_with(&mut self, origin: u16, mut step: Box<Step>, reply: Reply) {
-        step.replies.push(reply);
+        step.replies.push(reply.into());
         self.work(origin, step);
     }
 
     /// Decides about what was staged, leaves if that is wanted, and answers.
     fn end_step(&mut self, origin: u16, mut step: Box<Step>) {
         let staging = match step.staging {
-            Staging::Decide if step.replies.iter().all(|reply| matches!(reply, Reply::Done)) => {
-                Staging::Commit
-            }
+            Staging::Decide if step.replies.all_done() => Staging::Commit,
             Staging::Decide => Staging::Discard,
             decided => decided,
         };
