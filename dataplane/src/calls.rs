@@ -14,6 +14,12 @@ use crate::transaction::program::Program;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommandId(u8);
 
+impl Default for CommandId {
+    fn default() -> Self {
+        Self::UNKNOWN
+    }
+}
+
 impl CommandId {
     /// Of a request whose command there is not.
     pub const UNKNOWN: Self = Self(u8::MAX);
@@ -126,22 +132,25 @@ impl Shard {
         }
     }
 
-    /// Counts what a transaction has called, if it ran, and the errors among its replies. Which of its calls they belong
-    /// to is known only if there is just one.
-    pub(crate) fn note_program(&mut self, program: &Program, ran: bool, errors: &ErrorCounts) {
+    /// Counts what a transaction has called, if it ran, or `command` if that is all it does and counted as called
+    /// already; and the errors among the replies. Which of several calls these belong to is not known.
+    pub(crate) fn note_program(
+        &mut self,
+        program: &Program,
+        command: CommandId,
+        ran: bool,
+        errors: &ErrorCounts,
+    ) {
         self.engine.counters.add_errors(errors);
-        let failed = errors.is_any() && program.len() == 1;
-        let counted = if ran || failed { program.len() } else { 0 };
-        for call in 0..counted {
+        let mut last = command;
+        for call in 0..if ran { program.len() } else { 0 } {
             let arguments = program.call(call);
-            let Some(command) = Command::find(arguments.get(0)) else { continue };
-            let id = CommandId::of(command, &arguments);
-            if ran {
-                self.calls.called(id);
-            }
-            if failed {
-                self.calls.failed(id);
-            }
+            let found = Command::find(arguments.get(0));
+            last = found.map_or(CommandId::UNKNOWN, |command| CommandId::of(command, &arguments));
+            self.calls.called(last);
+        }
+        if errors.is_any() && program.len() <= 1 {
+            self.calls.failed(last);
         }
     }
 }

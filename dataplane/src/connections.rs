@@ -12,6 +12,11 @@ pub(crate) struct Connections {
 }
 
 impl Connections {
+    /// The connection at a place.
+    pub(crate) fn get(&self, index: u32) -> Option<&Connection> {
+        self.places.get(index as usize)?.as_deref()
+    }
+
     /// The connection in a place.
     #[inline]
     pub(crate) fn get_mut(&mut self, index: u32) -> Option<&mut Connection> {

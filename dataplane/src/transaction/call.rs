@@ -2,8 +2,8 @@
 
 use adit_store::kv::Key;
 use adit_wire::kv::{BucketId, Condition, Expiry, Operation, PutAnswer, Status};
+use adit_wire::resp::Command;
 use adit_wire::resp::reply::{self, Sink};
-use adit_wire::resp::{Command, number};
 
 use crate::connection::ReplySink;
 use crate::lcs::Lcs;
@@ -86,11 +86,8 @@ impl Shard {
         let Transaction { program, checks, route, kind, .. } = transaction;
         let mut bucket = transaction.bucket;
         let add = |route: &mut Route, bucket: BucketId, key: &[u8]| {
-            let (shard, hash) = (self.map.owner(key), self.engine.store.key(bucket, key).hash());
-            if shard == self.index {
-                self.engine.store.prefetch_bucket(hash);
-            }
-            route.push(shard, hash);
+            let (shard, key) = self.find_home(bucket, key);
+            route.push(shard, key.hash());
             route.len() <= TRANSACTION_KEYS_MAX
         };
         let mut few = checks.iter().all(|watch| add(route, watch.bucket, &watch.key));
@@ -104,10 +101,64 @@ impl Shard {
                 && self.keys_of(&arguments, &mut bucket, *kind, &mut |bucket, key| add(route, bucket, key));
         }
         if few {
-            route.visit_keys(cfg!(feature = "sabotage-order") && self.index % 2 == 1);
+            route.visit_keys(self.descends());
         } else {
             route.visit_all(self.map.shard_count());
         }
+    }
+
+    /// Takes the operations of a command on several keys straight from its arguments, if they fit in one round: then
+    /// nothing else of them is kept. Whether they do.
+    pub(super) fn spread(
+        &self,
+        transaction: &mut Transaction,
+        arguments: &impl Arguments,
+        planned: Plan,
+    ) -> bool {
+        let Transaction { route, round, at, bucket, doing, phase, .. } = transaction;
+        let (operation, together) = match planned {
+            Plan::Keys(operation, together) => (operation, Some(together)),
+            Plan::PutAll { if_absent } => {
+                (round.stages, *doing) = (true, Doing::PutAll { if_absent });
+                (put_all(if_absent), None)
+            }
+            _ => return false,
+        };
+        if let Some(together) = together {
+            round.encode.extend(together.header(arguments));
+        }
+        for index in (1..arguments.count()).step_by(if together.is_some() { 1 } else { 2 }) {
+            if round.is_full() {
+                (round.stages, *doing) = (false, Doing::Calls);
+                round.clear();
+                route.clear();
+                return false;
+            }
+            let (shard, key) = self.find_home(*bucket, arguments.get(index));
+            route.push(shard, key.hash());
+            let value = if together.is_some() { &[] } else { arguments.get(index + 1) };
+            round.bytes += answer_bytes(operation, &self.pages, shard) as usize;
+            round.push(shard, operation, &key, value, None);
+            round.encode.extend(together.map(Together::each));
+        }
+        round.encode.extend(together.and_then(Together::footer));
+        route.visit_keys(self.descends());
+        (round.ends, at.call, *phase) = (true, 1, Phase::Visit);
+        true
+    }
+
+    /// The shard of a key, and the key; memory is asked for it if that is this shard.
+    fn find_home<'a>(&self, bucket: BucketId, key: &'a [u8]) -> (u16, Key<'a>) {
+        let (shard, key) = (self.map.owner(key), self.engine.store.key(bucket, key));
+        if shard == self.index {
+            self.engine.store.prefetch_bucket(key.hash());
+        }
+        (shard, key)
+    }
+
+    /// Whether this shard visits others in the wrong order, to see that this is found.
+    fn descends(&self) -> bool {
+        cfg!(feature = "sabotage-order") && self.index % 2 == 1
     }
 
     /// The shard of a call's key, the `index`th of its keys, and the key.
@@ -121,7 +172,7 @@ impl Shard {
     ) -> (u16, Key<'a>) {
         match route.home(call, index) {
             Some((shard, hash)) => (shard, Key::hashed(bucket, key, hash)),
-            None => (self.map.owner(key), self.engine.store.key(bucket, key)),
+            None => self.find_home(bucket, key),
         }
     }
 
@@ -148,7 +199,7 @@ impl Shard {
             Plan::RandomKey => kind == Kind::Command,
             Plan::Shards(..) | Plan::Alone(Command::Keys | Command::Scan) => false,
             Plan::Alone(Command::Select) => {
-                *bucket = selected(arguments).unwrap_or(*bucket);
+                *bucket = crate::plan::bucket(arguments.get(1)).unwrap_or(*bucket);
                 true
             }
             Plan::Alone(_) | Plan::Refused(_) | Plan::Queue | Plan::Nothing | Plan::Broken(_) => true,
@@ -304,9 +355,7 @@ impl Shard {
         let arguments = program.call(at.call);
         if at.argument == 0 {
             at.argument = 1;
-            if together == Together::Array {
-                round.encode.push(Encode::Array(u32::try_from(arguments.count() - 1).unwrap_or(u32::MAX)));
-            }
+            round.encode.extend(together.header(&arguments));
         }
         while at.argument < arguments.count() {
             if round.is_full() {
@@ -316,18 +365,10 @@ impl Shard {
             let (shard, key) = self.home(route, at.call, at.argument - 1, *bucket, key);
             round.bytes += answer_bytes(operation, &self.pages, shard) as usize;
             round.push(shard, operation, &key, &[], None);
-            round.encode.push(match together {
-                Together::Array => Encode::One,
-                Together::Watch => Encode::Version,
-                Together::Sum | Together::Done => Encode::Add,
-            });
+            round.encode.push(together.each());
             at.argument += 1;
         }
-        match together {
-            Together::Array => {}
-            Together::Sum => round.encode.push(Encode::Total),
-            Together::Done | Together::Watch => round.encode.push(Encode::Done),
-        }
+        round.encode.extend(together.footer());
         (at.call, at.argument) = (at.call + 1, 0);
         true
     }
@@ -338,7 +379,7 @@ impl Shard {
             round.push(shard, operation, &Key::hashed(*bucket, &[], 0), &[], None);
             round.encode.push(Encode::Add);
         }
-        round.encode.push(if together == Together::Sum { Encode::Total } else { Encode::Done });
+        round.encode.extend(together.footer());
         at.call += 1;
     }
 
@@ -347,8 +388,7 @@ impl Shard {
         let Transaction { program, route, round, at, bucket, .. } = transaction;
         round.stages = true;
         at.argument = at.argument.max(1);
-        let condition = if if_absent { Condition::IfAbsent } else { Condition::Always };
-        let operation = Operation::Put { condition, expiry: Expiry::Never, answer: PutAnswer::Done };
+        let operation = put_all(if_absent);
         let count = program.call(at.call).count();
         while at.argument < count && !round.is_full() {
             let chain = program.take_chain(at.call, at.argument + 1);
@@ -495,7 +535,7 @@ impl Shard {
     fn run_alone(&mut self, transaction: &mut Transaction, command: Command) -> (Encoded, After) {
         let arguments = transaction.program.call(transaction.at.call);
         if command == Command::Select {
-            transaction.bucket = selected(&arguments).unwrap_or(transaction.bucket);
+            transaction.bucket = crate::plan::bucket(arguments.get(1)).unwrap_or(transaction.bucket);
         }
         let mut encoded = Encoded::new(transaction.result.version());
         // Where nobody waits for the reply, nothing is done.
@@ -594,7 +634,7 @@ impl Transaction {
 
     fn absorb_put_all(&mut self, if_absent: bool) {
         let refusal = self.round.refusal();
-        let staged_all = self.at.argument >= self.program.call(self.at.call).count();
+        let staged_all = self.round.ends || self.at.argument >= self.program.call(self.at.call).count();
         let reply = match refusal {
             Some(Some(status)) => Reply::Failed(status),
             Some(None) => Reply::Integer(0),
@@ -650,10 +690,36 @@ impl Transaction {
     }
 }
 
-/// The bucket that a SELECT selects, if there is one.
-fn selected(arguments: &impl Arguments) -> Option<BucketId> {
-    let index = number::parse_i64(arguments.get(1))?;
-    u32::try_from(index).ok().filter(|&index| index < adit_wire::kv::BUCKET_COUNT).map(BucketId)
+impl Together {
+    /// What comes before the replies on the keys.
+    fn header(self, arguments: &impl Arguments) -> Option<Encode> {
+        let count = u32::try_from(arguments.count() - 1).unwrap_or(u32::MAX);
+        (self == Self::Array).then_some(Encode::Array(count))
+    }
+
+    /// What becomes of the reply on each key.
+    fn each(self) -> Encode {
+        match self {
+            Self::Array => Encode::One,
+            Self::Watch => Encode::Version,
+            Self::Sum | Self::Done => Encode::Add,
+        }
+    }
+
+    /// What comes after them.
+    fn footer(self) -> Option<Encode> {
+        match self {
+            Self::Array => None,
+            Self::Sum => Some(Encode::Total),
+            Self::Done | Self::Watch => Some(Encode::Done),
+        }
+    }
+}
+
+/// What MSET, or MSETNX, does with each key.
+fn put_all(if_absent: bool) -> Operation {
+    let condition = if if_absent { Condition::IfAbsent } else { Condition::Always };
+    Operation::Put { condition, expiry: Expiry::Never, answer: PutAnswer::Done }
 }
 
 const NOT_IN_TRANSACTION: &str = "ERR this command is not available within a transaction";

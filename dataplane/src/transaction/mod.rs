@@ -26,6 +26,7 @@ use adit_drivers::streams::ConnectionId;
 use adit_wire::kv::BucketId;
 use adit_wire::resp::reply;
 
+use crate::calls::CommandId;
 use crate::connection::{ReplySink, Waiting};
 use crate::shard::Shard;
 use crate::stats::ErrorCounts;
@@ -67,11 +68,13 @@ pub(crate) struct Transaction {
     /// Who waits for the reply; nobody once the connection is gone.
     pub(crate) connection: Option<ConnectionId>,
     pub(crate) kind: Kind,
+    /// The command, if it is one.
+    pub(crate) command: CommandId,
     pub(crate) program: Program,
     /// What is compared first.
     pub(crate) checks: Vec<Watch>,
     /// The bucket of the next call.
-    bucket: BucketId,
+    pub(crate) bucket: BucketId,
     route: Route,
     /// Shards that hold keys for this transaction.
     held: Vec<(u16, Holder)>,
@@ -324,7 +327,7 @@ impl Transaction {
         (self.connection, self.kind, self.doing, self.at) =
             (None, Kind::Command, Doing::Calls, Position::default());
         (self.phase, self.overflowed, self.runs) = (Phase::Build, false, false);
-        (self.is_held_up, self.given) = (false, Given::No);
+        (self.is_held_up, self.given, self.command) = (false, Given::No, CommandId::UNKNOWN);
     }
 }
 
@@ -335,7 +338,9 @@ impl Shard {
         transaction.connection = Some(connection.id);
         transaction.bucket = connection.session.bucket;
         transaction.result.reset(connection.session.version);
-        self.plan_route(&mut transaction);
+        if transaction.phase == Phase::Build {
+            self.plan_route(&mut transaction);
+        }
         let Some(connection) = self.connections.get_mut(index) else { return };
         let Transaction { kind, program, checks, doing, result, runs, verdict, .. } = &mut *transaction;
         *verdict = Staging::Commit;
@@ -492,8 +497,8 @@ impl Shard {
         if transaction.given != Given::No {
             return;
         }
-        let Transaction { program, result, .. } = transaction;
-        self.note_program(program, transaction.runs, &result.errors);
+        let Transaction { program, result, command, .. } = transaction;
+        self.note_program(program, *command, transaction.runs, &result.errors);
         program.clear(&mut self.engine.store);
         if transaction.overflowed {
             result.reset(result.version());

@@ -25,10 +25,14 @@ impl Shard {
         let Ok(larges) = connection.intake.take_larges() else {
             return self.deliver(entry.connection, Reply::Failed(Status::OutOfMemory));
         };
-        let mut transaction = self.transactions.fresh();
-        let (bytes, spans) = (connection.intake.bytes(), batch.spans_of(entry));
-        transaction.program.push(bytes, spans, larges.into_iter());
         connection.transactions.may_follow = entry.plan.may_follow();
+        let mut transaction = self.transactions.fresh();
+        (transaction.command, transaction.bucket) = (entry.command, connection.session.bucket);
+        let Some(connection) = self.connections.get(entry.connection) else { return Flow::Next };
+        let arguments = Slices { bytes: connection.intake.bytes(), spans: batch.spans_of(entry) };
+        if !larges.is_empty() || !self.spread(&mut transaction, &arguments, entry.plan) {
+            transaction.program.push(arguments.bytes, arguments.spans, larges.into_iter());
+        }
         self.begin(entry.connection, transaction);
         Flow::Next
     }

@@ -16,10 +16,25 @@ impl Slot {
 
 #[inline]
 fn hash_tag(key: &[u8]) -> Option<&[u8]> {
+    if !has_brace(key) {
+        return None;
+    }
     let open = key.iter().position(|&byte| byte == b'{')?;
     let rest = &key[open + 1..];
     let close = rest.iter().position(|&byte| byte == b'}')?;
     (close > 0).then(|| &rest[..close])
+}
+
+/// Whether there may be a `{`: eight bytes at a time, since most keys have none ("Bit Twiddling Hacks", Anderson).
+#[inline]
+fn has_brace(key: &[u8]) -> bool {
+    let (rest, blocks) = key.as_rchunks::<8>();
+    let found = |block: &[u8; 8]| {
+        let zero_if_brace = u64::from_le_bytes(*block) ^ u64::from_le_bytes([b'{'; 8]);
+        let [low, high] = [0x01, 0x80].map(|byte: u8| u64::from_le_bytes([byte; 8]));
+        zero_if_brace.wrapping_sub(low) & !zero_if_brace & high != 0
+    };
+    rest.contains(&b'{') || blocks.iter().any(found)
 }
 
 /// CRC-16/XMODEM: polynomial 0x1021, start 0, no reflection. Eight bytes a step ("slicing by 8", Kounavis and Berry
@@ -92,6 +107,22 @@ mod tests {
         assert_eq!(crc16(b"123456789"), 0x31C3, "the check value of CRC-16/XMODEM");
         assert_eq!(Slot::of(b"foo"), Slot(12_182));
         assert_eq!(Slot::of(b"somekey"), Slot(11_058));
+    }
+
+    #[test]
+    fn a_brace_is_found_wherever_it_is() {
+        for len in 0..40 {
+            let mut key: Vec<u8> = (0..len)
+                .map(|byte| u8::wrapping_mul(byte, 7).wrapping_add(0x70))
+                .filter(|&byte| byte != b'{')
+                .collect();
+            assert!(!has_brace(&key));
+            for index in 0..key.len() {
+                let before = std::mem::replace(&mut key[index], b'{');
+                assert!(has_brace(&key));
+                key[index] = before;
+            }
+        }
     }
 
     #[test]
