@@ -124,7 +124,7 @@ const _: () = assert!(adit_store::kv::ADOPTED_BYTES_MAX >= TURN_RECEIVED_BYTES_M
 /// Keys of a multi-key command that are executed at once, if this shard has all of them.
 pub const KEYS_AT_ONCE_MAX: usize = 256;
 /// Transactions of one connection that are under way at a time.
-pub const PIPELINED_TRANSACTIONS_MAX: usize = 4;
+pub const PIPELINED_TRANSACTIONS_MAX: usize = 8;
 /// Operations of transactions that one turn executes.
 pub const TURN_TRANSACTION_OPERATIONS_MAX: usize = 1024;
 /// Operations of one step of a transaction.

@@ -66,8 +66,12 @@ impl Client {
             return;
         }
         let mut bytes = Vec::new();
+        // Requests on several keys, one behind the other.
+        let only_several = self.random.one_in(4);
         for _ in 0..=self.random.below(20) {
-            if self.random.one_in(10) {
+            if only_several {
+                self.write_one(&mut bytes, now_ms, true);
+            } else if self.random.one_in(10) {
                 let counter = self.random.index(COUNTERS);
                 self.uncertain[counter] += 1;
                 self.unacknowledged.push(self.model.clone());
@@ -76,15 +80,19 @@ impl Client {
             } else if self.random.one_in(20) {
                 self.write_silently(&mut bytes);
             } else {
-                let command = self.command();
-                self.unacknowledged.push(self.model.clone());
-                self.expected.push_back(Expected::Exactly(self.model.execute(&command, now_ms)));
-                let arguments: Vec<&[u8]> = command.0.iter().map(Vec::as_slice).collect();
-                encode_request(&mut bytes, &arguments);
+                self.write_one(&mut bytes, now_ms, false);
             }
             self.requests += 1;
         }
         self.connection.write(&bytes);
+    }
+
+    fn write_one(&mut self, bytes: &mut Vec<u8>, now_ms: u64, on_several_keys: bool) {
+        let command = self.command(on_several_keys);
+        self.unacknowledged.push(self.model.clone());
+        self.expected.push_back(Expected::Exactly(self.model.execute(&command, now_ms)));
+        let arguments: Vec<&[u8]> = command.0.iter().map(Vec::as_slice).collect();
+        encode_request(bytes, &arguments);
     }
 
     /// Reads whose replies are dropped, one of them or some; of the latter the end is answered.
@@ -125,8 +133,9 @@ impl Client {
         (0..len as u64).map(|index| start.wrapping_add(index * 7).to_le_bytes()[0]).collect()
     }
 
-    fn command(&mut self) -> Command {
-        let words: &[&str] = match self.random.below(24) {
+    fn command(&mut self, on_several_keys: bool) -> Command {
+        let kind = if on_several_keys { 24 + self.random.below(6) } else { self.random.below(27) };
+        let words: &[&str] = match kind {
             0..6 => &["GET", "K"],
             6..10 => &["SET", "K", "V"],
             10 => &["SET", "K", "V", ["NX", "XX", "GET", "KEEPTTL"][self.random.index(4)]],
@@ -134,8 +143,7 @@ impl Client {
             12 => &["INCRBY", "K", "5"],
             13 => &["APPEND", "K", "V"],
             14 => &["MGET", "K", "K", "K", "K"],
-            15 if !self.may_reset => &["DEL", "K", "K", "K"],
-            15 => &["DEL", "K"],
+            15 => &["DEL", "K", "K", "K"],
             16 => &["EXISTS", "K", "K", "K"],
             17 => &["GETDEL", "K"],
             18 => &["SETNX", "K", "V"],
@@ -143,6 +151,11 @@ impl Client {
             20 => &["EXPIRE", "K", ["7", "70"][self.random.index(2)]],
             21 => [&["PTTL", "K"][..], &["PERSIST", "K"], &["TYPE", "K"]][self.random.index(3)],
             22 => &["STRLEN", "K"],
+            24 | 25 => &["MSET", "K", "V", "K", "V", "K", "V"],
+            26 => &["MSETNX", "K", "V", "K", "V"],
+            27 => &["MGET", "K", "K", "K", "K", "K"],
+            28 => &["DEL", "K", "K"],
+            29 => &["EXISTS", "K", "K", "K"],
             _ => [
                 &["PING"][..],
                 &["ECHO", "hello"],

@@ -96,6 +96,17 @@ impl Model {
                 }
                 number(usize::from(absent))
             }
+            [b"MSET", pairs @ ..] => {
+                pairs.chunks(2).for_each(|pair| self.put(pair[0], pair[1], None));
+                OK()
+            }
+            [b"MSETNX", pairs @ ..] => {
+                let absent = pairs.chunks(2).all(|pair| !self.0.contains_key(pair[0]));
+                if absent {
+                    pairs.chunks(2).for_each(|pair| self.put(pair[0], pair[1], None));
+                }
+                number(usize::from(absent))
+            }
             [b"GETSET", key, value] => {
                 let before = self.get(key);
                 self.put(key, value, None);
