@@ -2,14 +2,14 @@
 //! keys. All others become transactions.
 
 use adit_store::kv::Key;
-use adit_wire::kv::{Condition, Expiry, Operation, PutAnswer, Status};
+use adit_wire::kv::{Operation, Status};
 use adit_wire::resp::reply;
 
 use crate::batch::{Batch, Entry, Slices};
 use crate::connection::ReplySink;
 use crate::engine::{Request, value_of};
 use crate::message::Reply;
-use crate::plan::{Arguments, Together};
+use crate::plan::{Arguments, PUT, Together};
 use crate::requests::Flow;
 use crate::settings::{KEYS_AT_ONCE_MAX, KEYS_PER_FETCH};
 use crate::shard::Shard;
@@ -153,6 +153,3 @@ impl Shard {
         Flow::Next
     }
 }
-
-const PUT: Operation =
-    Operation::Put { condition: Condition::Always, expiry: Expiry::Never, answer: PutAnswer::Done };

@@ -582,7 +582,8 @@ pub(crate) fn upper(text: &[u8]) -> Upper {
 
 const OPTION_BYTES_MAX: usize = 16;
 
-const PUT: Operation =
+/// SET without options, and what MSET does with each key.
+pub(crate) const PUT: Operation =
     Operation::Put { condition: Condition::Always, expiry: Expiry::Never, answer: PutAnswer::Done };
 
 #[cfg(test)]

@@ -352,6 +352,8 @@ impl Shard {
                 *doing = Doing::Checks;
             }
         }
+        let now_bytes = transaction.program.heap_bytes() + transaction.round.bytes;
+        self.heap.recharge(&mut transaction.heap_bytes, now_bytes);
         let before = connection.transactions.last;
         transaction.before = before;
         let id = self.transactions.put(transaction);

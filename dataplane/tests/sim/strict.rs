@@ -3,7 +3,7 @@
 //! which is strict serializability. The judge is stateright's `LinearizabilityTester`.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
@@ -171,15 +171,23 @@ impl Plain {
     }
 }
 
-/// A client that does one thing after the other.
+/// A client that does one thing after the other, or several commands in a pipeline.
 struct Actor {
-    /// Its name to the judge; another one after every reset.
+    /// Its name; another one after every reset.
     name: usize,
     connection: SimClient,
     received: Vec<u8>,
-    /// Replies that are still to come; the last one counts.
-    due: usize,
+    /// What it waits for, oldest first.
+    due: VecDeque<Due>,
     left: usize,
+}
+
+/// Something that an actor waits for.
+struct Due {
+    /// Its name to the judge.
+    thread: usize,
+    /// Replies that are still to come; the last one counts.
+    replies: usize,
 }
 
 /// Shards, clients and the judge.
@@ -194,6 +202,8 @@ struct Arena {
     judge: LinearizabilityTester<usize, Plain>,
     /// Values are large and memory is short.
     pressed: bool,
+    /// Things that an actor waits for at a time, each of a thread of its own to the judge.
+    pipeline_max: usize,
     operations: u64,
     /// What was asked and answered, to be read after a violation.
     trace: Vec<String>,
@@ -222,12 +232,15 @@ impl Arena {
             names: 0,
             judge: LinearizabilityTester::new(Plain::default()),
             pressed,
+            pipeline_max: 1,
             operations: 0,
             trace: Vec::new(),
             population: 0,
             gone: 0,
         };
-        for _ in 0..2 + arena.random.index(3) {
+        arena.pipeline_max = [1, 1, 1, 2][arena.random.index(4)];
+        // The judge tries all orders of what happens at the same time: few pipelines, or more without.
+        for _ in 0..2 + arena.random.index(if arena.pipeline_max == 1 { 3 } else { 1 }) {
             let left = 2 + arena.random.index(5);
             arena.enter(left);
         }
@@ -238,12 +251,19 @@ impl Arena {
     fn enter(&mut self, left: usize) {
         let shard = u32::try_from(self.random.index(self.shards.len())).unwrap();
         let connection = self.network.connect(shard, 1 << 20);
-        self.actors.push(Actor { name: self.names, connection, received: Vec::new(), due: 0, left });
-        self.names += 1;
+        self.actors.push(Actor {
+            name: self.names,
+            connection,
+            received: Vec::new(),
+            due: VecDeque::new(),
+            left,
+        });
+        self.names += self.pipeline_max;
     }
 
     fn run(&mut self) -> u64 {
-        let all_done = |arena: &mut Self| arena.actors.iter().all(|actor| actor.left == 0 && actor.due == 0);
+        let all_done =
+            |arena: &mut Self| arena.actors.iter().all(|actor| actor.left == 0 && actor.due.is_empty());
         self.step_until("replies", all_done, |arena| {
             arena.turn();
             let index = arena.random.index(arena.actors.len());
@@ -287,29 +307,34 @@ impl Arena {
         actor.received.extend(actor.connection.read(usize::MAX));
         while let Some((reply, len)) = decode_reply(&actor.received).expect("replies are RESP") {
             actor.received.drain(..len);
-            actor.due -= 1;
-            if actor.due == 0 {
-                self.trace.push(format!("        {}: {}", actor.name, said(&reply)));
-                self.judge.on_return(actor.name, Rc::new(reply)).unwrap();
+            let due = actor.due.front_mut().expect("a reply without a request");
+            due.replies -= 1;
+            if due.replies == 0 {
+                self.trace.push(format!("        {}: {}", due.thread, said(&reply)));
+                self.judge.on_return(due.thread, Rc::new(reply)).unwrap();
+                actor.due.pop_front();
             }
         }
-        if actor.due > 0 {
-            let may_break_off = !self.pressed && index < self.population && self.gone < GONE_MAX;
-            if may_break_off && self.random.one_in(100) {
-                self.gone += 1;
-                let left = self.actors[index].left;
-                self.enter(left);
-                let gone = self.actors.swap_remove(index);
-                self.trace.push(format!("{} breaks off", gone.name));
-                gone.connection.reset();
-            }
+        let (waits, left) = (actor.due.len(), actor.left);
+        let may_break_off = waits == 1 && !self.pressed && index < self.population && self.gone < GONE_MAX;
+        if may_break_off && self.random.one_in(100) {
+            self.gone += 1;
+            self.enter(left);
+            let gone = self.actors.swap_remove(index);
+            self.trace.push(format!("{} breaks off", gone.name));
+            return gone.connection.reset();
+        }
+        if left == 0 || waits >= self.pipeline_max || !self.random.one_in(2) {
             return;
         }
-        if actor.left > 0 && self.random.one_in(2) {
-            actor.left -= 1;
-            let op = self.next_op(index);
-            self.begin(index, op);
-        }
+        self.actors[index].left -= 1;
+        let op = if waits == 0 { self.next_op(index) } else { self.follower(index) };
+        self.begin(index, op);
+    }
+
+    /// One command, which does not wait for the reply to the last.
+    fn follower(&mut self, index: usize) -> Op {
+        Op { client: self.actors[index].name, commands: vec![self.command()], exec: false }
     }
 
     fn begin(&mut self, index: usize, op: Op) {
@@ -325,15 +350,17 @@ impl Arena {
         if op.exec {
             write(&[b"EXEC"]);
         }
-        actor.due = if op.exec { op.commands.len() + 2 } else { 1 };
+        let name = actor.name;
+        let is_free = |thread: &usize| actor.due.iter().all(|due| due.thread != *thread);
+        let thread = (name..name + self.pipeline_max).find(is_free).expect("a thread that waits for nothing");
+        actor.due.push_back(Due { thread, replies: if op.exec { op.commands.len() + 2 } else { 1 } });
         actor.connection.write(&bytes);
         self.trace.push(format!(
-            "{} {} {}",
-            actor.name,
+            "{thread} of {name} {} {}",
             if op.exec { "EXEC" } else { "" },
             shown(&op.commands)
         ));
-        self.judge.on_invoke(actor.name, Rc::new(op)).unwrap();
+        self.judge.on_invoke(thread, Rc::new(op)).unwrap();
         self.operations += 1;
     }
 
@@ -398,7 +425,7 @@ impl Arena {
         self.enter(0);
         let index = self.actors.len() - 1;
         self.begin(index, Op { client: usize::MAX, commands: vec![words], exec: false });
-        let answered = |arena: &mut Self| arena.actors[index].due == 0;
+        let answered = |arena: &mut Self| arena.actors[index].due.is_empty();
         self.step_until("an answer", answered, |arena| {
             arena.turn();
             arena.act(index);
