@@ -19,6 +19,7 @@ use crate::stats::ErrorCode;
 use crate::tour::Tour;
 use crate::transaction::Watch;
 use crate::transaction::encoded::Encoded;
+use crate::transaction::order::Waiting;
 use crate::transaction::program::Program;
 use crate::walk::Walk;
 
@@ -70,19 +71,6 @@ pub struct Connection {
     pub over_soft_since_ns: u64,
     /// Bytes that it takes on the heap, as last counted by [`Heap`].
     pub heap_bytes: usize,
-}
-
-/// Transactions of a connection that are not answered yet, in the order of its requests.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Waiting {
-    /// Their number.
-    pub count: usize,
-    /// The oldest, if there is one.
-    pub first: Option<u32>,
-    /// The newest, if there is one.
-    pub last: Option<u32>,
-    /// Another one may begin before the newest has ended.
-    pub may_follow: bool,
 }
 
 /// What the connections of a shard take on the heap: unfinished requests and the keys that walks have found.

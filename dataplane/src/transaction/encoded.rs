@@ -150,7 +150,7 @@ impl ReplySink for Encoded {
 }
 
 /// Room that is kept for the next replies.
-const KEPT_BYTES: usize = 8 << 10;
+const KEPT_BYTES: usize = 4 << 10;
 /// Bytes that are put into an outbox before it is looked at again.
 const DELIVERED_BYTES: usize = 64 << 10;
 /// Bytes that go to blocks.

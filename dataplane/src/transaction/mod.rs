@@ -12,10 +12,12 @@ mod call;
 pub mod encoded;
 pub mod intents;
 pub mod operations;
+pub mod order;
 pub(crate) mod pending;
 pub mod program;
 pub(crate) mod queue;
 pub mod replies;
+mod result;
 mod round;
 mod route;
 pub mod step;
@@ -27,14 +29,14 @@ use adit_wire::kv::BucketId;
 use adit_wire::resp::reply;
 
 use crate::calls::CommandId;
-use crate::connection::{ReplySink, Waiting};
+use crate::connection::ReplySink;
 use crate::shard::Shard;
-use crate::stats::ErrorCounts;
 use crate::tour::Part;
 use crate::transaction::call::{Doing, Position};
 use crate::transaction::encoded::Encoded;
 use crate::transaction::intents::Holder;
 use crate::transaction::program::Program;
+use crate::transaction::result::Given;
 use crate::transaction::round::Round;
 use crate::transaction::route::Route;
 use crate::transaction::step::{Access, Staging, Step};
@@ -103,18 +105,6 @@ pub(crate) struct Transaction {
     /// It waits for one before it.
     is_held_up: bool,
     given: Given,
-}
-
-/// How far the result of a transaction has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Given {
-    /// It is being made.
-    #[default]
-    No,
-    /// It waits for the results before it.
-    Ready,
-    /// It is given to the connection, or nobody waits for it.
-    Yes,
 }
 
 /// What comes next.
@@ -207,51 +197,6 @@ impl Transactions {
         let Some(id) = self.free.pop() else { unreachable!("a transaction begins without room") };
         self.places[id as usize] = Some(transaction);
         id
-    }
-
-    /// Whether a transaction may visit a shard now. Those of its connection that came before it have to be in the
-    /// queues of that shard's keys already, and to hold all keys of the shards before: then requests on a key are
-    /// executed in the order they came, and still nobody waits in a circle.
-    fn may_visit(&self, id: u32, shard: u16) -> bool {
-        let place = |id: u32| self.places[id as usize].as_deref();
-        let before = |transaction: &Transaction| transaction.before.and_then(place);
-        std::iter::successors(place(id).and_then(before), |one| before(one)).all(|one| {
-            one.route.shard().is_none_or(|next| next > shard) && one.visiting.is_none_or(|at| at >= shard)
-        })
-    }
-
-    /// Lets those go on that were held up by a transaction or by one before it.
-    fn wake_after(&mut self, id: u32) {
-        let mut next = self.get_mut(id).and_then(|transaction| transaction.after);
-        while let Some(id) = next
-            && let Some(transaction) = self.get_mut(id)
-        {
-            next = transaction.after;
-            if std::mem::take(&mut transaction.is_held_up) {
-                self.active.push_back(id);
-            }
-        }
-    }
-
-    /// Keeps a transaction from going on until one before it has.
-    fn hold_up(&mut self, id: u32) {
-        if let Some(transaction) = self.get_mut(id) {
-            transaction.is_held_up = true;
-        }
-    }
-
-    /// Takes a transaction out of the order of its connection; gives the one after it.
-    fn unlink(&mut self, id: u32) -> Option<u32> {
-        self.wake_after(id);
-        let transaction = self.get_mut(id)?;
-        let (before, after) = (transaction.before.take(), transaction.after.take());
-        if let Some(before) = before.and_then(|id| self.get_mut(id)) {
-            before.after = after;
-        }
-        if let Some(after) = after.and_then(|id| self.get_mut(id)) {
-            after.before = before;
-        }
-        after
     }
 
     fn end(&mut self, id: u32) {
@@ -354,30 +299,9 @@ impl Shard {
         }
         let now_bytes = transaction.program.heap_bytes() + transaction.round.bytes;
         self.heap.recharge(&mut transaction.heap_bytes, now_bytes);
-        let before = connection.transactions.last;
-        transaction.before = before;
         let id = self.transactions.put(transaction);
-        if let Some(before) = before.and_then(|before| self.transactions.get_mut(before)) {
-            before.after = Some(id);
-        }
-        let waiting = &mut connection.transactions;
-        waiting.first = waiting.first.or(Some(id));
-        (waiting.last, waiting.count) = (Some(id), waiting.count + 1);
+        self.transactions.link(id, &mut connection.transactions);
         self.advance(id);
-    }
-
-    /// Nobody waits for the replies of these: what has begun goes on to its end.
-    pub(crate) fn abandon_transactions(&mut self, waiting: Waiting) {
-        let mut next = waiting.first;
-        while let Some(id) = next
-            && let Some(transaction) = self.transactions.get_mut(id)
-        {
-            next = transaction.after;
-            transaction.connection = None;
-            if transaction.given == Given::Ready {
-                self.drop_result(id);
-            }
-        }
     }
 
     /// Lets transactions go on whose answers have come, as far as this turn allows.
@@ -494,107 +418,6 @@ impl Shard {
         self.heap.recharge(&mut transaction.heap_bytes, now_bytes);
     }
 
-    /// Everything is decided: makes the result ready.
-    fn finish(&mut self, transaction: &mut Transaction, _id: u32) {
-        if transaction.given != Given::No {
-            return;
-        }
-        let Transaction { program, result, command, .. } = transaction;
-        self.note_program(program, *command, transaction.runs, &result.errors);
-        program.clear(&mut self.engine.store);
-        if transaction.overflowed {
-            result.reset(result.version());
-            result.errors = ErrorCounts::default();
-            reply::error(result, OVERFLOWED);
-            self.engine.counters.add_errors(&result.errors);
-        }
-        transaction.given = Given::Ready;
-        self.heap.recharge(&mut transaction.heap_bytes, result.heap_bytes());
-    }
-
-    /// Gives a result that is ready to its connection, unless there are others before it.
-    fn give(&mut self, id: u32) {
-        let connection = self.transactions.get_mut(id).and_then(|transaction| transaction.connection);
-        match connection.and_then(|id| self.connections.of(id)).map(|connection| connection.id.index) {
-            Some(index) => self.give_results(index),
-            None => self.drop_result(id),
-        }
-    }
-
-    /// Gives a connection the results that are ready, in the order of its requests, as far as it takes them.
-    fn give_results(&mut self, index: u32) {
-        while let Some(connection) = self.connections.get_mut(index)
-            && connection.result.is_none()
-            && let Some(id) = connection.transactions.first
-            && self.transactions.get_mut(id).is_some_and(|first| first.given == Given::Ready)
-        {
-            let waiting = &mut connection.transactions;
-            waiting.first = self.transactions.unlink(id);
-            waiting.last = waiting.last.filter(|_| waiting.first.is_some());
-            waiting.count -= 1;
-            self.with_transaction(id, |shard, transaction, _| {
-                shard.heap.recharge(&mut transaction.heap_bytes, 0);
-                transaction.given = Given::Yes;
-                let Transaction { kind, checks, versions, result, .. } = transaction;
-                if *kind == Kind::Watch
-                    && let Some(connection) = shard.connections.get_mut(index)
-                {
-                    connection.session.watch(std::mem::take(checks), versions);
-                }
-                shard.deliver_some(index, result);
-            });
-            self.end_if_left(id);
-        }
-    }
-
-    /// Drops a result that is ready: nobody waits for it.
-    fn drop_result(&mut self, id: u32) {
-        self.transactions.unlink(id);
-        if let Some(transaction) = self.transactions.get_mut(id) {
-            transaction.given = Given::Yes;
-            transaction.result.reuse();
-            self.heap.recharge(&mut transaction.heap_bytes, 0);
-        }
-        self.end_if_left(id);
-    }
-
-    /// Puts a result into the outbox of its connection as far as it may; the rest is kept with the connection. Goes on
-    /// with the next request after all of it.
-    fn deliver_some(&mut self, index: u32, result: &mut Encoded) {
-        let Some(connection) = self.connections.get_mut(index) else { return };
-        if result.deliver(connection, &mut self.pool) {
-            // Else whoever executes its requests goes on with them.
-            if self.executing != Some(index) && !connection.scheduled && connection.intake.may_have_request()
-            {
-                connection.scheduled = true;
-                connection.goes_on = true;
-                self.again.push(index);
-            }
-        } else {
-            let mut rest = Box::new(std::mem::take(result));
-            rest.shrink();
-            connection.result = Some(rest);
-            connection.waits_for_output = true;
-        }
-        self.heap.count(connection);
-        self.mark_dirty(index);
-    }
-
-    /// Goes on with a result that was kept with its connection.
-    pub(crate) fn deliver_result(&mut self, index: u32) {
-        let Some(connection) = self.connections.get_mut(index) else { return };
-        if let Some(mut result) = connection.result.take() {
-            self.deliver_some(index, &mut result);
-            self.give_results(index);
-        }
-    }
-
-    fn end_if_left(&mut self, id: u32) {
-        if self.transactions.get_mut(id).is_some_and(|transaction| transaction.phase == Phase::Left) {
-            self.end(id);
-        }
-    }
-
     fn end(&mut self, id: u32) {
         self.transactions.end(id);
         // Others may have waited for the place.
@@ -603,8 +426,6 @@ impl Shard {
 }
 
 /// Transactions that have ended and are kept to be used again.
-const SPARE_TRANSACTIONS: usize = 256;
+const SPARE_TRANSACTIONS: usize = 128;
 /// Marks the in-flight slots that are transactions.
 pub(crate) const TRANSACTION_SLOT: u32 = 1 << 31;
-const OVERFLOWED: &str = "OOM memory of the shard is full: it has no room for the replies of this request, though what \
-                          it writes is written; ask for less at a time or start adit with a larger --memory";

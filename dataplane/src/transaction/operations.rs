@@ -123,7 +123,7 @@ impl Operations {
 }
 
 /// Buffers that are kept to be used again: those of some ten operations.
-const KEPT_BYTES: usize = 8 << 10;
+const KEPT_BYTES: usize = 4 << 10;
 const KEPT_OPERATIONS: usize = 64;
 
 #[cfg(test)]

@@ -79,7 +79,7 @@ impl Program {
 }
 
 /// Bytes that are kept for the next program.
-const KEPT_BYTES: usize = 8 << 10;
+const KEPT_BYTES: usize = 4 << 10;
 
 #[cfg(test)]
 mod tests {

@@ -107,7 +107,7 @@ impl Replies {
 }
 
 /// Buffers that are kept to be used again: those of some ten replies.
-const KEPT_BYTES: usize = 8 << 10;
+const KEPT_BYTES: usize = 4 << 10;
 const KEPT_REPLIES: usize = 64;
 
 #[cfg(test)]
