@@ -25,7 +25,6 @@ use crate::settings::{
 use crate::shard::Shard;
 use crate::silence::Silence;
 use crate::stats::{Counter, StatsReader};
-use crate::transaction::intents::Keys;
 use crate::transaction::queue::queued;
 use crate::transaction::step::Parked;
 use crate::walk::{Walk, WalkError};
@@ -303,7 +302,7 @@ impl Shard {
                 self.engine.counters.add(Counter::Forwarded, 1);
                 self.mesh.ask(entry.owner, ask);
             } else {
-                let holder = self.intents.enter(Keys::One(entry.hash));
+                let holder = self.intents.enter([entry.hash]);
                 self.intents.wait(holder, Parked::Ask(self.index, ask));
             }
             return Flow::Next;

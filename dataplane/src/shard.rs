@@ -31,7 +31,7 @@ use crate::splicing::{Splicings, is_long};
 use crate::stats::{BUCKETS, Counter, Counters, Rates, StatsReader, StatsWriter, total};
 use crate::transaction::Transactions;
 use crate::transaction::encoded::Encoded;
-use crate::transaction::intents::{Intents, Keys};
+use crate::transaction::intents::Intents;
 use crate::transaction::pending::Pending;
 use crate::transaction::step::{Parked, PinnedKey};
 
@@ -428,7 +428,7 @@ impl Shard {
             return self.mesh.answer(shard, Answer { slot: ask.slot, result });
         }
         if self.intents.blocks(ask.hash) || is_long(ask.operation, ask.chain()) {
-            let holder = self.intents.enter(Keys::One(ask.hash));
+            let holder = self.intents.enter([ask.hash]);
             return self.intents.wait(holder, Parked::Ask(shard, ask));
         }
         let (slot, request) = ask.request();

@@ -131,18 +131,16 @@ impl Shard {
             if round.is_full() {
                 (round.stages, *doing) = (false, Doing::Calls);
                 round.clear();
-                route.clear();
                 return false;
             }
             let (shard, key) = self.find_home(*bucket, arguments.get(index));
-            route.push(shard, key.hash());
             let value = if together.is_some() { &[] } else { arguments.get(index + 1) };
             round.bytes += answer_bytes(operation, &self.pages, shard) as usize;
             round.push(shard, operation, &key, value, None);
             round.encode.extend(together.map(Together::each));
         }
         round.encode.extend(together.and_then(Together::footer));
-        route.visit_keys(self.descends());
+        route.visit_shards(round.shards(), self.descends());
         (round.ends, at.call, *phase) = (true, 1, Phase::Visit);
         true
     }

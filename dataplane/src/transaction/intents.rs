@@ -9,17 +9,7 @@ use std::collections::VecDeque;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use hashbrown::HashMap;
-
-/// What an entry asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keys<'a> {
-    /// A key, by its hash; keys of one hash count as one key.
-    One(u64),
-    /// Keys by their hashes, each once.
-    Many(&'a [u64]),
-    /// Every key of the shard.
-    All,
-}
+use hashbrown::hash_map::Entry as MapEntry;
 
 /// The name of an entry until it leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +34,17 @@ pub struct Intents<W> {
 struct Queue {
     first: u32,
     last: u32,
+}
+
+/// Where in the queue of a key an entry is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Joined {
+    /// The first: it holds the key.
+    First,
+    /// Behind others.
+    Behind,
+    /// It asked for the key already.
+    Before,
 }
 
 struct Node {
@@ -93,29 +94,26 @@ impl<W> Intents<W> {
         !self.ready.is_empty()
     }
 
-    /// Whether somebody holds or waits for one of these.
-    pub fn block(&self, keys: Keys<'_>) -> bool {
-        match keys {
-            Keys::One(hash) => self.blocks(hash),
-            Keys::Many(hashes) => !self.is_idle() && hashes.iter().any(|&hash| self.blocks(hash)),
-            Keys::All => !self.is_idle(),
-        }
+    /// Asks for keys, by their hashes; keys of one hash count as one key. [`Intents::wait`] has to follow at once.
+    pub fn enter(&mut self, hashes: impl IntoIterator<Item = u64>) -> Holder {
+        let holder = self.open(false);
+        self.entries[holder.0 as usize].hashes.extend(hashes);
+        holder
     }
 
-    /// Asks for keys. [`Intents::wait`] has to follow at once.
-    pub fn enter(&mut self, keys: Keys<'_>) -> Holder {
+    /// Asks for every key of the shard. [`Intents::wait`] has to follow at once.
+    pub fn enter_all(&mut self) -> Holder {
+        self.open(true)
+    }
+
+    fn open(&mut self, wants_all: bool) -> Holder {
         let index = self.free_entries.pop().unwrap_or_else(|| {
             self.entries.push(Entry { hashes: Vec::new(), wants_all: false, missing: 0, waiting: None });
             // Entries and nodes are bounded by the limits of connections and transactions, far below 2^32.
             u32::try_from(self.entries.len() - 1).unwrap_or(NONE)
         });
         let entry = &mut self.entries[index as usize];
-        (entry.missing, entry.wants_all) = (0, keys == Keys::All);
-        match keys {
-            Keys::One(hash) => entry.hashes.push(hash),
-            Keys::Many(hashes) => entry.hashes.extend_from_slice(hashes),
-            Keys::All => {}
-        }
+        (entry.missing, entry.wants_all) = (0, wants_all);
         Holder(index)
     }
 
@@ -169,13 +167,17 @@ impl<W> Intents<W> {
     /// Puts an entry into the queues of its keys.
     fn queue(&mut self, index: u32) {
         let entry = &mut self.entries[index as usize];
-        let hashes = std::mem::take(&mut entry.hashes);
-        let missing = if entry.wants_all {
+        let mut hashes = std::mem::take(&mut entry.hashes);
+        let mut missing = 0;
+        if entry.wants_all {
             self.barrier = Some(index);
-            usize::from(!self.queues.is_empty())
-        } else {
-            hashes.iter().filter(|&&hash| !self.join(hash, index)).count()
-        };
+            missing = usize::from(!self.queues.is_empty());
+        }
+        hashes.retain(|&hash| {
+            let joined = self.join(hash, index);
+            missing += usize::from(joined == Joined::Behind);
+            joined != Joined::Before
+        });
         let entry = &mut self.entries[index as usize];
         entry.hashes = hashes;
         entry.missing = missing;
@@ -184,19 +186,25 @@ impl<W> Intents<W> {
         }
     }
 
-    /// Puts an entry into the queue of a key; whether it is the first and so holds the key.
-    fn join(&mut self, hash: u64, entry: u32) -> bool {
-        let node = self.nodes.put(Node { entry, next: NONE });
-        let mut first = false;
-        let queue = self.queues.entry(hash).or_insert_with(|| {
-            first = true;
-            Queue { first: node, last: node }
-        });
-        if !first {
-            let last = std::mem::replace(&mut queue.last, node);
-            self.nodes.get_mut(last).next = node;
+    /// Puts an entry into the queue of a key.
+    fn join(&mut self, hash: u64, entry: u32) -> Joined {
+        match self.queues.entry(hash) {
+            MapEntry::Vacant(place) => {
+                let node = self.nodes.put(Node { entry, next: NONE });
+                place.insert(Queue { first: node, last: node });
+                Joined::First
+            }
+            MapEntry::Occupied(mut place) => {
+                let last = place.get().last;
+                if self.nodes.get_mut(last).entry == entry {
+                    return Joined::Before;
+                }
+                let node = self.nodes.put(Node { entry, next: NONE });
+                self.nodes.get_mut(last).next = node;
+                place.get_mut().last = node;
+                Joined::Behind
+            }
         }
-        first
     }
 
     /// Gives a key to the next in its queue.
@@ -290,8 +298,14 @@ const NONE: u32 = u32::MAX;
 mod tests {
     use super::*;
 
-    fn enter<W>(intents: &mut Intents<W>, keys: Keys<'_>, waiting: W) -> Holder {
-        let holder = intents.enter(keys);
+    fn enter<W>(intents: &mut Intents<W>, keys: &[u64], waiting: W) -> Holder {
+        let holder = intents.enter(keys.iter().copied());
+        intents.wait(holder, waiting);
+        holder
+    }
+
+    fn enter_all<W>(intents: &mut Intents<W>, waiting: W) -> Holder {
+        let holder = intents.enter_all();
         intents.wait(holder, waiting);
         holder
     }
@@ -303,10 +317,10 @@ mod tests {
     #[test]
     fn a_key_goes_from_one_to_the_next_in_order() {
         let mut intents = Intents::default();
-        let first = enter(&mut intents, Keys::One(7), 1);
-        enter(&mut intents, Keys::Many(&[7, 8]), 2);
-        enter(&mut intents, Keys::One(8), 3);
-        enter(&mut intents, Keys::One(9), 4);
+        let first = enter(&mut intents, &[7], 1);
+        enter(&mut intents, &[7, 8], 2);
+        enter(&mut intents, &[8], 3);
+        enter(&mut intents, &[9], 4);
         assert_eq!(ready(&mut intents), [1, 4], "3 came after 2, which waits");
         assert!(intents.blocks(8) && !intents.blocks(10));
         intents.leave(first);
@@ -320,10 +334,10 @@ mod tests {
     #[test]
     fn who_wants_everything_waits_for_all_before_and_holds_up_all_after() {
         let mut intents = Intents::default();
-        let first = enter(&mut intents, Keys::One(7), 1);
-        enter(&mut intents, Keys::All, 2);
-        enter(&mut intents, Keys::One(9), 3);
-        enter(&mut intents, Keys::All, 4);
+        let first = enter(&mut intents, &[7], 1);
+        enter_all(&mut intents, 2);
+        enter(&mut intents, &[9], 3);
+        enter_all(&mut intents, 4);
         assert_eq!(ready(&mut intents), [1]);
         assert!(intents.blocks(12345));
         intents.leave(first);
@@ -348,13 +362,11 @@ mod tests {
             let (mut entered, mut gone, mut holding) = (0, 0, Vec::<(Holder, Vec<u64>)>::new());
             while gone < 20 {
                 if entered < 20 && random.one_in(2) {
-                    let mut hashes: Vec<u64> = (0..3).map(|_| random.below(4)).collect();
-                    hashes.sort_unstable();
-                    hashes.dedup();
+                    let hashes: Vec<u64> = (0..3).map(|_| random.below(4)).collect();
                     match random.below(8) {
-                        0 => enter(&mut intents, Keys::All, vec![0, 1, 2, 3]),
-                        1..=3 => enter(&mut intents, Keys::One(hashes[0]), vec![hashes[0]]),
-                        _ => enter(&mut intents, Keys::Many(&hashes), hashes.clone()),
+                        0 => enter_all(&mut intents, vec![0, 1, 2, 3]),
+                        1..=3 => enter(&mut intents, &hashes[..1], vec![hashes[0]]),
+                        _ => enter(&mut intents, &hashes, hashes.clone()),
                     };
                     entered += 1;
                 }

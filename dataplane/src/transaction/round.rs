@@ -106,6 +106,11 @@ impl Round {
         self.order.push(u16::try_from(part).unwrap_or(u16::MAX));
     }
 
+    /// The shards that have something to do.
+    pub(super) fn shards(&self) -> impl Iterator<Item = u16> {
+        self.parts.iter().map(|part| part.shard)
+    }
+
     /// The step of a shard, which is not sent yet.
     pub(super) fn step(&mut self, shard: u16) -> &mut Step {
         let part = self.part_of(shard);

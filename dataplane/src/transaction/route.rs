@@ -15,6 +15,8 @@ pub(super) struct Route {
     next: usize,
     /// Shards that are visited for all their keys, and the next of them.
     whole: std::ops::Range<u16>,
+    /// The steps know the keys: they are those of their operations.
+    steps_know: bool,
 }
 
 impl Route {
@@ -41,6 +43,13 @@ impl Route {
         if descends {
             self.sorted.reverse();
         }
+    }
+
+    /// There are keys on these shards; which ones the steps know, since they are those of their operations.
+    pub(super) fn visit_shards(&mut self, shards: impl Iterator<Item = u16>, descends: bool) {
+        self.homes.extend(shards.map(|shard| (shard, 0)));
+        self.visit_keys(descends);
+        self.steps_know = true;
     }
 
     /// There are too many keys, or it is about all: every shard is held as a whole.
@@ -75,8 +84,10 @@ impl Route {
         let rest = &self.sorted[self.next..];
         let shard = rest.first()?.0;
         let here = rest.iter().take_while(|(other, _)| *other == shard);
-        keys.extend(here.map(|(_, hash)| *hash));
-        self.next += keys.len();
+        self.next += here.clone().count();
+        if !self.steps_know {
+            keys.extend(here.map(|(_, hash)| *hash));
+        }
         Some((shard, Access::Enter))
     }
 
@@ -91,7 +102,7 @@ impl Route {
         self.homes.clear();
         self.calls.clear();
         self.sorted.clear();
-        self.next = 0;
+        (self.next, self.steps_know) = (0, false);
         self.whole = 0..0;
     }
 }
@@ -120,6 +131,16 @@ mod tests {
         }
         assert_eq!(visited, [(1, vec![10, 11]), (3, vec![30])]);
         assert!(route.is_done());
+    }
+
+    #[test]
+    fn steps_may_know_the_keys() {
+        let mut route = Route::default();
+        route.visit_shards([2, 0].into_iter(), false);
+        let mut keys = Vec::new();
+        assert_eq!(route.next(&mut keys), Some((0, Access::Enter)));
+        assert_eq!(route.next(&mut keys), Some((2, Access::Enter)));
+        assert!(keys.is_empty() && route.is_done());
     }
 
     #[test]

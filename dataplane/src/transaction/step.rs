@@ -9,7 +9,7 @@ use crate::shard::Shard;
 use crate::splicing::{Then, is_long, long_splice};
 use crate::stats::Counter;
 use crate::transaction::TRANSACTION_SLOT;
-use crate::transaction::intents::{Holder, Keys};
+use crate::transaction::intents::Holder;
 use crate::transaction::operations::Operations;
 use crate::transaction::replies::Replies;
 
@@ -21,7 +21,7 @@ pub struct Step {
     pub transaction: u32,
     /// How it comes to its keys.
     pub access: Access,
-    /// The hashes of the keys that it waits for.
+    /// The hashes of keys that it waits for, though none of its operations is on them.
     pub keys: Vec<u64>,
     /// What it does.
     pub operations: Operations,
@@ -42,7 +42,7 @@ pub struct Step {
 /// How a step comes to its keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Access {
-    /// It waits for them.
+    /// It waits for those of its operations, and for [`Step::keys`].
     Enter,
     /// It waits for all keys of the shard.
     EnterAll,
@@ -97,40 +97,36 @@ impl Step {
         (self.leaves, self.holder, self.more) = (false, None, false);
     }
 
-    /// The keys that it waits for.
-    fn wanted(&self) -> Option<Keys<'_>> {
-        match self.access {
-            Access::Enter => Some(Keys::Many(&self.keys)),
-            Access::EnterAll => Some(Keys::All),
-            Access::Inside(_) | Access::Free => None,
-        }
+    /// The hashes of the keys that it waits for; perhaps not each once.
+    fn wanted(&self) -> impl Iterator<Item = u64> {
+        self.operations.hashes().chain(self.keys.iter().copied())
     }
 }
 
 impl Shard {
     /// Does a step of a transaction, or lets it wait for its keys.
     pub(crate) fn take_step(&mut self, origin: u16, mut step: Box<Step>) {
-        if let Access::Inside(holder) = step.access {
-            step.holder = Some(holder);
-        }
-        match step.wanted() {
-            None => self.run_step(origin, step),
-            Some(keys) if self.may_run_at_once(&step, keys) => {
+        let holder = match step.access {
+            Access::Enter if self.may_run_at_once(&step) => {
                 step.stages = false;
-                self.run_step(origin, step);
+                return self.run_step(origin, step);
             }
-            Some(keys) => {
-                let holder = self.intents.enter(keys);
-                self.intents.wait(holder, Parked::Step(origin, step));
-                self.run_ready();
+            Access::Enter => self.intents.enter(step.wanted()),
+            Access::EnterAll => self.intents.enter_all(),
+            Access::Inside(holder) => {
+                step.holder = Some(holder);
+                return self.run_step(origin, step);
             }
-        }
+            Access::Free => return self.run_step(origin, step),
+        };
+        self.intents.wait(holder, Parked::Step(origin, step));
+        self.run_ready();
     }
 
     /// Whether a step that leaves at its end need not hold its keys: nobody else does, and its writes find room for sure.
-    fn may_run_at_once(&self, step: &Step, keys: Keys<'_>) -> bool {
+    fn may_run_at_once(&self, step: &Step) -> bool {
         step.leaves
-            && !self.intents.block(keys)
+            && (self.intents.is_idle() || !step.wanted().any(|hash| self.intents.blocks(hash)))
             && !self.settings.limits.evicts()
             && (!step.stages
                 || (step.operations.are_plain_writes()
