@@ -14,7 +14,7 @@ use crate::plan::{
 use crate::refusal;
 use crate::requests::answer_bytes;
 use crate::session::After;
-use crate::settings::{KEYS_BYTES_MAX, LCS_CELLS_PER_SLICE, STEP_OPERATIONS_MAX, TRANSACTION_KEYS_MAX};
+use crate::settings::{KEYS_BYTES_MAX, LCS_CELLS_PER_SLICE, STEP_OPERATIONS_MAX};
 use crate::shard::Shard;
 use crate::silence::Silence;
 use crate::stats::bucket_keys;
@@ -22,9 +22,9 @@ use crate::tour::Tour;
 use crate::transaction::encoded::Encoded;
 use crate::transaction::program::Program;
 use crate::transaction::round::Encode;
-use crate::transaction::route::Route;
+use crate::transaction::spread::put_all;
 use crate::transaction::step::Staging;
-use crate::transaction::{Kind, Phase, TRANSACTION_SLOT, Transaction};
+use crate::transaction::{Phase, TRANSACTION_SLOT, Transaction};
 use crate::walk::Walk;
 
 /// What a transaction is at.
@@ -65,7 +65,7 @@ pub(super) enum Moving {
 #[derive(Default)]
 pub(super) struct Position {
     /// The call.
-    call: usize,
+    pub(super) call: usize,
     /// The argument of it that is next; 0 at its beginning.
     argument: usize,
     sum: i64,
@@ -80,130 +80,6 @@ impl Position {
 }
 
 impl Shard {
-    /// Finds out where the keys of a transaction live. Where there are too many, or an operation is on all, every
-    /// shard is held as a whole.
-    pub(super) fn plan_route(&self, transaction: &mut Transaction) {
-        let Transaction { program, checks, route, kind, .. } = transaction;
-        let mut bucket = transaction.bucket;
-        let add = |route: &mut Route, bucket: BucketId, key: &[u8]| {
-            let (shard, key) = self.find_home(bucket, key);
-            route.push(shard, key.hash());
-            route.len() <= TRANSACTION_KEYS_MAX
-        };
-        let mut few = checks.iter().all(|watch| add(route, watch.bucket, &watch.key));
-        for call in 0..program.len() {
-            if !few {
-                break;
-            }
-            route.begin_call();
-            let arguments = program.call(call);
-            few = call < TRANSACTION_KEYS_MAX
-                && self.keys_of(&arguments, &mut bucket, *kind, &mut |bucket, key| add(route, bucket, key));
-        }
-        if few {
-            route.visit_keys(self.descends());
-        } else {
-            route.visit_all(self.map.shard_count());
-        }
-    }
-
-    /// Takes the operations of a command on several keys straight from its arguments, if they fit in one round: then
-    /// nothing else of them is kept. Whether they do.
-    pub(super) fn spread(
-        &self,
-        transaction: &mut Transaction,
-        arguments: &impl Arguments,
-        planned: Plan,
-    ) -> bool {
-        let Transaction { route, round, at, bucket, doing, phase, .. } = transaction;
-        let (operation, together) = match planned {
-            Plan::Keys(operation, together) => (operation, Some(together)),
-            Plan::PutAll { if_absent } => {
-                (round.stages, *doing) = (true, Doing::PutAll { if_absent });
-                (put_all(if_absent), None)
-            }
-            _ => return false,
-        };
-        if let Some(together) = together {
-            round.encode.extend(together.header(arguments));
-        }
-        for index in (1..arguments.count()).step_by(if together.is_some() { 1 } else { 2 }) {
-            if round.is_full() {
-                (round.stages, *doing) = (false, Doing::Calls);
-                round.clear();
-                return false;
-            }
-            let (shard, key) = self.find_home(*bucket, arguments.get(index));
-            let value = if together.is_some() { &[] } else { arguments.get(index + 1) };
-            round.bytes += answer_bytes(operation, &self.pages, shard) as usize;
-            round.push(shard, operation, &key, value, None);
-            round.encode.extend(together.map(Together::each));
-        }
-        round.encode.extend(together.and_then(Together::footer));
-        route.visit_shards(round.shards(), self.descends());
-        (round.ends, at.call, *phase) = (true, 1, Phase::Visit);
-        true
-    }
-
-    /// The shard of a key, and the key; memory is asked for it if that is this shard.
-    fn find_home<'a>(&self, bucket: BucketId, key: &'a [u8]) -> (u16, Key<'a>) {
-        let (shard, key) = (self.map.owner(key), self.engine.store.key(bucket, key));
-        if shard == self.index {
-            self.engine.store.prefetch_bucket(key.hash());
-        }
-        (shard, key)
-    }
-
-    /// Whether this shard visits others in the wrong order, to see that this is found.
-    fn descends(&self) -> bool {
-        cfg!(feature = "sabotage-order") && self.index % 2 == 1
-    }
-
-    /// The shard of a call's key, the `index`th of its keys, and the key.
-    fn home<'a>(
-        &self,
-        route: &Route,
-        call: usize,
-        index: usize,
-        bucket: BucketId,
-        key: &'a [u8],
-    ) -> (u16, Key<'a>) {
-        match route.home(call, index) {
-            Some((shard, hash)) => (shard, Key::hashed(bucket, key, hash)),
-            None => self.find_home(bucket, key),
-        }
-    }
-
-    /// Gives the keys of a call to `add`, until that wants no more. Whether it wanted all of them.
-    fn keys_of(
-        &self,
-        arguments: &impl Arguments,
-        bucket: &mut BucketId,
-        kind: Kind,
-        add: &mut impl FnMut(BucketId, &[u8]) -> bool,
-    ) -> bool {
-        match plan(arguments, self.now.unix_ms) {
-            Plan::Key(operation, _) => add(*bucket, arguments.get(key_argument(operation))),
-            Plan::Keys(..) => (1..arguments.count()).all(|index| add(*bucket, arguments.get(index))),
-            Plan::PutAll { .. } => {
-                (1..arguments.count()).step_by(2).all(|index| add(*bucket, arguments.get(index)))
-            }
-            Plan::Transfer(transfer) => {
-                let other = if transfer.same_name { 1 } else { 2 };
-                add(*bucket, arguments.get(1))
-                    && add(transfer.bucket.unwrap_or(*bucket), arguments.get(other))
-            }
-            Plan::Lcs(_) => add(*bucket, arguments.get(1)) && add(*bucket, arguments.get(2)),
-            Plan::RandomKey => kind == Kind::Command,
-            Plan::Shards(..) | Plan::Alone(Command::Keys | Command::Scan) => false,
-            Plan::Alone(Command::Select) => {
-                *bucket = crate::plan::bucket(arguments.get(1)).unwrap_or(*bucket);
-                true
-            }
-            Plan::Alone(_) | Plan::Refused(_) | Plan::Queue | Plan::Nothing | Plan::Broken(_) => true,
-        }
-    }
-
     /// Gathers the operations of the next round.
     pub(super) fn build_round(&mut self, transaction: &mut Transaction, id: u32) {
         match &mut transaction.doing {
@@ -686,38 +562,6 @@ impl Transaction {
             && transfer.bucket.is_none_or(|bucket| bucket == self.bucket)
             && arguments.get(1) == arguments.get(2)
     }
-}
-
-impl Together {
-    /// What comes before the replies on the keys.
-    fn header(self, arguments: &impl Arguments) -> Option<Encode> {
-        let count = u32::try_from(arguments.count() - 1).unwrap_or(u32::MAX);
-        (self == Self::Array).then_some(Encode::Array(count))
-    }
-
-    /// What becomes of the reply on each key.
-    fn each(self) -> Encode {
-        match self {
-            Self::Array => Encode::One,
-            Self::Watch => Encode::Version,
-            Self::Sum | Self::Done => Encode::Add,
-        }
-    }
-
-    /// What comes after them.
-    fn footer(self) -> Option<Encode> {
-        match self {
-            Self::Array => None,
-            Self::Sum => Some(Encode::Total),
-            Self::Done | Self::Watch => Some(Encode::Done),
-        }
-    }
-}
-
-/// What MSET, or MSETNX, does with each key.
-fn put_all(if_absent: bool) -> Operation {
-    let condition = if if_absent { Condition::IfAbsent } else { Condition::Always };
-    Operation::Put { condition, expiry: Expiry::Never, answer: PutAnswer::Done }
 }
 
 const NOT_IN_TRANSACTION: &str = "ERR this command is not available within a transaction";

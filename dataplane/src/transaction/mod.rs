@@ -4,7 +4,8 @@
 //! [`step::Step`] enters the queues of its keys ([`intents`]) and waits there until it holds them. What can already be
 //! executed goes with the visit. Since all visit in the same order, nobody waits in a circle; since everything that a
 //! transaction needs was received before it begins, nobody waits for a client. Then rounds of operations follow, to all
-//! shards at once, and last the keys are given back. Writes that must succeed together are staged first.
+//! shards at once, and last the keys are given back. Writes that must succeed together are promised or
+//! staged before.
 //!
 //! An operation on one key that meets a held key waits in the same queue.
 
@@ -20,6 +21,7 @@ pub mod replies;
 mod result;
 mod round;
 mod route;
+mod spread;
 pub mod step;
 
 use std::collections::VecDeque;

@@ -42,7 +42,7 @@ impl Shard {
         true
     }
 
-    /// Stages nothing more: notes what the store holds.
+    /// Notes a write that the store holds unseen.
     pub(crate) fn note_staged(&mut self, holder: Holder, staged: Staged) {
         pending_of(&mut self.pending, holder).staged.push(staged);
     }

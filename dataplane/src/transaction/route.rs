@@ -1,6 +1,14 @@
 //! Where the keys of a transaction live, and the way through their shards.
 
-use super::step::Access;
+use adit_store::kv::Key;
+use adit_wire::kv::BucketId;
+use adit_wire::resp::Command;
+
+use crate::plan::{Arguments, Plan, key_argument, plan};
+use crate::settings::TRANSACTION_KEYS_MAX;
+use crate::shard::Shard;
+use crate::transaction::step::Access;
+use crate::transaction::{Kind, Transaction};
 
 /// The keys of a program with their shards, and which shards are still to be visited, in ascending order.
 #[derive(Default)]
@@ -104,6 +112,94 @@ impl Route {
         self.sorted.clear();
         (self.next, self.steps_know) = (0, false);
         self.whole = 0..0;
+    }
+}
+
+impl Shard {
+    /// Finds out where the keys of a transaction live. Where there are too many, or an operation is on all, every
+    /// shard is held as a whole.
+    pub(super) fn plan_route(&self, transaction: &mut Transaction) {
+        let Transaction { program, checks, route, kind, .. } = transaction;
+        let mut bucket = transaction.bucket;
+        let add = |route: &mut Route, bucket: BucketId, key: &[u8]| {
+            let (shard, key) = self.find_home(bucket, key);
+            route.push(shard, key.hash());
+            route.len() <= TRANSACTION_KEYS_MAX
+        };
+        let mut few = checks.iter().all(|watch| add(route, watch.bucket, &watch.key));
+        for call in 0..program.len() {
+            if !few {
+                break;
+            }
+            route.begin_call();
+            let arguments = program.call(call);
+            few = call < TRANSACTION_KEYS_MAX
+                && self.keys_of(&arguments, &mut bucket, *kind, &mut |bucket, key| add(route, bucket, key));
+        }
+        if few {
+            route.visit_keys(self.descends());
+        } else {
+            route.visit_all(self.map.shard_count());
+        }
+    }
+
+    /// The shard of a key, and the key; memory is asked for it if that is this shard.
+    pub(super) fn find_home<'a>(&self, bucket: BucketId, key: &'a [u8]) -> (u16, Key<'a>) {
+        let (shard, key) = (self.map.owner(key), self.engine.store.key(bucket, key));
+        if shard == self.index {
+            self.engine.store.prefetch_bucket(key.hash());
+        }
+        (shard, key)
+    }
+
+    /// Whether this shard visits others in the wrong order, to see that this is found.
+    pub(super) fn descends(&self) -> bool {
+        cfg!(feature = "sabotage-order") && self.index % 2 == 1
+    }
+
+    /// The shard of a call's key, the `index`th of its keys, and the key.
+    pub(super) fn home<'a>(
+        &self,
+        route: &Route,
+        call: usize,
+        index: usize,
+        bucket: BucketId,
+        key: &'a [u8],
+    ) -> (u16, Key<'a>) {
+        match route.home(call, index) {
+            Some((shard, hash)) => (shard, Key::hashed(bucket, key, hash)),
+            None => self.find_home(bucket, key),
+        }
+    }
+
+    /// Gives the keys of a call to `add`, until that wants no more. Whether it wanted all of them.
+    fn keys_of(
+        &self,
+        arguments: &impl Arguments,
+        bucket: &mut BucketId,
+        kind: Kind,
+        add: &mut impl FnMut(BucketId, &[u8]) -> bool,
+    ) -> bool {
+        match plan(arguments, self.now.unix_ms) {
+            Plan::Key(operation, _) => add(*bucket, arguments.get(key_argument(operation))),
+            Plan::Keys(..) => (1..arguments.count()).all(|index| add(*bucket, arguments.get(index))),
+            Plan::PutAll { .. } => {
+                (1..arguments.count()).step_by(2).all(|index| add(*bucket, arguments.get(index)))
+            }
+            Plan::Transfer(transfer) => {
+                let other = if transfer.same_name { 1 } else { 2 };
+                add(*bucket, arguments.get(1))
+                    && add(transfer.bucket.unwrap_or(*bucket), arguments.get(other))
+            }
+            Plan::Lcs(_) => add(*bucket, arguments.get(1)) && add(*bucket, arguments.get(2)),
+            Plan::RandomKey => kind == Kind::Command,
+            Plan::Shards(..) | Plan::Alone(Command::Keys | Command::Scan) => false,
+            Plan::Alone(Command::Select) => {
+                *bucket = crate::plan::bucket(arguments.get(1)).unwrap_or(*bucket);
+                true
+            }
+            Plan::Alone(_) | Plan::Refused(_) | Plan::Queue | Plan::Nothing | Plan::Broken(_) => true,
+        }
     }
 }
 

@@ -21,7 +21,7 @@ pub struct Step {
     pub transaction: u32,
     /// How it comes to its keys.
     pub access: Access,
-    /// The hashes of keys that it waits for, though none of its operations is on them.
+    /// The hashes of keys that it waits for besides those of its operations.
     pub keys: Vec<u64>,
     /// What it does.
     pub operations: Operations,

@@ -3,7 +3,7 @@
 
 use adit_drivers::memory::{Arena, BLOCK_BYTES, Lines, MemoryError, PAGE_BYTES};
 use adit_store::kv::{
-    Chain, Config, DROPPED_BLOCKS_MAX, INDEX_BYTES_MIN, NewValue, RANDOM_BUCKETS_MAX, RandomKey,
+    Chain, Config, DROPPED_BLOCKS_MAX, INDEX_BYTES_MIN, NewValue, RANDOM_BUCKETS_MAX, RandomKey, Reserved,
     SPLICE_BYTES_MAX, Splice, Spliced, Staged, Store, StoreError, Value,
 };
 use adit_wire::kv::{BucketId, KEY_BYTES_MAX, VALUE_BYTES_MAX};
@@ -574,6 +574,19 @@ fn room_that_was_promised_is_there() {
         put(&mut store, ZERO, &number.to_le_bytes(), &vec![1; len]).unwrap();
     }
     assert!(store.has_room_for(0) && !store.has_room_for(1));
+}
+
+#[test]
+fn only_a_quarter_of_what_is_free_is_kept_back() {
+    let mut store = store(8);
+    let mut reserved: Vec<Reserved> = std::iter::from_fn(|| store.reserve(4)).collect();
+    assert_eq!(reserved.len(), 8, "32 of 128 runs");
+    assert!(store.has_room_for(6) && store.reserve(1).is_none());
+    store.give_back(reserved.remove(0));
+    reserved.extend(store.reserve(3));
+    assert_eq!(reserved.len(), 8);
+    reserved.into_iter().for_each(|reserved| store.give_back(reserved));
+    assert!(store.has_room_for(8));
 }
 
 /// Writes into a value of bucket 0 at time 0.

@@ -12,7 +12,7 @@ const INSERT_LINES_MAX: usize = 2;
 
 /// Memory that is kept back for writes, to be [spent](Store::spend) on them or [given back](Store::give_back).
 #[must_use = "the memory is kept back until it is spent or given back"]
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Reserved {
     runs: u64,
     lines: usize,
@@ -36,14 +36,16 @@ impl Store {
         // Each takes a run of its own at worst.
         let (runs, lines) = (items as u64, items * INSERT_LINES_MAX);
         let bytes = bytes_of(items, RUN_ITEM_BYTES_MAX);
-        let plenty = self.arena.fits(bytes * LEFT_FREE)
-            && self.arena.free_units() / LEFT_FREE >= runs
-            && self.index.spare_lines() as u64 / LEFT_FREE >= lines as u64;
+        let all = &mut self.reserved;
+        let plenty = is_part(all.runs + runs, self.arena.free_units() + all.runs)
+            && is_part((all.lines + lines) as u64, (self.index.spare_lines() + all.lines) as u64)
+            && self.arena.fits((all.bytes + bytes) * FREE_PARTS - all.bytes);
         if !plenty || !self.arena.keep_back(runs) {
             return None;
         }
         self.index.keep_back(lines);
         self.arena.charge(bytes);
+        *all = Reserved { runs: all.runs + runs, lines: all.lines + lines, bytes: all.bytes + bytes };
         Some(Reserved { runs, lines, bytes })
     }
 
@@ -70,11 +72,18 @@ impl Store {
         self.arena.give_back(runs);
         self.index.give_back(lines);
         self.arena.discharge(bytes);
+        let all = &mut self.reserved;
+        *all = Reserved { runs: all.runs - runs, lines: all.lines - lines, bytes: all.bytes - bytes };
     }
 }
 
-/// One part in so many of what is free may be kept back at a time.
-const LEFT_FREE: u64 = 4;
+/// Whether so much may be kept back of what is free.
+fn is_part(kept: u64, free: u64) -> bool {
+    kept * FREE_PARTS <= free
+}
+
+/// One part in so many of what is free may be kept back in all.
+const FREE_PARTS: u64 = 4;
 
 /// Bytes that items of this length, and their lines of the index, are charged at most.
 fn bytes_of(items: usize, item_bytes: usize) -> u64 {
