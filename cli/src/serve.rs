@@ -1,6 +1,7 @@
 //! `adit serve`: builds the shards, starts their threads, and ends them on a signal.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,10 +37,10 @@ pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<()> {
     let appliance = Appliance::start(&config)?;
     if let Some(signal) = signals.forever().next() {
         let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
-        println!("{name}: closing connections");
+        say(format_args!("{name}: closing connections"));
     }
     appliance.stop();
-    println!("stopped");
+    say(format_args!("stopped"));
     Ok(())
 }
 
@@ -279,22 +280,27 @@ fn connections_possible(config: &Config) -> u64 {
     limit.max(1)
 }
 
+/// Prints a line; whoever reads the output may be gone.
+fn say(line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
 fn announce(config: &Config, pools: &Pools, page_kind: &str, addresses: &[String]) {
     let all = |bytes: u64| Size(bytes * u64::from(config.shards));
-    println!("adit {} with {} shard(s)", env!("CARGO_PKG_VERSION"), config.shards);
-    println!(
+    say(format_args!("adit {} with {} shard(s)", env!("CARGO_PKG_VERSION"), config.shards));
+    say(format_args!(
         "memory {} = index {} + items {} + buffers {} + mesh {}, {page_kind}",
         config.memory,
         all(pools.index_bytes),
         all(pools.items_bytes),
         all(pools.buffer_bytes),
         all(pools.mesh_bytes),
-    );
+    ));
     for name in &config.unavailable {
-        println!("{name} is not available yet in this version");
+        say(format_args!("{name} is not available yet in this version"));
     }
-    println!("data is in memory only: it is gone when adit stops");
-    println!("serving Redis clients on {}", addresses.join(" and "));
+    say(format_args!("data is in memory only: it is gone when adit stops"));
+    say(format_args!("serving Redis clients on {}", addresses.join(" and ")));
 }
 
 /// A number that nobody outside can know: the keys that the standard library draws for its hash tables.

@@ -2,8 +2,9 @@
 
 mod support;
 
+use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixListener;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use support::raw::request;
 use support::{Folder, Server, adit, run, text, wait_until};
@@ -213,15 +214,13 @@ fn a_stale_socket_file_is_replaced_and_a_plain_file_is_not() {
     let refused = run(start(&plain), b"", "this program");
     assert_eq!(refused.status.code(), Some(1), "{}", text(&refused.stderr));
     assert_eq!(std::fs::read_to_string(&plain).expect("it is there"), "precious");
-    let guard =
-        support::Guard(start(&stale).stdout(std::process::Stdio::null()).spawn().expect("adit starts"));
+    let guard = support::Guard(start(&stale).stdout(Stdio::null()).spawn().expect("adit starts"));
     wait_until("the socket answers", || std::os::unix::net::UnixStream::connect(&stale).is_ok());
     support::Raw::unix(&stale).expect("PING", "+PONG|");
     // Killed, it leaves its file; the next one replaces it.
     drop(guard);
     assert!(stale.exists());
-    let _next =
-        support::Guard(start(&stale).stdout(std::process::Stdio::null()).spawn().expect("adit starts"));
+    let _next = support::Guard(start(&stale).stdout(Stdio::null()).spawn().expect("adit starts"));
     wait_until("the socket answers again", || std::os::unix::net::UnixStream::connect(&stale).is_ok());
     support::Raw::unix(&stale).expect("PING", "+PONG|");
 }
@@ -290,4 +289,18 @@ fn help_names_every_flag() {
     assert!(["serve", "kv", "perf"].iter().all(|word| printed.contains(word)), "{printed}");
     assert!(text(&output(&["--version"]).stdout).starts_with("adit "));
     assert_eq!(output(&[]).status.code(), Some(2), "without a subcommand it tells how to use it");
+}
+
+#[test]
+fn a_server_ends_well_though_nobody_reads_its_output() {
+    let mut command = adit();
+    command.args(["serve", "--resp", "127.0.0.1:0", "--memory", "64MiB"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let serves = lines.any(|line| line.unwrap().starts_with("serving Redis clients on "));
+    drop(lines);
+    let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let ended = child.wait_with_output().unwrap();
+    assert!(serves && interrupted.success());
+    assert_eq!((ended.status.code(), text(&ended.stderr)), (Some(0), String::new()));
 }
