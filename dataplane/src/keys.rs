@@ -142,14 +142,8 @@ impl Shard {
 
     /// Delivers what was encoded into the scratch buffer, and keeps that for the next request.
     fn give_scratch(&mut self, index: u32, mut result: Encoded) -> Flow {
-        let Some(connection) = self.connections.get_mut(index) else { return Flow::Next };
-        if result.deliver(connection, &mut self.pool) {
-            self.scratch = result;
-        } else {
-            result.shrink();
-            connection.result = Some(Box::new(result));
-            connection.waits_for_output = true;
-        }
+        self.deliver_some(index, &mut result);
+        self.scratch = result;
         Flow::Next
     }
 }

@@ -78,9 +78,10 @@ impl Shard {
         if !std::mem::take(&mut connection.scheduled) || nothing_follows {
             return;
         }
-        if std::mem::take(&mut connection.goes_on) && !connection.dirty {
-            connection.dirty = true;
-            self.dirty.push(index);
+        if std::mem::take(&mut connection.goes_on) {
+            self.mark_dirty(index);
+            let Some(again) = self.connections.get_mut(index) else { return };
+            connection = again;
         }
         if connection.result.is_some() {
             connection.scheduled = true;

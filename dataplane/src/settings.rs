@@ -131,6 +131,10 @@ pub const TURN_TRANSACTION_OPERATIONS_MAX: usize = 1024;
 pub const STEP_OPERATIONS_MAX: usize = 256;
 /// Bytes of the operations of one step, and of their replies.
 pub const STEP_BYTES_MAX: usize = 256 << 10;
+/// Bytes of a buffer of a transaction that is kept to be used again; a larger one is given back.
+pub const KEPT_BUFFER_BYTES: usize = 4 << 10;
+/// The same for lists of operations, replies or keys.
+pub const KEPT_LIST_LEN: usize = 64;
 /// Staged writes that one step makes visible.
 pub const STAGED_PER_STEP: usize = 256;
 /// Keys that a transaction holds one by one; one of more keys holds whole shards.

@@ -33,7 +33,7 @@ use crate::transaction::Transactions;
 use crate::transaction::encoded::Encoded;
 use crate::transaction::intents::Intents;
 use crate::transaction::pending::Pending;
-use crate::transaction::step::{Parked, PinnedKey};
+use crate::transaction::step::Parked;
 
 /// What a shard is made of.
 pub struct Parts {
@@ -90,10 +90,8 @@ pub struct Shard {
     asks: Vec<Message>,
     /// Who holds which of this shard's keys.
     pub(crate) intents: Intents<Parked>,
-    /// What those will write when all shards agree.
+    /// What those have in hand here.
     pub(crate) pending: Vec<Pending>,
-    /// Keys that are not to be evicted before they leave.
-    pub(crate) pinned_keys: Vec<Vec<PinnedKey>>,
     /// Evicted keys that were counted.
     evicted_shown: u64,
     /// The connection whose requests are being executed.
@@ -143,7 +141,6 @@ impl Shard {
             map: parts.map,
             intents: Intents::default(),
             pending: Vec::new(),
-            pinned_keys: Vec::new(),
             evicted_shown: 0,
             executing: None,
             splicings: Splicings::new(),

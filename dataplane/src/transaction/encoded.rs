@@ -9,7 +9,7 @@ use adit_wire::resp::Version;
 use adit_wire::resp::reply::Sink;
 
 use crate::connection::{Connection, ReplySink, Writer};
-use crate::settings::OUTPUT_BYTES_SOFT;
+use crate::settings::{KEPT_BUFFER_BYTES, OUTPUT_BYTES_SOFT};
 use crate::stats::{ErrorCode, ErrorCounts};
 
 /// Encoded replies.
@@ -48,7 +48,7 @@ impl Encoded {
     pub fn reuse(&mut self) {
         self.reset(Version::default());
         self.errors = ErrorCounts::default();
-        self.bytes.shrink_to(KEPT_BYTES);
+        self.bytes.shrink_to(KEPT_BUFFER_BYTES);
     }
 
     /// The bytes, if there are no others in blocks.
@@ -149,8 +149,6 @@ impl ReplySink for Encoded {
     }
 }
 
-/// Room that is kept for the next replies.
-const KEPT_BYTES: usize = 4 << 10;
 /// Bytes that are put into an outbox before it is looked at again.
 const DELIVERED_BYTES: usize = 64 << 10;
 /// Bytes that go to blocks.

@@ -11,6 +11,8 @@ use std::hash::{BuildHasherDefault, Hasher};
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry as MapEntry;
 
+use crate::settings::KEPT_LIST_LEN;
+
 /// The name of an entry until it leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holder(pub u32);
@@ -152,7 +154,7 @@ impl<W> Intents<W> {
             }
         }
         hashes.clear();
-        hashes.shrink_to(HASHES_KEPT);
+        hashes.shrink_to(KEPT_LIST_LEN);
         self.entries[holder.0 as usize].hashes = hashes;
         self.free_entries.push(holder.0);
         if let Some(index) = self.barrier
@@ -288,8 +290,6 @@ impl Hasher for HashIsKey {
     }
 }
 
-/// Room for the hashes of an entry that is kept for the next one in its place.
-const HASHES_KEPT: usize = 64;
 const NAMED: &str = "a number names a place in use";
 /// The end of a queue.
 const NONE: u32 = u32::MAX;

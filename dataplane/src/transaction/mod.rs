@@ -31,7 +31,7 @@ use adit_wire::kv::BucketId;
 use adit_wire::resp::reply;
 
 use crate::calls::CommandId;
-use crate::connection::ReplySink;
+use crate::connection::{Connection, ReplySink};
 use crate::shard::Shard;
 use crate::tour::Part;
 use crate::transaction::call::{Doing, Position};
@@ -190,9 +190,13 @@ impl Transactions {
         self.places.get_mut(id as usize)?.as_deref_mut()
     }
 
-    /// A transaction of nothing.
-    pub(crate) fn fresh(&mut self) -> Box<Transaction> {
-        self.spare.pop().unwrap_or_default()
+    /// A transaction of a connection, with nothing to do yet.
+    pub(crate) fn fresh(&mut self, connection: &Connection) -> Box<Transaction> {
+        let mut transaction = self.spare.pop().unwrap_or_default();
+        transaction.connection = Some(connection.id);
+        transaction.bucket = connection.session.bucket;
+        transaction.result.reset(connection.session.version);
+        transaction
     }
 
     fn put(&mut self, transaction: Box<Transaction>) -> u32 {
@@ -279,12 +283,9 @@ impl Transaction {
 }
 
 impl Shard {
-    /// Begins a transaction, which has a kind, a program and checks, for a connection to which nothing else is owed.
-    pub(crate) fn begin(&mut self, index: u32, mut transaction: Box<Transaction>) {
-        let Some(connection) = self.connections.get_mut(index) else { return };
-        transaction.connection = Some(connection.id);
-        transaction.bucket = connection.session.bucket;
-        transaction.result.reset(connection.session.version);
+    /// Begins a transaction, which has a kind, a program and checks, for its connection, to which nothing else is owed.
+    /// With `may_follow` another one may begin before it has ended.
+    pub(crate) fn begin(&mut self, index: u32, mut transaction: Box<Transaction>, may_follow: bool) {
         if transaction.phase == Phase::Build {
             self.plan_route(&mut transaction);
         }
@@ -302,6 +303,7 @@ impl Shard {
         let now_bytes = transaction.program.heap_bytes() + transaction.round.bytes;
         self.heap.recharge(&mut transaction.heap_bytes, now_bytes);
         let id = self.transactions.put(transaction);
+        connection.transactions.may_follow = may_follow;
         self.transactions.link(id, &mut connection.transactions);
         self.advance(id);
     }

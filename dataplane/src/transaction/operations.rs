@@ -5,6 +5,7 @@ use adit_store::kv::{Chain, Key, SHORT_ITEM_BYTES};
 use adit_wire::kv::{BucketId, Condition, Operation};
 
 use crate::engine::{Request, value_of};
+use crate::settings::{KEPT_BUFFER_BYTES, KEPT_LIST_LEN};
 
 /// Operations in the order they are executed.
 #[derive(Default)]
@@ -111,7 +112,7 @@ impl Operations {
 
     /// Forgets everything, to be used again; buffers that have become large are given back.
     pub fn clear(&mut self) {
-        if self.bytes.capacity() > KEPT_BYTES || self.list.capacity() > KEPT_OPERATIONS {
+        if self.bytes.capacity() > KEPT_BUFFER_BYTES || self.list.capacity() > KEPT_LIST_LEN {
             *self = Self::default();
         }
         self.list.clear();
@@ -121,10 +122,6 @@ impl Operations {
         (self.next, self.at, self.kind) = (0, 0, 0);
     }
 }
-
-/// Buffers that are kept to be used again: those of some ten operations.
-const KEPT_BYTES: usize = 4 << 10;
-const KEPT_OPERATIONS: usize = 64;
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,8 @@
-//! Writes of transactions that wait for a verdict: all that can fail has been done for them.
+//! What transactions have in hand on a shard: writes that wait for a verdict, for which all that can fail has been done,
+//! and keys that are not to be evicted.
 
-use adit_store::kv::{Reserved, Staged};
+use adit_store::kv::{Key, Reserved, Staged};
+use adit_wire::kv::BucketId;
 
 use crate::message::Reply;
 use crate::settings::STAGED_PER_STEP;
@@ -9,7 +11,7 @@ use crate::transaction::intents::Holder;
 use crate::transaction::operations::Operations;
 use crate::transaction::step::{Staging, Step};
 
-/// The writes of one holder of keys.
+/// What one holder of keys has in hand.
 #[derive(Default)]
 pub(crate) struct Pending {
     /// Writes that are executed when the verdict has come, and the memory that is kept back for them.
@@ -17,6 +19,15 @@ pub(crate) struct Pending {
     operations: Operations,
     /// Later writes, which the store holds unseen.
     staged: Vec<Staged>,
+    /// Keys that are not to be evicted before it leaves.
+    pinned: Vec<PinnedKey>,
+}
+
+/// A key that is not to be evicted.
+struct PinnedKey {
+    bucket: BucketId,
+    hash: u64,
+    bytes: Box<[u8]>,
 }
 
 impl Shard {
@@ -45,6 +56,22 @@ impl Shard {
     /// Notes a write that the store holds unseen.
     pub(crate) fn note_staged(&mut self, holder: Holder, staged: Staged) {
         pending_of(&mut self.pending, holder).staged.push(staged);
+    }
+
+    /// Keeps a key from being evicted while a transaction is at work with it.
+    pub(crate) fn pin_key(&mut self, holder: Holder, key: &Key<'_>) {
+        if self.engine.store.hold(key, self.now.unix_ms) {
+            let pinned = PinnedKey { bucket: key.bucket(), hash: key.hash(), bytes: key.bytes().into() };
+            pending_of(&mut self.pending, holder).pinned.push(pinned);
+        }
+    }
+
+    /// The keys may be evicted again.
+    pub(crate) fn unpin_keys(&mut self, holder: Holder) {
+        let Some(pending) = self.pending.get_mut(holder.0 as usize) else { return };
+        for PinnedKey { bucket, hash, bytes } in pending.pinned.drain(..) {
+            self.engine.store.release(&Key::hashed(bucket, &bytes, hash), self.now.unix_ms);
+        }
     }
 
     /// Does or drops some of what a transaction has pending here; whether any is left.

@@ -5,6 +5,7 @@ use adit_store::kv::{Chain, Store};
 use adit_wire::resp::request::Span;
 
 use crate::batch::Slices;
+use crate::settings::KEPT_BUFFER_BYTES;
 
 /// Requests in the order they came.
 #[derive(Default)]
@@ -69,7 +70,7 @@ impl Program {
     /// Drops everything; buffers that have become large are given back.
     pub fn clear(&mut self, store: &mut Store) {
         self.chains.drain(..).filter_map(|(_, chain)| chain).for_each(|chain| store.drop_chain(chain));
-        if self.heap_bytes() > KEPT_BYTES {
+        if self.heap_bytes() > KEPT_BUFFER_BYTES {
             *self = Self::default();
         }
         self.bytes.clear();
@@ -77,9 +78,6 @@ impl Program {
         self.calls.clear();
     }
 }
-
-/// Bytes that are kept for the next program.
-const KEPT_BYTES: usize = 4 << 10;
 
 #[cfg(test)]
 mod tests {

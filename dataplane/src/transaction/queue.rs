@@ -25,15 +25,14 @@ impl Shard {
         let Ok(larges) = connection.intake.take_larges() else {
             return self.deliver(entry.connection, Reply::Failed(Status::OutOfMemory));
         };
-        connection.transactions.may_follow = entry.plan.may_follow();
-        let mut transaction = self.transactions.fresh();
-        (transaction.command, transaction.bucket) = (entry.command, connection.session.bucket);
+        let mut transaction = self.transactions.fresh(connection);
+        transaction.command = entry.command;
         let Some(connection) = self.connections.get(entry.connection) else { return Flow::Next };
         let arguments = Slices { bytes: connection.intake.bytes(), spans: batch.spans_of(entry) };
         if !larges.is_empty() || !self.spread(&mut transaction, &arguments, entry.plan) {
             transaction.program.push(arguments.bytes, arguments.spans, larges.into_iter());
         }
-        self.begin(entry.connection, transaction);
+        self.begin(entry.connection, transaction, entry.plan.may_follow());
         Flow::Next
     }
 
@@ -82,13 +81,10 @@ impl Shard {
             queue.program.clear(&mut self.engine.store);
             return Flow::Next;
         }
-        let mut transaction = self.transactions.fresh();
+        let mut transaction = self.transactions.fresh(connection);
         (transaction.kind, transaction.checks) = (Kind::Exec, checks);
-        if let Some(connection) = self.connections.get_mut(index) {
-            connection.transactions.may_follow = false;
-        }
         transaction.program = queue.program;
-        self.begin(index, transaction);
+        self.begin(index, transaction, false);
         Flow::Next
     }
 
@@ -154,13 +150,12 @@ impl Shard {
             return Flow::Next;
         }
         let bucket = connection.session.bucket;
-        connection.transactions.may_follow = false;
         let watch = |index| Watch { bucket, key: arguments.get(index).into(), version: 0 };
-        let mut transaction = self.transactions.fresh();
+        let mut transaction = self.transactions.fresh(connection);
         transaction.kind = Kind::Watch;
         transaction.checks = (1..arguments.count()).map(watch).collect();
         transaction.program.push(arguments.bytes, arguments.spans, std::iter::empty());
-        self.begin(entry.connection, transaction);
+        self.begin(entry.connection, transaction, false);
         Flow::Next
     }
 

@@ -4,6 +4,7 @@ use adit_wire::kv::Status;
 
 use crate::engine::Outcome;
 use crate::message::Reply;
+use crate::settings::{KEPT_BUFFER_BYTES, KEPT_LIST_LEN};
 
 /// Replies in the order of the operations.
 #[derive(Default)]
@@ -96,7 +97,7 @@ impl Replies {
 
     /// Forgets everything, to be used again; buffers that have become large are given back.
     pub fn clear(&mut self) {
-        if self.bytes.capacity() > KEPT_BYTES || self.list.capacity() > KEPT_REPLIES {
+        if self.bytes.capacity() > KEPT_BUFFER_BYTES || self.list.capacity() > KEPT_LIST_LEN {
             *self = Self::default();
         }
         self.list.clear();
@@ -105,10 +106,6 @@ impl Replies {
         (self.next, self.at, self.other) = (0, 0, 0);
     }
 }
-
-/// Buffers that are kept to be used again: those of some ten replies.
-const KEPT_BYTES: usize = 4 << 10;
-const KEPT_REPLIES: usize = 64;
 
 #[cfg(test)]
 mod tests {

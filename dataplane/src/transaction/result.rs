@@ -85,7 +85,7 @@ impl Shard {
 
     /// Puts a result into the outbox of its connection as far as it may; the rest is kept with the connection. Goes on
     /// with the next request after all of it.
-    fn deliver_some(&mut self, index: u32, result: &mut Encoded) {
+    pub(crate) fn deliver_some(&mut self, index: u32, result: &mut Encoded) {
         let Some(connection) = self.connections.get_mut(index) else { return };
         if result.deliver(connection, &mut self.pool) {
             // Else whoever executes its requests goes on with them.

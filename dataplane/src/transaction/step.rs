@@ -1,7 +1,6 @@
 //! A part of a transaction that one shard does: it enters the queues of the keys, executes operations, and leaves.
 
 use adit_store::kv::Key;
-use adit_wire::kv::BucketId;
 
 use crate::engine::Request;
 use crate::message::{Answer, Ask, Reply};
@@ -65,13 +64,6 @@ pub enum Staging {
     Commit,
     /// They are dropped.
     Discard,
-}
-
-/// A key that is not to be evicted.
-pub(crate) struct PinnedKey {
-    bucket: BucketId,
-    hash: u64,
-    bytes: Box<[u8]>,
 }
 
 /// What waits for keys.
@@ -222,25 +214,6 @@ impl Shard {
         }
         let slot = TRANSACTION_SLOT | step.transaction;
         self.answer(origin, slot, Reply::Step(step));
-    }
-
-    /// Keeps a key from being evicted while a transaction is at work with it.
-    fn pin_key(&mut self, holder: Holder, key: &Key<'_>) {
-        if self.engine.store.hold(key, self.now.unix_ms) {
-            let index = holder.0 as usize;
-            if self.pinned_keys.len() <= index {
-                self.pinned_keys.resize_with(index + 1, Vec::new);
-            }
-            let pinned = PinnedKey { bucket: key.bucket(), hash: key.hash(), bytes: key.bytes().into() };
-            self.pinned_keys[index].push(pinned);
-        }
-    }
-
-    fn unpin_keys(&mut self, holder: Holder) {
-        let Some(pinned) = self.pinned_keys.get_mut(holder.0 as usize) else { return };
-        for PinnedKey { bucket, hash, bytes } in pinned.drain(..) {
-            self.engine.store.release(&Key::hashed(bucket, &bytes, hash), self.now.unix_ms);
-        }
     }
 
     /// Answers an ask or a step, of another shard or of this one.
