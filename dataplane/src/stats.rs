@@ -21,8 +21,6 @@ counters! {
     Asks,
     /// Requests that went to other shards.
     Forwarded,
-    /// Operations of transactions.
-    TransactionOperations,
     /// Look-ups that found their key.
     Hits,
     /// Look-ups that did not.
@@ -260,10 +258,10 @@ const RESET: [Counter; 19] = [
     Counter::Requests,
     Counter::Asks,
     Counter::Forwarded,
-    Counter::TransactionOperations,
     Counter::Hits,
     Counter::Misses,
     Counter::Expired,
+    Counter::EvictedKeys,
     Counter::Accepted,
     Counter::Refused,
     Counter::Evicted,

@@ -6,7 +6,6 @@ use crate::engine::Request;
 use crate::message::{Answer, Ask, Reply};
 use crate::shard::Shard;
 use crate::splicing::{Then, is_long, long_splice};
-use crate::stats::Counter;
 use crate::transaction::TRANSACTION_SLOT;
 use crate::transaction::intents::Holder;
 use crate::transaction::operations::Operations;
@@ -245,6 +244,5 @@ impl Shard {
     /// Counts work of transactions against the bound of a turn.
     pub(crate) fn spend(&mut self, operations: usize) {
         self.transaction_work_left = self.transaction_work_left.saturating_sub(operations);
-        self.engine.counters.add(Counter::TransactionOperations, operations as u64);
     }
 }
