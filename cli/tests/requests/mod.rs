@@ -124,16 +124,22 @@ impl Generator {
         100_000 + i64::try_from(place).unwrap_or(0) * 10_000
     }
 
+    /// When a key expires: in seconds, milliseconds, at a second or at a millisecond.
+    fn time(&mut self) -> (usize, i64) {
+        let seconds = self.seconds();
+        match self.random.below(4) {
+            0 => (0, seconds),
+            1 => (1, seconds * 1000),
+            2 => (2, UNIX_BASE + seconds),
+            _ => (3, (UNIX_BASE + seconds) * 1000),
+        }
+    }
+
     /// An expiry option with its time.
     fn expiry(&mut self) -> [Vec<u8>; 2] {
         let wrong = self.odd && self.random.below(12) == 0;
-        let seconds = self.seconds();
-        let (name, time) = match self.random.below(4) {
-            0 => ("EX", seconds),
-            1 => ("px", seconds * 1000),
-            2 => ("EXAT", UNIX_BASE + seconds),
-            _ => ("PxAt", (UNIX_BASE + seconds) * 1000),
-        };
+        let (form, time) = self.time();
+        let name = ["EX", "px", "EXAT", "PxAt"][form];
         let time = time.to_string().into_bytes();
         [name.into(), if wrong { self.wrong_time() } else { time }]
     }
@@ -171,13 +177,8 @@ impl Generator {
     }
 
     fn expire(&mut self) -> Words {
-        let seconds = self.seconds();
-        let (name, time) = match self.random.below(4) {
-            0 => ("EXPIRE", seconds),
-            1 => ("PEXPIRE", seconds * 1000),
-            2 => ("EXPIREAT", UNIX_BASE + seconds),
-            _ => ("PEXPIREAT", (UNIX_BASE + seconds) * 1000),
-        };
+        let (form, time) = self.time();
+        let name = ["EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT"][form];
         let time_is_wrong = self.random.below(8) == 0;
         let time = if time_is_wrong { self.wrong_time() } else { time.to_string().into() };
         let mut words = vec![name.into(), self.key(), time];

@@ -233,8 +233,8 @@ pub struct Store {
     expiring: u64,
     /// Items that are staged.
     staged: u64,
-    /// All that is kept back for writes.
-    reserved: Reserved,
+    /// Writes that memory is kept back for.
+    reserved: usize,
     /// Next index bucket of the sweep.
     sweep_hand: usize,
     /// What fills gaps in chains.
@@ -287,7 +287,7 @@ impl Store {
             flushed_left: 0,
             expiring: 0,
             staged: 0,
-            reserved: Reserved::default(),
+            reserved: 0,
             sweep_hand: 0,
             zeros: Zeros::default(),
             dropping: Vec::new(),

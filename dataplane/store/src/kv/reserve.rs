@@ -12,11 +12,9 @@ const INSERT_LINES_MAX: usize = 2;
 
 /// Memory that is kept back for writes, to be [spent](Store::spend) on them or [given back](Store::give_back).
 #[must_use = "the memory is kept back until it is spent or given back"]
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Reserved {
-    runs: u64,
-    lines: usize,
-    bytes: u64,
+    items: usize,
 }
 
 impl Store {
@@ -33,20 +31,18 @@ impl Store {
     /// is spent on them, they find room for sure. `None` if that takes too much of what is free: others need it
     /// more than those who can stage their writes.
     pub fn reserve(&mut self, items: usize) -> Option<Reserved> {
-        // Each takes a run of its own at worst.
-        let (runs, lines) = (items as u64, items * INSERT_LINES_MAX);
-        let bytes = bytes_of(items, RUN_ITEM_BYTES_MAX);
-        let all = &mut self.reserved;
-        let plenty = is_part(all.runs + runs, self.arena.free_units() + all.runs)
-            && is_part((all.lines + lines) as u64, (self.index.spare_lines() + all.lines) as u64)
-            && self.arena.fits((all.bytes + bytes) * FREE_PARTS - all.bytes);
-        if !plenty || !self.arena.keep_back(runs) {
+        // What is kept already is not among what is free. Each item takes a run of its own at worst.
+        let free = (self.reserved + items) * FREE_PARTS - self.reserved;
+        let plenty = self.arena.free_units() >= free as u64
+            && self.index.spare_lines() >= free * INSERT_LINES_MAX
+            && self.arena.fits(bytes_of(free, RUN_ITEM_BYTES_MAX));
+        if !plenty || !self.arena.keep_back(items as u64) {
             return None;
         }
-        self.index.keep_back(lines);
-        self.arena.charge(bytes);
-        *all = Reserved { runs: all.runs + runs, lines: all.lines + lines, bytes: all.bytes + bytes };
-        Some(Reserved { runs, lines, bytes })
+        self.index.keep_back(items * INSERT_LINES_MAX);
+        self.arena.charge(bytes_of(items, RUN_ITEM_BYTES_MAX));
+        self.reserved += items;
+        Some(Reserved { items })
     }
 
     /// Gives memory back for the writes that it was kept for. They follow at once, and then
@@ -68,22 +64,16 @@ impl Store {
     ///
     /// # Panics
     /// If it was kept back in another store.
-    pub fn give_back(&mut self, Reserved { runs, lines, bytes }: Reserved) {
-        self.arena.give_back(runs);
-        self.index.give_back(lines);
-        self.arena.discharge(bytes);
-        let all = &mut self.reserved;
-        *all = Reserved { runs: all.runs - runs, lines: all.lines - lines, bytes: all.bytes - bytes };
+    pub fn give_back(&mut self, Reserved { items }: Reserved) {
+        self.arena.give_back(items as u64);
+        self.index.give_back(items * INSERT_LINES_MAX);
+        self.arena.discharge(bytes_of(items, RUN_ITEM_BYTES_MAX));
+        self.reserved -= items;
     }
 }
 
-/// Whether so much may be kept back of what is free.
-fn is_part(kept: u64, free: u64) -> bool {
-    kept * FREE_PARTS <= free
-}
-
 /// One part in so many of what is free may be kept back in all.
-const FREE_PARTS: u64 = 4;
+const FREE_PARTS: usize = 4;
 
 /// Bytes that items of this length, and their lines of the index, are charged at most.
 fn bytes_of(items: usize, item_bytes: usize) -> u64 {
