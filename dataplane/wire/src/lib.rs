@@ -2,5 +2,6 @@
 #![forbid(unsafe_code)]
 
 pub mod kv;
+pub mod native;
 pub mod resp;
 pub mod slot;
