@@ -273,7 +273,7 @@ impl Shard {
 
     fn take_event(&mut self, event: Event) {
         match event {
-            Event::Opened(id) => self.open(id),
+            Event::Opened(id, _) => self.open(id),
             Event::Received(id, chunk) => {
                 self.turn_bytes += chunk.filled().len() as u64;
                 self.engine.counters.add(Counter::ReceivedBytes, chunk.filled().len() as u64);
@@ -307,6 +307,8 @@ impl Shard {
             Event::Lost(id) => self.close(id),
             // The last handle frees the blocks.
             Event::Sent(pinned) => drop(pinned),
+            // No port is watched yet.
+            Event::PortReady(_) => {}
         }
     }
 

@@ -1,78 +1,199 @@
-//! The contract of packet ports: bursts of packet buffers in and out.
+//! The contract of datagram ports: bursts of trains in and out.
+//!
+//! A train is one buffer of datagrams of one peer. All have the same length, the stride, but the last may be
+//! shorter: what the UDP offloads of the kernel give and take (udp(7): `UDP_GRO`, `UDP_SEGMENT`). Where there is no
+//! offload every train has one datagram.
 //!
 //! Who owns a buffer when: a received [`Mbuf`] belongs to the shard until it is transmitted or dropped; a dropped one
 //! returns to its mempool. A transmitted one belongs to the port until the device is done with it. A port whose
 //! mempool is empty receives nothing, and says how often that was.
 
 use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::ops::Range;
 use std::rc::Rc;
 
 use crate::sim::SimPort;
 
-/// A packet buffer.
+/// A buffer with a train of datagrams.
 pub struct Mbuf {
-    bytes: Vec<u8>,
+    bytes: Box<[u8]>,
     len_bytes: usize,
+    stride_bytes: usize,
+    /// Bytes at the front that the device has taken.
+    sent_bytes: usize,
+    peer: SocketAddr,
     mempool: Mempool,
 }
 
 impl Mbuf {
-    /// The packet.
-    pub fn packet(&self) -> &[u8] {
+    /// Who a received train came from; who one to be transmitted goes to.
+    #[inline]
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// All bytes of the train.
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
         &self.bytes[..self.len_bytes]
     }
 
-    /// The packet, to be changed in place.
-    pub fn packet_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes[..self.len_bytes]
+    /// Bytes of each datagram but the last, which has at most as many; 0 if the train is empty.
+    #[inline]
+    pub fn stride_bytes(&self) -> usize {
+        self.stride_bytes
     }
 
-    /// Makes the packet `len_bytes` long; bytes that it did not have are what an earlier packet left there.
+    /// The datagrams, none of which is empty. Datagram `i` starts at `i * stride_bytes`.
+    #[inline]
+    pub fn datagrams(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.bytes().chunks(self.stride_bytes.max(1))
+    }
+
+    /// Datagrams in the train; a received train may have more than [`TRAIN_DATAGRAMS_MAX`].
+    #[inline]
+    pub fn datagram_count(&self) -> usize {
+        self.len_bytes.div_ceil(self.stride_bytes.max(1))
+    }
+
+    /// Bytes of the train by their place: a whole datagram, or a part of it that a decoder came across.
     ///
     /// # Panics
-    /// If that is more than [`MBUF_BYTES`].
-    pub fn resize(&mut self, len_bytes: usize) {
-        assert!(len_bytes <= MBUF_BYTES, "a packet is longer than its buffer");
-        self.len_bytes = len_bytes;
+    /// If the train is shorter.
+    #[inline]
+    pub fn datagram(&self, range: Range<usize>) -> &[u8] {
+        &self.bytes()[range]
+    }
+
+    /// Room for another datagram at the end of the train, or nothing if the train does not take it: it is longer
+    /// than the stride, it follows a shorter one, or the train has no room left. The first datagram sets the stride.
+    ///
+    /// The caller writes all of the room: until then it holds what an earlier train left there.
+    ///
+    /// # Panics
+    /// If `len_bytes` is 0: no train carries empty datagrams.
+    #[inline]
+    pub fn push(&mut self, len_bytes: usize) -> Option<&mut [u8]> {
+        assert!(len_bytes > 0, "a datagram of a train has at least one byte");
+        if !self.takes(len_bytes) {
+            return None;
+        }
+        if self.len_bytes == 0 {
+            self.stride_bytes = len_bytes;
+        }
+        let start = self.len_bytes;
+        self.len_bytes += len_bytes;
+        Some(&mut self.bytes[start..self.len_bytes])
+    }
+
+    #[inline]
+    fn takes(&self, len_bytes: usize) -> bool {
+        let room_bytes = self.bytes.len().min(TRAIN_BYTES_MAX).saturating_sub(self.len_bytes);
+        let open = self.len_bytes == 0
+            || (len_bytes <= self.stride_bytes
+                && self.len_bytes.is_multiple_of(self.stride_bytes)
+                && self.datagram_count() < TRAIN_DATAGRAMS_MAX);
+        open && len_bytes <= room_bytes
+    }
+
+    /// The datagrams that the device has not taken.
+    #[inline]
+    pub(crate) fn unsent(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.unsent_bytes().chunks(self.stride_bytes.max(1))
+    }
+
+    /// Their bytes.
+    #[inline]
+    pub(crate) fn unsent_bytes(&self) -> &[u8] {
+        &self.bytes[self.sent_bytes..self.len_bytes]
+    }
+
+    /// Counts datagrams off the front of the unsent ones as taken by the device.
+    #[inline]
+    pub(crate) fn advance(&mut self, sent_bytes: usize) {
+        assert!(sent_bytes <= self.len_bytes - self.sent_bytes, "a device took more than a train has");
+        self.sent_bytes += sent_bytes;
     }
 }
 
 impl Drop for Mbuf {
+    #[inline]
     fn drop(&mut self) {
-        self.mempool.0.borrow_mut().push(std::mem::take(&mut self.bytes));
+        let mut pool = self.mempool.0.borrow_mut();
+        pool.out_count -= 1;
+        pool.free.push(std::mem::take(&mut self.bytes));
     }
 }
 
-/// The packet buffers of one shard, allocated once.
+/// The buffers of one shard, a bounded number of them, each allocated when it is first needed.
 #[derive(Clone)]
-pub struct Mempool(Rc<RefCell<Vec<Vec<u8>>>>);
+pub struct Mempool(Rc<RefCell<Pool>>);
+
+struct Pool {
+    /// Buffers that were used and are back; the most recent is handed out first: it is still in the cache.
+    free: Vec<Box<[u8]>>,
+    out_count: usize,
+    limit_count: usize,
+    buffer_bytes: usize,
+}
 
 impl Mempool {
-    /// A mempool of `count` buffers.
-    pub fn new(count: usize) -> Self {
-        Self(Rc::new(RefCell::new(vec![vec![0; MBUF_BYTES]; count])))
+    /// A mempool of at most `count` buffers of `buffer_bytes`. A port with GRO needs [`MBUF_BYTES`].
+    pub fn new(count: usize, buffer_bytes: usize) -> Self {
+        let pool = Pool { free: Vec::new(), out_count: 0, limit_count: count, buffer_bytes };
+        Self(Rc::new(RefCell::new(pool)))
     }
 
-    /// An empty packet, unless all buffers are out.
-    pub fn take(&self) -> Option<Mbuf> {
-        let bytes = self.0.borrow_mut().pop()?;
-        Some(Mbuf { bytes, len_bytes: 0, mempool: self.clone() })
+    /// An empty train to `peer`, unless all buffers are out.
+    #[inline]
+    pub fn take(&self, peer: SocketAddr) -> Option<Mbuf> {
+        let mut pool = self.0.borrow_mut();
+        if pool.out_count == pool.limit_count {
+            return None;
+        }
+        pool.out_count += 1;
+        let bytes = pool.free.pop().unwrap_or_else(|| vec![0; pool.buffer_bytes].into_boxed_slice());
+        Some(Mbuf { bytes, len_bytes: 0, stride_bytes: 0, sent_bytes: 0, peer, mempool: self.clone() })
     }
 
     /// Buffers that are not out.
     pub fn free_count(&self) -> usize {
-        self.0.borrow().len()
+        let pool = self.0.borrow();
+        pool.limit_count - pool.out_count
+    }
+
+    /// Bytes of each buffer.
+    pub fn buffer_bytes(&self) -> usize {
+        self.0.borrow().buffer_bytes
     }
 }
 
-/// A packet port of one kind; matched once per burst.
+/// What a port has counted since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PortCounters {
+    /// Datagrams handed to the shard.
+    pub rx_datagrams: u64,
+    /// Trains that were received and dropped: longer than a buffer, empty, or without a port to answer to.
+    pub rx_dropped: u64,
+    /// Receives that had to leave what came, since no buffer was free.
+    pub rx_no_buffer: u64,
+    /// Datagrams that the device took.
+    pub tx_datagrams: u64,
+    /// Datagrams dropped because the device refused their destination or their length.
+    pub tx_refused: u64,
+    /// Transmits that the device did not take all of.
+    pub tx_blocked: u64,
+}
+
+/// A datagram port of one kind; matched once per burst.
 pub enum Port {
-    /// One end of a simulated wire.
+    /// An endpoint of a simulated network.
     Sim(SimPort),
 }
 
 impl Port {
-    /// Appends up to [`BURST_MAX`] received packets to `burst`.
+    /// Appends up to [`BURST_MAX`] received trains to `burst`; does not block.
     #[inline]
     pub fn rx_burst(&mut self, burst: &mut Vec<Mbuf>) {
         match self {
@@ -80,16 +201,121 @@ impl Port {
         }
     }
 
-    /// Transmits packets off the front of `burst`; what the device does not take stays in it.
+    /// Transmits trains off the front of `burst`; what the device does not take now stays in it, to be offered again.
+    /// A train that the device never takes, because of its destination or length, is dropped and counted. Does not
+    /// block.
     #[inline]
     pub fn tx_burst(&mut self, burst: &mut Vec<Mbuf>) {
         match self {
             Self::Sim(port) => port.tx_burst(burst),
         }
     }
+
+    /// The address that peers reach it by.
+    pub fn address(&self) -> SocketAddr {
+        match self {
+            Self::Sim(port) => port.address(),
+        }
+    }
+
+    /// Where its received trains come from, and those to be transmitted may.
+    #[inline]
+    pub fn mempool(&self) -> &Mempool {
+        match self {
+            Self::Sim(port) => port.mempool(),
+        }
+    }
+
+    /// What it has counted.
+    pub fn counters(&self) -> PortCounters {
+        match self {
+            Self::Sim(port) => port.counters(),
+        }
+    }
 }
 
-/// Bytes of a packet buffer: an Ethernet frame with a VLAN tag, rounded to cache lines.
-pub const MBUF_BYTES: usize = 2048;
-/// Most packets of one burst.
+/// Bytes of a buffer that holds any train.
+pub const MBUF_BYTES: usize = 64 << 10;
+/// Most trains of one received burst.
 pub const BURST_MAX: usize = 32;
+/// Most datagrams of a train to be transmitted: `UDP_MAX_SEGMENTS` of Linux before 6.9.
+pub const TRAIN_DATAGRAMS_MAX: usize = 64;
+/// Most bytes of a train to be transmitted: one UDP payload over IPv4, 65,535 less the headers of 20 and 8.
+pub const TRAIN_BYTES_MAX: usize = 65_507;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer() -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], 7))
+    }
+
+    fn lengths(mbuf: &Mbuf) -> Vec<usize> {
+        assert_eq!(mbuf.datagrams().len(), mbuf.datagram_count());
+        mbuf.datagrams().map(<[u8]>::len).collect()
+    }
+
+    #[test]
+    fn a_mempool_lends_its_buffers_and_gets_them_back() {
+        let mempool = Mempool::new(2, 64);
+        let first = mempool.take(peer()).unwrap();
+        let second = mempool.take(peer()).unwrap();
+        assert!(mempool.take(peer()).is_none());
+        assert_eq!(mempool.free_count(), 0);
+        drop(first);
+        assert_eq!(mempool.free_count(), 1);
+        drop(second);
+        let mut again = mempool.take(peer()).unwrap();
+        assert_eq!((again.peer(), again.bytes(), again.stride_bytes()), (peer(), &[][..], 0));
+        assert_eq!(lengths(&again), [0; 0]);
+        assert!(again.push(65).is_none());
+        assert_eq!(again.push(64).unwrap().len(), 64);
+    }
+
+    #[test]
+    fn a_train_has_one_stride_and_a_shorter_datagram_closes_it() {
+        let mempool = Mempool::new(1, 64);
+        let mut mbuf = mempool.take(peer()).unwrap();
+        mbuf.push(10).unwrap().fill(1);
+        assert!(mbuf.push(11).is_none(), "longer than the stride");
+        mbuf.push(10).unwrap().fill(2);
+        mbuf.push(9).unwrap().fill(3);
+        assert!(mbuf.push(1).is_none(), "closed");
+        assert_eq!(lengths(&mbuf), [10, 10, 9]);
+        assert_eq!((mbuf.stride_bytes(), mbuf.bytes().len()), (10, 29));
+        assert_eq!(mbuf.datagram(20..29), [3; 9]);
+        assert_eq!(mbuf.datagrams().nth(1), Some(&[2; 10][..]));
+    }
+
+    #[test]
+    fn a_train_ends_with_its_buffer_its_count_and_its_bytes() {
+        let mempool = Mempool::new(2, 64);
+        let mut mbuf = mempool.take(peer()).unwrap();
+        mbuf.push(32).unwrap();
+        mbuf.push(32).unwrap();
+        assert!(mbuf.push(1).is_none(), "the buffer is full");
+
+        let mempool = Mempool::new(2, MBUF_BYTES);
+        let mut many = mempool.take(peer()).unwrap();
+        (0..TRAIN_DATAGRAMS_MAX).for_each(|_| many.push(1).unwrap().fill(0));
+        assert!(many.push(1).is_none(), "one send has no more datagrams");
+        let mut long = mempool.take(peer()).unwrap();
+        assert!(long.push(TRAIN_BYTES_MAX + 1).is_none(), "one send has no more bytes");
+        long.push(TRAIN_BYTES_MAX - 1).unwrap();
+        assert!(long.push(2).is_none());
+        assert!(long.push(1).is_some());
+    }
+
+    #[test]
+    fn what_the_device_took_is_not_offered_again() {
+        let mempool = Mempool::new(1, 64);
+        let mut mbuf = mempool.take(peer()).unwrap();
+        [4, 4, 2].iter().for_each(|len| mbuf.push(*len).unwrap().fill(0));
+        mbuf.advance(4);
+        assert_eq!(mbuf.unsent().map(<[u8]>::len).collect::<Vec<_>>(), [4, 2]);
+        mbuf.advance(6);
+        assert_eq!((mbuf.unsent().len(), mbuf.unsent_bytes().len()), (0, 0));
+        assert_eq!(lengths(&mbuf), [4, 4, 2]);
+    }
+}

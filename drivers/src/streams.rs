@@ -25,8 +25,9 @@ pub struct ConnectionId {
 
 /// What a poll found.
 pub enum Event {
-    /// A peer has connected.
-    Opened(ConnectionId),
+    /// A peer has connected to the listener with this index, of those that the streams were made with: what is
+    /// spoken there is the shard's business.
+    Opened(ConnectionId, u32),
     /// Bytes came; the chunk is lent.
     Received(ConnectionId, Chunk),
     /// The peer will send no more; it may still read.
@@ -37,6 +38,8 @@ pub enum Event {
     Writable(ConnectionId),
     /// Pinned blocks have left.
     Sent(Pinned),
+    /// Datagrams wait at the watched port with this index; said in every poll until they are received.
+    PortReady(u32),
 }
 
 /// How long a poll may wait for something to happen.

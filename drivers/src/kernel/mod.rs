@@ -166,7 +166,7 @@ impl KernelStreams {
             };
             let socket = Socket::new(fd, listener.name());
             if let Ok(id) = self.sockets.insert(&self.epoll, socket) {
-                events.push(Event::Opened(id));
+                events.push(Event::Opened(id, index));
             }
         }
     }

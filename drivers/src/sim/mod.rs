@@ -1,9 +1,13 @@
 //! Simulated devices: what a seed says happens, happens, and happens again.
 
+mod datagrams;
+mod faults;
 mod network;
 mod port;
 mod random;
 
+pub use datagrams::{SimDatagram, SimDatagrams};
+pub use faults::{BITS_FLIPPED_MAX, COPIES_MAX, DatagramCounts, LATE_ONE_IN, SimFaults};
 pub use network::{SimClient, SimNetwork, SimStreams};
-pub use port::{SimPort, SimWire};
+pub use port::SimPort;
 pub use random::Random;

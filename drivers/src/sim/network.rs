@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use super::port::{SimPort, SimWatch};
 use super::random::Random;
 use crate::chunk::ChunkPool;
 use crate::outbox::{Outbox, Pinned};
@@ -20,6 +21,7 @@ pub struct SimStreams {
     sent: Vec<Pinned>,
     /// The pipe in each place. A place is used again under the next generation, as file descriptors are.
     places: Vec<Place>,
+    ports: Vec<SimWatch>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -43,6 +45,7 @@ struct State {
 /// One connection.
 struct Pipe {
     listener: u32,
+    service: u32,
     /// The server's name for it, once it was accepted.
     id: Option<ConnectionId>,
     to_server: VecDeque<u8>,
@@ -74,21 +77,28 @@ impl SimNetwork {
             listener: state.listeners - 1,
             sent: Vec::new(),
             places: Vec::new(),
+            ports: Vec::new(),
         }
     }
 
-    /// Connects to a listener. `window_bytes` bounds what the server can send before the client reads.
+    /// Connects to service 0 of a listener. `window_bytes` bounds what the server can send before the client reads.
     pub fn connect(&self, listener: u32, window_bytes: usize) -> SimClient {
+        self.connect_service(listener, 0, window_bytes)
+    }
+
+    /// Connects to one of the services that a listener offers; [`Event::Opened`] names it.
+    pub fn connect_service(&self, listener: u32, service: u32, window_bytes: usize) -> SimClient {
         let mut state = self.0.borrow_mut();
-        state.pipes.push(Pipe::new(listener, window_bytes));
+        state.pipes.push(Pipe::new(listener, service, window_bytes));
         SimClient { network: Rc::clone(&self.0), index: state.pipes.len() - 1 }
     }
 }
 
 impl Pipe {
-    fn new(listener: u32, window_bytes: usize) -> Self {
+    fn new(listener: u32, service: u32, window_bytes: usize) -> Self {
         Self {
             listener,
+            service,
             id: None,
             to_server: VecDeque::new(),
             to_client: VecDeque::new(),
@@ -110,7 +120,7 @@ impl Pipe {
             return None;
         }
         if !std::mem::replace(&mut self.opened, true) {
-            return Some(Event::Opened(id));
+            return Some(Event::Opened(id, self.service));
         }
         if self.reset {
             self.lost = true;
@@ -147,8 +157,17 @@ impl Pipe {
 }
 
 impl SimStreams {
+    /// Reports datagrams that wait at `port`, as [`Event::PortReady`] with the index that this returns: the ports
+    /// are numbered from 0.
+    pub fn watch_port(&mut self, port: &SimPort) -> u32 {
+        self.ports.push(port.watch());
+        u32::try_from(self.ports.len() - 1).unwrap_or(u32::MAX)
+    }
+
     pub(crate) fn poll(&mut self, pool: &mut ChunkPool, events: &mut Vec<Event>) {
         events.extend(self.sent.drain(..).map(Event::Sent));
+        let ready = (0..).zip(&self.ports).filter(|(_, port)| port.is_ready());
+        events.extend(ready.map(|(index, _)| Event::PortReady(index)));
         let state = &mut *self.network.borrow_mut();
         let first = state.random.index(state.pipes.len());
         let count = state.pipes.len();
@@ -258,4 +277,37 @@ fn accept(places: &mut Vec<Place>, pipe: usize) -> ConnectionId {
 
 fn pipe_of(places: &[Place], id: ConnectionId) -> Option<usize> {
     places.get(id.index as usize).filter(|place| place.generation == id.generation)?.pipe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::port::Mempool;
+    use crate::sim::{SimDatagrams, SimFaults};
+
+    #[test]
+    fn a_connection_names_its_service_and_a_port_is_ready_until_it_is_received_from() {
+        let (network, datagrams) = (SimNetwork::new(1), SimDatagrams::new(1, SimFaults::none(10)));
+        let (mut streams, mut pool) = (network.listen(), ChunkPool::new(0));
+        let mut port = datagrams.bind(([10, 0, 0, 1], 1).into(), Mempool::new(1, 64));
+        assert_eq!(streams.watch_port(&port), 0);
+        let _clients = [network.connect(0, 1), network.connect_service(0, 3, 1)];
+        let mut poll = || {
+            let mut events = Vec::new();
+            streams.poll(&mut pool, &mut events);
+            let services = events.iter().filter_map(|event| match event {
+                Event::Opened(_, service) => Some(*service),
+                _ => None,
+            });
+            let mut services: Vec<_> = services.collect();
+            services.sort_unstable();
+            (services, events.iter().any(|event| matches!(event, Event::PortReady(0))))
+        };
+        datagrams.inject(([10, 0, 0, 1], 2).into(), ([10, 0, 0, 1], 1).into(), b"x");
+        assert_eq!(poll(), (vec![0, 3], false), "it has not arrived");
+        datagrams.advance(10);
+        assert_eq!((poll(), poll()), ((vec![], true), (vec![], true)));
+        port.rx_burst(&mut Vec::new());
+        assert_eq!(poll(), (vec![], false));
+    }
 }

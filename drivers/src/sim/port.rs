@@ -1,105 +1,119 @@
-//! A simulated wire between two packet ports: loss, duplication, reordering and corruption, all from one seed.
+//! An endpoint of a simulated network of datagrams.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::rc::Rc;
 
-use super::random::Random;
-use crate::port::{BURST_MAX, Mbuf, Mempool};
+use super::datagrams::State;
+use crate::port::{BURST_MAX, Mbuf, Mempool, PortCounters, TRAIN_DATAGRAMS_MAX};
 
-/// How often a wire misbehaves: once in so many packets; 0 is never.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SimWire {
-    /// The packet does not arrive.
-    pub lose_one_in: u64,
-    /// The packet arrives twice.
-    pub duplicate_one_in: u64,
-    /// The packet overtakes those that wait.
-    pub reorder_one_in: u64,
-    /// One bit of the packet is changed.
-    pub corrupt_one_in: u64,
-    /// Packets that a direction holds at most; a port that never drains makes its peer's transmit stop.
-    pub queue_packets_max: usize,
-}
-
-type Queue = Rc<RefCell<VecDeque<Vec<u8>>>>;
-
-/// One end of a wire.
+/// An endpoint. Its address is free again when it is dropped; what is then on its way reaches who binds it next.
 pub struct SimPort {
-    wire: SimWire,
-    random: Random,
+    network: Rc<RefCell<State>>,
+    endpoint: usize,
+    address: SocketAddr,
     mempool: Mempool,
-    incoming: Queue,
-    outgoing: Queue,
-    /// Polls that found a packet but no buffer.
-    pub no_buffer_count: u64,
-}
-
-impl SimWire {
-    /// The two ends of this wire, each with its mempool.
-    pub fn ports(self, seed: u64, mempools: [Mempool; 2]) -> [SimPort; 2] {
-        let queues: [Queue; 2] = Default::default();
-        let [first, second] = mempools;
-        let end = |mempool, from: usize, seed| SimPort {
-            wire: self,
-            random: Random::new(seed),
-            mempool,
-            incoming: Rc::clone(&queues[from]),
-            outgoing: Rc::clone(&queues[1 - from]),
-            no_buffer_count: 0,
-        };
-        [end(first, 0, seed), end(second, 1, !seed)]
-    }
+    counters: PortCounters,
 }
 
 impl SimPort {
+    pub(super) fn new(
+        network: Rc<RefCell<State>>,
+        endpoint: usize,
+        address: SocketAddr,
+        mempool: Mempool,
+    ) -> Self {
+        Self { network, endpoint, address, mempool, counters: PortCounters::default() }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn mempool(&self) -> &Mempool {
+        &self.mempool
+    }
+
+    pub(crate) fn counters(&self) -> PortCounters {
+        self.counters
+    }
+
+    /// Tells whether a datagram waits to be received, for as long as the endpoint is bound.
+    pub(super) fn watch(&self) -> SimWatch {
+        SimWatch { network: Rc::clone(&self.network), endpoint: self.endpoint }
+    }
+
     pub(crate) fn rx_burst(&mut self, burst: &mut Vec<Mbuf>) {
-        let mut incoming = self.incoming.borrow_mut();
-        for _ in 0..BURST_MAX.min(incoming.len()) {
-            let Some(mut mbuf) = self.mempool.take() else {
-                self.no_buffer_count += 1;
+        let state = &mut *self.network.borrow_mut();
+        state.arrive(self.endpoint);
+        let full = burst.len() + BURST_MAX;
+        while burst.len() < full
+            && let Some(peer) = state.waiting_peer(self.endpoint)
+        {
+            let Some(mut mbuf) = self.mempool.take(peer) else {
+                self.counters.rx_no_buffer += 1;
                 return;
             };
-            let packet = incoming.pop_front().unwrap_or_default();
-            mbuf.resize(packet.len());
-            mbuf.packet_mut().copy_from_slice(&packet);
+            if !state.receive(self.endpoint, &mut mbuf) {
+                state.discard(self.endpoint);
+                self.counters.rx_dropped += 1;
+                continue;
+            }
+            if state.joins() {
+                while state.waiting_peer(self.endpoint) == Some(peer)
+                    && state.receive(self.endpoint, &mut mbuf)
+                {}
+            }
+            self.counters.rx_datagrams += mbuf.datagram_count() as u64;
             burst.push(mbuf);
         }
     }
 
     pub(crate) fn tx_burst(&mut self, burst: &mut Vec<Mbuf>) {
-        let room = self.wire.queue_packets_max.saturating_sub(self.outgoing.borrow().len());
-        for mbuf in burst.drain(..room.min(burst.len()).min(BURST_MAX)) {
-            self.carry(mbuf.packet().to_vec());
-        }
-    }
-
-    fn carry(&mut self, mut packet: Vec<u8>) {
-        if self.happens(self.wire.lose_one_in) {
+        if burst.is_empty() {
             return;
         }
-        let mut outgoing = self.outgoing.borrow_mut();
-        if Self::draw(&mut self.random, self.wire.duplicate_one_in) {
-            outgoing.push_back(packet.clone());
+        let state = &mut *self.network.borrow_mut();
+        let mut room = if state.blocks() { state.random.index(TRAIN_DATAGRAMS_MAX) } else { usize::MAX };
+        let mut taken = 0;
+        for mbuf in burst.iter_mut() {
+            let before = room;
+            let sent_bytes: usize = mbuf
+                .unsent()
+                .take(room)
+                .map(|datagram| {
+                    state.send(self.address, mbuf.peer(), datagram);
+                    room -= 1;
+                    datagram.len()
+                })
+                .sum();
+            mbuf.advance(sent_bytes);
+            self.counters.tx_datagrams += (before - room) as u64;
+            if !mbuf.unsent_bytes().is_empty() {
+                break;
+            }
+            taken += 1;
         }
-        if Self::draw(&mut self.random, self.wire.corrupt_one_in) {
-            let bit = self.random.index(packet.len() * 8);
-            packet.get_mut(bit / 8).into_iter().for_each(|byte| *byte ^= 1 << (bit % 8));
-        }
-        let place = if Self::draw(&mut self.random, self.wire.reorder_one_in) {
-            self.random.index(outgoing.len() + 1)
-        } else {
-            outgoing.len()
-        };
-        outgoing.insert(place, packet);
+        self.counters.tx_blocked += u64::from(taken < burst.len());
+        burst.drain(..taken);
     }
+}
 
-    fn happens(&mut self, one_in: u64) -> bool {
-        Self::draw(&mut self.random, one_in)
+impl Drop for SimPort {
+    fn drop(&mut self) {
+        self.network.borrow_mut().release(self.endpoint);
     }
+}
 
-    fn draw(random: &mut Random, one_in: u64) -> bool {
-        one_in > 0 && random.one_in(one_in)
+/// Looks at an endpoint for a simulated poll.
+pub(super) struct SimWatch {
+    network: Rc<RefCell<State>>,
+    endpoint: usize,
+}
+
+impl SimWatch {
+    pub(super) fn is_ready(&self) -> bool {
+        self.network.borrow().is_ready(self.endpoint)
     }
 }
 
@@ -107,73 +121,86 @@ impl SimPort {
 mod tests {
     use super::*;
     use crate::port::Port;
+    use crate::sim::{SimDatagrams, SimFaults};
 
-    fn ports(wire: SimWire, mbufs: usize) -> ([Port; 2], Mempool) {
-        let mempool = Mempool::new(mbufs);
-        (wire.ports(7, [mempool.clone(), mempool.clone()]).map(Port::Sim), mempool)
+    fn address(port: u16) -> SocketAddr {
+        SocketAddr::from(([10, 0, 0, 1], port))
     }
 
-    fn transmit(port: &mut Port, mempool: &Mempool, byte: u8) {
-        let mut mbuf = mempool.take().unwrap();
-        mbuf.resize(64);
-        mbuf.packet_mut().fill(byte);
-        let mut burst = vec![mbuf];
-        port.tx_burst(&mut burst);
-        assert!(burst.is_empty());
+    /// Two endpoints, with buffers of 64 bytes, on a network with these faults.
+    fn pair(faults: SimFaults) -> (SimDatagrams, [Port; 2]) {
+        let network = SimDatagrams::new(7, faults);
+        let ports = [1, 2].map(|port| Port::Sim(network.bind(address(port), Mempool::new(4, 64))));
+        (network, ports)
+    }
+
+    fn train(port: &Port, lengths: &[usize]) -> Mbuf {
+        let mut mbuf = port.mempool().take(address(2)).unwrap();
+        for (byte, len) in (1..).zip(lengths) {
+            mbuf.push(*len).unwrap().fill(byte);
+        }
+        mbuf
+    }
+
+    fn lengths(burst: &[Mbuf]) -> Vec<Vec<usize>> {
+        burst.iter().map(|mbuf| mbuf.datagrams().map(<[u8]>::len).collect()).collect()
     }
 
     #[test]
-    fn packets_arrive_in_order_and_buffers_come_home() {
-        let ([mut left, mut right], mempool) =
-            ports(SimWire { queue_packets_max: 8, ..SimWire::default() }, 4);
-        transmit(&mut left, &mempool, 1);
-        transmit(&mut left, &mempool, 2);
-        assert_eq!(mempool.free_count(), 4, "the wire took the bytes");
+    fn a_train_is_cut_and_its_datagrams_arrive_in_order() {
+        let (_, [mut left, mut right]) = pair(SimFaults::none(0));
+        let mut burst = vec![train(&left, &[10, 10, 5])];
+        left.tx_burst(&mut burst);
+        assert!(burst.is_empty());
+        assert_eq!(left.mempool().free_count(), 4, "the network took the bytes");
+        right.rx_burst(&mut burst);
+        assert_eq!(lengths(&burst), [[10], [10], [5]]);
+        let bytes: Vec<u8> = burst.iter().map(|mbuf| mbuf.bytes()[0]).collect();
+        assert_eq!((bytes, burst[0].peer()), (vec![1, 2, 3], left.address()));
+        assert_eq!((left.counters().tx_datagrams, right.counters().rx_datagrams), (3, 3));
+    }
+
+    #[test]
+    fn neighbours_of_one_peer_and_length_are_joined() {
+        let (network, [_left, mut right]) = pair(SimFaults { join_one_in: 1, ..SimFaults::none(0) });
+        for (from, len) in [(1, 10), (1, 10), (1, 5), (1, 5), (3, 5), (1, 5)] {
+            network.inject(address(from), address(2), &[0; 10][..len]);
+        }
         let mut burst = Vec::new();
         right.rx_burst(&mut burst);
-        assert_eq!(burst.iter().map(|mbuf| mbuf.packet()[0]).collect::<Vec<_>>(), [1, 2]);
-        assert_eq!(mempool.free_count(), 2);
-        burst.clear();
-        assert_eq!(mempool.free_count(), 4);
+        assert_eq!(lengths(&burst), [vec![10, 10, 5], vec![5], vec![5], vec![5]]);
+        assert_eq!(right.counters().rx_datagrams, 6);
     }
 
     #[test]
-    fn a_full_wire_and_an_empty_mempool_bound_a_burst() {
-        let ([mut left, mut right], mempool) =
-            ports(SimWire { queue_packets_max: 2, ..SimWire::default() }, 3);
-        let mut burst: Vec<_> = (0..3).map(|_| mempool.take().unwrap()).collect();
-        left.tx_burst(&mut burst);
-        assert_eq!(burst.len(), 1, "what the wire does not take stays");
-        let held = [mempool.take().unwrap(), mempool.take().unwrap()];
-        let mut received = Vec::new();
-        right.rx_burst(&mut received);
-        assert!(received.is_empty(), "no buffer, no packet");
-        drop(held);
-        right.rx_burst(&mut received);
-        assert_eq!(received.len(), 2, "nothing was lost meanwhile");
+    fn without_a_buffer_datagrams_wait_and_those_longer_than_one_are_dropped() {
+        let (network, [_left, mut right]) = pair(SimFaults::none(0));
+        (1..=6).for_each(|byte| network.inject(address(1), address(2), &[byte]));
+        network.inject(address(1), address(2), &[0; 65]);
+        let (mut first, mut rest) = (Vec::new(), Vec::new());
+        right.rx_burst(&mut first);
+        assert_eq!((first.len(), right.counters().rx_no_buffer), (4, 1));
+        first.clear();
+        right.rx_burst(&mut rest);
+        assert_eq!(rest.iter().map(|mbuf| mbuf.bytes()[0]).collect::<Vec<_>>(), [5, 6]);
+        assert_eq!((right.counters().rx_dropped, network.in_flight()), (1, 0));
     }
 
     #[test]
-    fn a_bad_wire_loses_doubles_changes_and_reorders() {
-        let wire = SimWire {
-            lose_one_in: 10,
-            duplicate_one_in: 10,
-            reorder_one_in: 10,
-            corrupt_one_in: 10,
-            queue_packets_max: 512,
-        };
-        let ([mut left, mut right], mempool) = ports(wire, 512);
-        (0..200).for_each(|byte| transmit(&mut left, &mempool, byte));
-        let mut received = Vec::new();
-        while {
-            let before = received.len();
-            right.rx_burst(&mut received);
-            received.len() > before
-        } {}
-        let firsts: Vec<u8> = received.iter().map(|mbuf| mbuf.packet()[0]).collect();
-        let lost = (0..200).filter(|byte| !firsts.contains(byte)).count();
-        assert!(lost > 0 && firsts.len() > 200 - lost, "some are lost, some come twice");
-        assert!(!firsts.is_sorted());
-        assert!(received.iter().any(|mbuf| mbuf.packet().iter().any(|byte| *byte != mbuf.packet()[0])));
+    fn a_device_that_is_blocked_takes_the_rest_later_and_nothing_twice() {
+        let (network, [mut left, mut right]) = pair(SimFaults { block_one_in: 2, ..SimFaults::none(0) });
+        let mut burst = vec![train(&left, &[1; 60]), train(&left, &[1; 60])];
+        for _ in 0..100 {
+            left.tx_burst(&mut burst);
+        }
+        assert!(burst.is_empty());
+        assert!(left.counters().tx_blocked > 0);
+        assert_eq!((left.counters().tx_datagrams, network.in_flight()), (120, 120));
+        let mut bytes = Vec::new();
+        while network.in_flight() > 0 {
+            right.rx_burst(&mut burst);
+            bytes.extend(burst.drain(..).map(|mbuf| mbuf.bytes()[0]));
+        }
+        assert!(bytes.iter().copied().eq((1..=60).chain(1..=60)));
     }
 }
