@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::rc::Rc;
 
+use crate::kernel::KernelPort;
 use crate::sim::SimPort;
 
 /// A buffer with a train of datagrams.
@@ -109,11 +110,32 @@ impl Mbuf {
         &self.bytes[self.sent_bytes..self.len_bytes]
     }
 
+    /// Their bytes in runs of whole datagrams: one datagram each, or as many as one send may carry.
+    #[inline]
+    pub(crate) fn unsent_runs(&self, joined: bool) -> impl Iterator<Item = &[u8]> {
+        let stride_bytes = self.stride_bytes.max(1);
+        let most = (TRAIN_BYTES_MAX / stride_bytes).clamp(1, TRAIN_DATAGRAMS_MAX);
+        self.unsent_bytes().chunks(if joined { most * stride_bytes } else { stride_bytes })
+    }
+
     /// Counts datagrams off the front of the unsent ones as taken by the device.
     #[inline]
     pub(crate) fn advance(&mut self, sent_bytes: usize) {
         assert!(sent_bytes <= self.len_bytes - self.sent_bytes, "a device took more than a train has");
         self.sent_bytes += sent_bytes;
+    }
+
+    /// The whole buffer, for a device to receive into; [`Mbuf::fill`] says what it received.
+    #[inline]
+    pub(crate) fn buffer_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+
+    /// Makes the first bytes of the buffer a train.
+    #[inline]
+    pub(crate) fn fill(&mut self, peer: SocketAddr, len_bytes: usize, stride_bytes: usize) {
+        assert!(len_bytes <= self.bytes.len() && stride_bytes <= len_bytes, "a device received too much");
+        (self.peer, self.len_bytes, self.stride_bytes) = (peer, len_bytes, stride_bytes);
     }
 }
 
@@ -163,6 +185,11 @@ impl Mempool {
         pool.limit_count - pool.out_count
     }
 
+    /// Buffers that are out or may be.
+    pub fn count(&self) -> usize {
+        self.0.borrow().limit_count
+    }
+
     /// Bytes of each buffer.
     pub fn buffer_bytes(&self) -> usize {
         self.0.borrow().buffer_bytes
@@ -190,6 +217,8 @@ pub struct PortCounters {
 pub enum Port {
     /// An endpoint of a simulated network.
     Sim(SimPort),
+    /// A UDP socket of the kernel.
+    Kernel(KernelPort),
 }
 
 impl Port {
@@ -198,6 +227,7 @@ impl Port {
     pub fn rx_burst(&mut self, burst: &mut Vec<Mbuf>) {
         match self {
             Self::Sim(port) => port.rx_burst(burst),
+            Self::Kernel(port) => port.rx_burst(burst),
         }
     }
 
@@ -208,6 +238,7 @@ impl Port {
     pub fn tx_burst(&mut self, burst: &mut Vec<Mbuf>) {
         match self {
             Self::Sim(port) => port.tx_burst(burst),
+            Self::Kernel(port) => port.tx_burst(burst),
         }
     }
 
@@ -215,6 +246,7 @@ impl Port {
     pub fn address(&self) -> SocketAddr {
         match self {
             Self::Sim(port) => port.address(),
+            Self::Kernel(port) => port.address(),
         }
     }
 
@@ -223,6 +255,7 @@ impl Port {
     pub fn mempool(&self) -> &Mempool {
         match self {
             Self::Sim(port) => port.mempool(),
+            Self::Kernel(port) => port.mempool(),
         }
     }
 
@@ -230,6 +263,7 @@ impl Port {
     pub fn counters(&self) -> PortCounters {
         match self {
             Self::Sim(port) => port.counters(),
+            Self::Kernel(port) => port.counters(),
         }
     }
 }

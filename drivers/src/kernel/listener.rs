@@ -124,7 +124,7 @@ fn bind_tcp(address: SocketAddr, shared: bool) -> Result<OwnedFd, Errno> {
     Ok(fd)
 }
 
-fn local_address(fd: &OwnedFd) -> Option<SocketAddr> {
+pub(super) fn local_address(fd: &OwnedFd) -> Option<SocketAddr> {
     rustix::net::getsockname(fd).ok()?.try_into().ok()
 }
 

@@ -1,13 +1,17 @@
-//! Streams over sockets of the kernel: TCP and AF_UNIX on epoll.
+//! Sockets of the kernel: streams over TCP and AF_UNIX on epoll, and datagrams over UDP.
 //!
 //! One level-triggered epoll per shard, one receive per ready connection and poll, one send per outbox. io_uring was
 //! measured to cost the same for sockets, so the plainer of the two is here (see ARCHITECTURE.md).
 
 mod listener;
+mod messages;
+mod name;
 mod pace;
 mod socket;
+mod udp;
 
 pub use listener::{ListenError, Listener};
+pub use udp::{KernelPort, Offload, UdpSocket};
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
