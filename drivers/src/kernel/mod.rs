@@ -33,6 +33,7 @@ pub struct KernelStreams {
     listeners: Vec<Listener>,
     sockets: SocketTable,
     sleeper: Sleeper,
+    ports_count: u32,
     pace: Pace,
     ready: Vec<epoll::Event>,
     /// Pinned blocks that have left, to be reported by the next poll.
@@ -62,11 +63,24 @@ impl KernelStreams {
             listeners,
             sockets,
             sleeper,
+            ports_count: 0,
             pace: Pace::new(),
             ready,
             sent: Vec::new(),
             spare: spare(),
         })
+    }
+
+    /// Reports datagrams that wait at `port`, as [`Event::PortReady`] with the index that this returns: the ports are
+    /// numbered from 0. A port that is dropped is watched no more.
+    ///
+    /// # Errors
+    /// The kernel's, if it has no memory to watch with.
+    pub fn watch_port(&mut self, port: &KernelPort) -> std::io::Result<u32> {
+        let index = self.ports_count;
+        epoll::add(&self.epoll, port, key(PORT, index), epoll::EventFlags::IN)?;
+        self.ports_count += 1;
+        Ok(index)
     }
 
     pub(crate) fn rest(&self) -> bool {
@@ -103,6 +117,7 @@ impl KernelStreams {
         match unkey(event.data.u64()) {
             (SLEEPER, _) => {}
             (LISTENER, index) => self.accept(index, events),
+            (PORT, index) => events.push(Event::PortReady(index)),
             (generation, index) => {
                 let id = ConnectionId { index, generation };
                 let flags = event.flags;
@@ -229,7 +244,7 @@ fn key(kind: u32, index: u32) -> epoll::EventData {
     epoll::EventData::new_u64(u64::from(kind) << 32 | u64::from(index))
 }
 
-/// The generation of a connection, or one of the two kinds below; and an index.
+/// The generation of a connection, or one of the kinds below; and an index.
 fn unkey(data: u64) -> (u32, u32) {
     let [generation, index] =
         [data >> 32, data & u64::from(u32::MAX)].map(|half| u32::try_from(half).unwrap_or(0));
@@ -238,8 +253,9 @@ fn unkey(data: u64) -> (u32, u32) {
 
 const SLEEPER: u32 = u32::MAX;
 const LISTENER: u32 = u32::MAX - 1;
+const PORT: u32 = u32::MAX - 2;
 /// Generations of connections stay below the kinds above.
-const GENERATION_MAX: u32 = u32::MAX - 2;
+const GENERATION_MAX: u32 = u32::MAX - 3;
 /// Most connections that one poll accepts from one listener.
 const ACCEPTS_PER_POLL_MAX: usize = 64;
 
@@ -250,4 +266,58 @@ pub fn raise_descriptor_limit() -> u64 {
     // If it cannot be raised, the present one holds.
     let _ = setrlimit(Resource::Nofile, raised);
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::port::{MBUF_BYTES, Mempool};
+    use std::net::SocketAddr;
+
+    fn services(events: &[Event]) -> Vec<u32> {
+        let service = |event: &Event| match event {
+            Event::Opened(_, service) => Some(*service),
+            _ => None,
+        };
+        events.iter().filter_map(service).collect()
+    }
+
+    fn is_ready(events: &[Event]) -> bool {
+        events.iter().any(|event| matches!(event, Event::PortReady(0)))
+    }
+
+    #[test]
+    fn one_poll_waits_for_connections_of_any_listener_and_for_ports() {
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+        let listeners: Vec<_> = (0..2).flat_map(|_| Listener::tcp(loopback, 1).unwrap()).collect();
+        let address = (loopback.ip(), listeners[1].port().unwrap());
+        let (_waker, sleeper) = crate::wake::pair().unwrap();
+        let mut streams = KernelStreams::new(listeners, sleeper).unwrap();
+        let socket = UdpSocket::bind(loopback).unwrap();
+        let mut port = KernelPort::new(socket, Mempool::new(2, MBUF_BYTES), Offload::default());
+        assert_eq!(streams.watch_port(&port).unwrap(), 0);
+
+        let mut pool = ChunkPool::new(0);
+        let mut poll = |wait, done: &dyn Fn(&[Event]) -> bool| {
+            let mut events = Vec::new();
+            while !done(&events) {
+                streams.poll(wait, &mut pool, &mut events);
+            }
+            events
+        };
+        let _client = std::net::TcpStream::connect(address).unwrap();
+        let events = poll(Wait::Forever, &|events| !services(events).is_empty());
+        assert_eq!((services(&events), is_ready(&events)), (vec![1], false));
+
+        let sender = std::net::UdpSocket::bind(loopback).unwrap();
+        sender.send_to(b"x", port.address()).unwrap();
+        poll(Wait::Forever, &is_ready);
+        poll(Wait::Forever, &is_ready);
+        let mut burst = Vec::new();
+        port.rx_burst(&mut burst);
+        assert_eq!(burst.len(), 1);
+        let mut events = Vec::new();
+        streams.poll(Wait::No, &mut pool, &mut events);
+        assert!(!is_ready(&events), "what waited was received");
+    }
 }
