@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use adit_dataplane::map::SHARDS_MAX;
 use adit_dataplane::settings::{ClientClass, Eviction, Limits, OutputLimit, REQUEST_LIMIT_BYTES_MIN};
 use adit_dataplane::stats::BUCKETS;
+use adit_wire::native::{FRAME_BYTES_DEFAULT, FRAME_BYTES_MAX, FRAME_BYTES_MIN};
 use anyhow::{Context, bail, ensure};
 use clap::ValueEnum;
 use serde::Deserialize;
@@ -45,9 +46,13 @@ struct Options {
     /// A Unix socket for Redis clients on this machine, three times cheaper than TCP
     #[arg(long, value_name = "PATH")]
     unix: Option<PathBuf>,
-    /// Where native clients connect (not available yet)
+    /// Where native clients connect, by UDP and TCP: the address of the first shard, or "off"; the others have the ports
+    /// that follow [default: 127.0.0.1:7400]
     #[arg(long, value_name = "ADDR")]
     native: Option<String>,
+    /// Longest datagram of native clients in bytes; 8972 where frames are jumbo [default: 1472]
+    #[arg(long, value_name = "BYTES")]
+    native_frame: Option<u16>,
     /// Where block clients connect (not available yet)
     #[arg(long, value_name = "ADDR")]
     nbd: Option<String>,
@@ -128,6 +133,8 @@ pub(crate) struct Config {
     pub(crate) memory: Size,
     pub(crate) prefault: bool,
     pub(crate) resp: Option<SocketAddr>,
+    pub(crate) native: Option<SocketAddr>,
+    pub(crate) native_frame: u16,
     pub(crate) unix: Option<PathBuf>,
     pub(crate) password: Option<String>,
     pub(crate) debug_commands: bool,
@@ -164,6 +171,7 @@ impl Options {
             resp: self.resp.or(other.resp),
             unix: self.unix.or(other.unix),
             native: self.native.or(other.native),
+            native_frame: self.native_frame.or(other.native_frame),
             nbd: self.nbd.or(other.nbd),
             api: self.api.or(other.api),
             connections_max: self.connections_max.or(other.connections_max),
@@ -194,7 +202,21 @@ impl Options {
         ensure!(connections_max > 0, "connections-max = 0: give at least 1");
         ensure!(self.password.as_deref() != Some(""), "password is empty: leave it out to need none");
         let resp = parse_address("resp", self.resp.as_deref().unwrap_or(RESP_DEFAULT))?;
-        ensure!(resp.is_some() || self.unix.is_some(), "resp = off and no unix socket: nobody could connect");
+        let native = parse_address("native", self.native.as_deref().unwrap_or(NATIVE_DEFAULT))?;
+        let last = native.map_or(0, |address| u32::from(address.port()) + u32::from(shards) - 1);
+        ensure!(
+            last <= u32::from(u16::MAX),
+            "native: the ports of {shards} shards end at {last}; begin lower"
+        );
+        ensure!(
+            resp.is_some() || self.unix.is_some() || native.is_some(),
+            "resp = off, native = off and no unix socket: nobody could connect"
+        );
+        let native_frame = self.native_frame.unwrap_or(NATIVE_FRAME_DEFAULT);
+        ensure!(
+            (FRAME_BYTES_MIN..=FRAME_BYTES_MAX).contains(&usize::from(native_frame)),
+            "native-frame = {native_frame}: give {FRAME_BYTES_MIN} to {FRAME_BYTES_MAX} bytes"
+        );
         let mut eviction = [self.eviction.map_or(Eviction::None, Eviction::from); BUCKETS];
         for (name, options) in &self.bucket {
             let place = name.parse::<usize>().ok().and_then(|bucket| eviction.get_mut(bucket));
@@ -202,7 +224,7 @@ impl Options {
             *place.with_context(|| format!("bucket.{name}: buckets have numbers from 0 to {most}"))? =
                 options.eviction.into();
         }
-        let asked = [("--native", &self.native), ("--nbd", &self.nbd), ("--api", &self.api)];
+        let asked = [("--nbd", &self.nbd), ("--api", &self.api)];
         for (name, address) in asked {
             parse_address(name.trim_start_matches('-'), address.as_deref().unwrap_or(OFF))?;
         }
@@ -213,6 +235,8 @@ impl Options {
             memory,
             prefault: self.prefault.unwrap_or(true),
             resp,
+            native,
+            native_frame,
             unix: self.unix,
             password: self.password,
             debug_commands: self.debug_commands.unwrap_or(false),
@@ -268,6 +292,9 @@ const MEMORY_DEFAULT: Size = Size(1 << 30);
 /// A shard's index, a few pages of values and its buffers.
 const MEMORY_PER_SHARD_MIN: Size = Size(32 << 20);
 const RESP_DEFAULT: &str = "127.0.0.1:7379";
+const NATIVE_DEFAULT: &str = "127.0.0.1:7400";
+const NATIVE_FRAME_DEFAULT: u16 = 1_472;
+const _: () = assert!(NATIVE_FRAME_DEFAULT as usize == FRAME_BYTES_DEFAULT);
 const CONNECTIONS_DEFAULT: u64 = 10_000;
 
 #[cfg(test)]
@@ -294,7 +321,8 @@ mod tests {
              password = \"secret\"\ndebug-commands = true",
         );
         let config = config.unwrap();
-        assert_eq!(config.unavailable, ["--native", "--nbd", "--api"]);
+        assert_eq!(config.unavailable, ["--nbd", "--api"]);
+        assert_eq!(config.native, Some("127.0.0.1:7400".parse().unwrap()));
         assert_eq!((config.shards, config.limits.connections_max, config.prefault), (2, 5, false));
     }
 
@@ -306,7 +334,9 @@ mod tests {
             ("memory = \"1MiB\"", "at least 32 MiB"),
             ("memory = \"lots\"", "512MiB"),
             ("resp = \"nowhere\"", "127.0.0.1:7379"),
-            ("resp = \"off\"", "nobody could connect"),
+            ("resp = \"off\"\nnative = \"off\"", "nobody could connect"),
+            ("native = \"127.0.0.1:65535\"\nshards = 2\nmemory = \"64MiB\"", "begin lower"),
+            ("native-frame = 100", "576 to 16384"),
             ("connections-max = 0", "at least 1"),
             ("password = \"\"", "leave it out"),
             ("data = \"/tmp/x\"", "not available yet"),

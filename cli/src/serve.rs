@@ -11,12 +11,17 @@ use std::thread::JoinHandle;
 use adit_dataplane::mailbox::Command;
 use adit_dataplane::map::SlotMap;
 use adit_dataplane::mesh::Mesh;
+use adit_dataplane::native::NativeParts;
+use adit_dataplane::native::secret::Secret;
 use adit_dataplane::settings::{Limits, Settings};
-use adit_dataplane::shard::{Parts, Shard};
+use adit_dataplane::shard::{Parts, Service, Shard};
 use adit_dataplane::stats::{StatsReader, StatsWriter};
 use adit_drivers::clock::Clock;
-use adit_drivers::kernel::{KernelStreams, ListenError, Listener, raise_descriptor_limit};
+use adit_drivers::kernel::{
+    KernelPort, KernelStreams, ListenError, Listener, Offload, UdpSocket, raise_descriptor_limit,
+};
 use adit_drivers::memory::Arena;
+use adit_drivers::port::{MBUF_BYTES, Mempool, Port};
 use adit_drivers::process::system_name;
 use adit_drivers::streams::Streams;
 use adit_drivers::wake::{Sleeper, Waker};
@@ -65,7 +70,7 @@ struct Appliance {
 struct Seed {
     index: u16,
     core: Option<CoreId>,
-    listeners: Vec<Listener>,
+    ends: Ends,
     sleeper: Sleeper,
     mesh: Mesh,
     mailbox: Receiver<Command>,
@@ -73,23 +78,45 @@ struct Seed {
     pages: Vec<StatsReader>,
     pools: Pools,
     hash_secret: u64,
+    native_secret: Secret,
+    native_addresses: Vec<SocketAddr>,
+    native_frame: u16,
     settings: Settings,
     prefault: bool,
     started: Sender<anyhow::Result<String>>,
 }
 
+/// Where clients reach one shard.
+#[derive(Default)]
+struct Ends {
+    listeners: Vec<Listener>,
+    services: Vec<Service>,
+    socket: Option<UdpSocket>,
+}
+
+impl Ends {
+    fn push(&mut self, listener: Listener, service: Service) {
+        self.listeners.push(listener);
+        self.services.push(service);
+    }
+}
+
 impl Appliance {
     fn start(config: &Config) -> anyhow::Result<Self> {
         let count = usize::from(config.shards);
-        let listeners = listen(config)?;
-        let addresses: Vec<String> = listeners[0].iter().map(|listener| listener.name().to_owned()).collect();
+        let all_ends = listen(config)?;
+        let resp: Vec<&Listener> = all_ends[0].of(Service::Resp).collect();
+        let addresses: Vec<String> = resp.iter().map(|listener| listener.name().to_owned()).collect();
+        let native_addresses: Vec<SocketAddr> =
+            all_ends.iter().filter_map(|ends| ends.socket.as_ref()).map(UdpSocket::address).collect();
         let pools = Pools::of(config.memory.0 / u64::from(config.shards));
-        let settings = settings(config, listeners[0].iter().find_map(Listener::port));
+        let settings = settings(config, resp.iter().find_map(|listener| listener.port()));
         let cores = core_affinity::get_core_ids().unwrap_or_default();
         if cores.len() < count {
             eprintln!("adit: {count} shards share {} cores; more shards than cores are slower", cores.len());
         }
         let hash_secret = random_secret();
+        let native_secret = Secret::new(u128::from(random_secret()) << 64 | u128::from(random_secret()));
         let (started, starts) = bounded(count);
         let (mut threads, mut mailboxes, mut seeds) = (Vec::new(), Vec::new(), Vec::new());
         let (wakers, sleepers): (Vec<Waker>, Vec<Sleeper>) = (0..count)
@@ -99,14 +126,14 @@ impl Appliance {
             .map(Iterator::unzip)?;
         let (writers, pages): (Vec<StatsWriter>, Vec<StatsReader>) =
             (0..count).map(|_| adit_drivers::counters::page()).unzip();
-        let ends = listeners.into_iter().zip(sleepers).zip(Mesh::connect(&wakers)).zip(writers);
-        for (index, (((listeners, sleeper), mesh), stats)) in (0..config.shards).zip(ends) {
+        let ends = all_ends.into_iter().zip(sleepers).zip(Mesh::connect(&wakers)).zip(writers);
+        for (index, (((ends, sleeper), mesh), stats)) in (0..config.shards).zip(ends) {
             let (sender, mailbox) = bounded(MAILBOX_COMMANDS_MAX);
             mailboxes.push(sender);
             seeds.push(Seed {
                 index,
                 core: cores.get(usize::from(index) % cores.len().max(1)).copied(),
-                listeners,
+                ends,
                 sleeper,
                 mesh,
                 mailbox,
@@ -114,6 +141,9 @@ impl Appliance {
                 pages: pages.clone(),
                 pools,
                 hash_secret,
+                native_secret,
+                native_addresses: native_addresses.clone(),
+                native_frame: config.native_frame,
                 settings: settings.clone(),
                 prefault: config.prefault,
                 started: started.clone(),
@@ -135,7 +165,7 @@ impl Appliance {
                 }
             }
         }
-        announce(config, &pools, &page_kind, &addresses);
+        announce(config, &pools, &page_kind, &addresses, &native_addresses);
         Ok(appliance)
     }
 
@@ -179,7 +209,13 @@ impl Seed {
         let page_kind = arena.page_kind().to_string();
         let config = StoreConfig { index_bytes: self.pools.index_bytes, hash_secret: self.hash_secret };
         let store = config.build(arena, self.prefault).context(enough)?;
-        let streams = KernelStreams::new(self.listeners, self.sleeper).context("cannot poll sockets")?;
+        let Ends { listeners, services, socket } = self.ends;
+        let mut streams = KernelStreams::new(listeners, self.sleeper).context("cannot poll sockets")?;
+        let mempool = Mempool::new(TRAIN_COUNT, MBUF_BYTES);
+        let port = socket.map(|socket| KernelPort::new(socket, mempool, Offload::default()));
+        if let Some(port) = &port {
+            streams.watch_port(port).context("cannot poll the native port")?;
+        }
         let shard = Shard::new(Parts {
             index: self.index,
             streams: Streams::Kernel(streams),
@@ -192,6 +228,14 @@ impl Seed {
             stats: self.stats,
             pages: self.pages,
             settings: self.settings,
+            services,
+            native: NativeParts {
+                port: port.map(Port::Kernel),
+                secret: self.native_secret,
+                addresses: self.native_addresses,
+                frame_bytes: self.native_frame,
+                session_bytes: self.pools.session_bytes,
+            },
         });
         Ok((shard, page_kind))
     }
@@ -203,32 +247,81 @@ struct Pools {
     index_bytes: u64,
     items_bytes: u64,
     buffer_bytes: u64,
+    session_bytes: u64,
+    train_bytes: u64,
     mesh_bytes: u64,
 }
 
 impl Pools {
     fn of(share_bytes: u64) -> Self {
         let buffer_bytes = (share_bytes / 8).clamp(BUFFER_BYTES_MIN, BUFFER_BYTES_MAX);
-        let left_bytes = share_bytes - buffer_bytes - MESH_BYTES;
+        let session_bytes = (share_bytes / 32).clamp(SESSION_BYTES_MIN, SESSION_BYTES_MAX);
+        let train_bytes = (TRAIN_COUNT * MBUF_BYTES) as u64;
+        let left_bytes = share_bytes - buffer_bytes - session_bytes - train_bytes - MESH_BYTES;
         // An item of 128 B takes some 14 B of the index.
         let index_bytes = left_bytes / 8 / INDEX_UNIT_BYTES * INDEX_UNIT_BYTES;
         let items_bytes = left_bytes - index_bytes;
-        Self { index_bytes, items_bytes, buffer_bytes, mesh_bytes: MESH_BYTES }
+        Self { index_bytes, items_bytes, buffer_bytes, session_bytes, train_bytes, mesh_bytes: MESH_BYTES }
     }
 }
 
-fn listen(config: &Config) -> anyhow::Result<Vec<Vec<Listener>>> {
+impl Ends {
+    fn of(&self, service: Service) -> impl Iterator<Item = &Listener> {
+        let spoken = self.listeners.iter().zip(&self.services);
+        spoken.filter(move |(_, spoken)| **spoken == service).map(|(listener, _)| listener)
+    }
+}
+
+fn listen(config: &Config) -> anyhow::Result<Vec<Ends>> {
     let count = usize::from(config.shards);
-    let mut all: Vec<Vec<Listener>> = (0..count).map(|_| Vec::new()).collect();
+    let mut all: Vec<Ends> = (0..count).map(|_| Ends::default()).collect();
     if let Some(address) = config.resp {
         let listeners = Listener::tcp(address, count).map_err(|error| tcp_error(address, error))?;
-        all.iter_mut().zip(listeners).for_each(|(shard, listener)| shard.push(listener));
+        all.iter_mut().zip(listeners).for_each(|(ends, listener)| ends.push(listener, Service::Resp));
     }
     if let Some(path) = &config.unix {
         let listeners = Listener::unix(path, count).map_err(|error| unix_error(path, error))?;
-        all.iter_mut().zip(listeners).for_each(|(shard, listener)| shard.push(listener));
+        all.iter_mut().zip(listeners).for_each(|(ends, listener)| ends.push(listener, Service::Resp));
+    }
+    if let Some(address) = config.native {
+        for (index, ends) in (0..).zip(&mut all) {
+            // Port 0 takes a free one for each shard.
+            let port = if address.port() == 0 { 0 } else { address.port() + index };
+            let address = SocketAddr::new(address.ip(), port);
+            let (socket, listener) = listen_native(address).map_err(|error| native_error(address, error))?;
+            ends.push(listener, Service::Native);
+            ends.socket = Some(socket);
+        }
     }
     Ok(all)
+}
+
+/// Binds the same port for UDP and TCP.
+fn listen_native(address: SocketAddr) -> Result<(UdpSocket, Listener), ListenError> {
+    let mut left = if address.port() == 0 { FREE_PORT_TRIES } else { 1 };
+    loop {
+        left -= 1;
+        let socket = UdpSocket::bind(address)?;
+        match Listener::tcp(socket.address(), 1) {
+            Ok(mut listeners) => {
+                return listeners.pop().map(|listener| (socket, listener)).ok_or(ListenError::InUse);
+            }
+            Err(ListenError::InUse) if left > 0 => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn native_error(address: SocketAddr, error: ListenError) -> anyhow::Error {
+    match error {
+        ListenError::InUse => anyhow!(
+            "{address} is in use, perhaps by another adit; stop it, or choose ports with --native {}:PORT, or --native off",
+            address.ip()
+        ),
+        ListenError::Kernel(error) => {
+            anyhow!(error).context(format!("cannot bind {address} for native clients"))
+        }
+    }
 }
 
 fn tcp_error(address: SocketAddr, error: ListenError) -> anyhow::Error {
@@ -285,22 +378,36 @@ fn say(line: std::fmt::Arguments<'_>) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-fn announce(config: &Config, pools: &Pools, page_kind: &str, addresses: &[String]) {
+fn announce(
+    config: &Config,
+    pools: &Pools,
+    page_kind: &str,
+    addresses: &[String],
+    native_addresses: &[SocketAddr],
+) {
     let all = |bytes: u64| Size(bytes * u64::from(config.shards));
     say(format_args!("adit {} with {} shard(s)", env!("CARGO_PKG_VERSION"), config.shards));
     say(format_args!(
-        "memory {} = index {} + items {} + buffers {} + mesh {}, {page_kind}",
+        "memory {} = index {} + items {} + buffers {} + sessions {} + trains {} + mesh {}, {page_kind}",
         config.memory,
         all(pools.index_bytes),
         all(pools.items_bytes),
         all(pools.buffer_bytes),
+        all(pools.session_bytes),
+        all(pools.train_bytes),
         all(pools.mesh_bytes),
     ));
     for name in &config.unavailable {
         say(format_args!("{name} is not available yet in this version"));
     }
     say(format_args!("data is in memory only: it is gone when adit stops"));
-    say(format_args!("serving Redis clients on {}", addresses.join(" and ")));
+    if !native_addresses.is_empty() {
+        let addresses: Vec<String> = native_addresses.iter().map(SocketAddr::to_string).collect();
+        say(format_args!("serving native clients on {}", addresses.join(" and ")));
+    }
+    if !addresses.is_empty() {
+        say(format_args!("serving Redis clients on {}", addresses.join(" and ")));
+    }
 }
 
 /// A number that nobody outside can know: the keys that the standard library draws for its hash tables.
@@ -313,6 +420,12 @@ const MAILBOX_COMMANDS_MAX: usize = 16;
 const RUN_ID_DIGITS: usize = 40;
 /// Descriptors that are not connections: standard streams, libraries.
 const DESCRIPTORS_RESERVED: u64 = 32;
+/// Trains of datagrams that a shard has at a time, both ways.
+const TRAIN_COUNT: usize = 64;
+/// Ports that are tried where any free one will do for UDP and TCP.
+const FREE_PORT_TRIES: u32 = 64;
+const SESSION_BYTES_MIN: u64 = 1 << 20;
+const SESSION_BYTES_MAX: u64 = 64 << 20;
 const BUFFER_BYTES_MIN: u64 = 8 << 20;
 const BUFFER_BYTES_MAX: u64 = 256 << 20;
 /// Rings to other shards and in-flight slots.
@@ -329,7 +442,7 @@ mod tests {
         for share_bytes in [32 << 20, 100 << 20, 1 << 30, 1 << 40_u64] {
             let pools = Pools::of(share_bytes);
             let sum = pools.index_bytes + pools.items_bytes + pools.buffer_bytes + pools.mesh_bytes;
-            assert_eq!(sum, share_bytes);
+            assert_eq!(sum + pools.session_bytes + pools.train_bytes, share_bytes);
             assert!(pools.index_bytes > 0 && pools.items_bytes > 4 << 20, "{pools:?}");
         }
     }

@@ -133,15 +133,18 @@ fn wrong_flags_are_refused_with_what_to_do() {
         (&["--shards", "4", "--memory", "32MiB"], "need at least"),
         (&["--connections-max", "0"], "at least 1"),
         (&["--resp", "nowhere"], "127.0.0.1:7379"),
-        (&["--resp", "off"], "nobody could connect"),
+        (&["--resp", "off", "--native", "off"], "nobody could connect"),
+        (&["--native", "nowhere"], "127.0.0.1:7379"),
+        (&["--native-frame", "99"], "576 to 16384"),
         (&["--data", "/tmp/data"], "not available yet"),
         (&["--config", "/nowhere/adit.toml"], "cannot read /nowhere/adit.toml"),
         (&["--unix", "/nowhere/adit.sock"], "cannot listen on /nowhere/adit.sock"),
     ] {
-        let refused = output(
-            &[&["serve", "--resp", "127.0.0.1:0"][..usize::from(!flags.contains(&"--resp")) * 2 + 1], flags]
-                .concat(),
-        );
+        let mut line = vec!["serve"];
+        for name in ["--resp", "--native"].into_iter().filter(|name| !flags.contains(name)) {
+            line.extend([name, "127.0.0.1:0"]);
+        }
+        let refused = output(&[&line, flags].concat());
         let error = text(&refused.stderr);
         assert_eq!(refused.status.code(), Some(1), "{flags:?}: {error}");
         assert!(error.starts_with("adit: ") && error.contains(told), "{flags:?}: {error}");
@@ -190,7 +193,13 @@ fn an_address_in_use_is_told() {
             error.contains(&format!("{address} is in use")) && error.contains("--resp 127.0.0.1:PORT"),
             "{error}"
         );
-        let second = output(&[&small[..], &["--resp", "127.0.0.1:0", "--unix", &unix]].concat());
+        let free = ["--resp", "127.0.0.1:0", "--native", "127.0.0.1:0"];
+        let native = server.native.to_string();
+        let second = output(&[&small[..], &free[..2], &["--native", &native]].concat());
+        let error = text(&second.stderr);
+        assert_eq!(second.status.code(), Some(1), "{error}");
+        assert!(error.contains(&format!("{native} is in use")) && error.contains("--native off"), "{error}");
+        let second = output(&[&small[..], &free, &["--unix", &unix]].concat());
         let error = text(&second.stderr);
         assert_eq!(second.status.code(), Some(1), "{error}");
         assert!(error.contains(&unix) && error.contains("choose another path"), "{error}");
@@ -208,7 +217,7 @@ fn a_stale_socket_file_is_replaced_and_a_plain_file_is_not() {
     std::fs::write(&plain, "precious").expect("a file of the test");
     let start = |path: &std::path::Path| {
         let mut command = adit();
-        command.args(["serve", "--resp", "off", "--memory", "64MiB", "--unix"]).arg(path);
+        command.args(["serve", "--resp", "off", "--native", "off", "--memory", "64MiB", "--unix"]).arg(path);
         command
     };
     let refused = run(start(&plain), b"", "this program");
@@ -294,7 +303,7 @@ fn help_names_every_flag() {
 #[test]
 fn a_server_ends_well_though_nobody_reads_its_output() {
     let mut command = adit();
-    command.args(["serve", "--resp", "127.0.0.1:0", "--memory", "64MiB"]);
+    command.args(["serve", "--resp", "127.0.0.1:0", "--native", "off", "--memory", "64MiB"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let serves = lines.any(|line| line.unwrap().starts_with("serving Redis clients on "));

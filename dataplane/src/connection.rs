@@ -317,21 +317,27 @@ pub trait ReplySink: Sink {
     where
         Self: Sized,
     {
-        match reply {
-            Reply::Done => reply::ok(self),
-            Reply::Nil => reply::null(self, self.version()),
-            Reply::Name(name) => reply::simple(self, name),
-            Reply::Line(line) => reply::simple(self, &line),
-            Reply::Text(text) => reply::bulk(self, text.as_bytes()),
-            Reply::Integer(number) => reply::integer(self, number),
-            Reply::Bytes(bytes) => self.write_bulk(bytes.as_slice()),
-            Reply::Chain(chain) => self.pinned_bulk(chain.into()),
-            Reply::Slice(slice) => self.pinned_bulk(*slice),
-            Reply::Array(count) => reply::array(self, count as usize),
-            Reply::Failed(status) => reply::status(self, status),
-            Reply::Keys(_) | Reply::Record(_) | Reply::Step(_) | Reply::Part(_) => {
-                unreachable!("walks, rounds and transactions take these themselves")
-            }
+        write_reply(self, reply);
+    }
+}
+
+/// Encodes a reply in RESP.
+#[inline]
+pub fn write_reply(sink: &mut impl ReplySink, reply: Reply) {
+    match reply {
+        Reply::Done => reply::ok(sink),
+        Reply::Nil => reply::null(sink, sink.version()),
+        Reply::Name(name) => reply::simple(sink, name),
+        Reply::Line(line) => reply::simple(sink, &line),
+        Reply::Text(text) => reply::bulk(sink, text.as_bytes()),
+        Reply::Integer(number) => reply::integer(sink, number),
+        Reply::Bytes(bytes) => sink.write_bulk(bytes.as_slice()),
+        Reply::Chain(chain) => sink.pinned_bulk(chain.into()),
+        Reply::Slice(slice) => sink.pinned_bulk(*slice),
+        Reply::Array(count) => reply::array(sink, count as usize),
+        Reply::Failed(status) => reply::status(sink, status),
+        Reply::Keys(_) | Reply::Record(_) | Reply::Step(_) | Reply::Part(_) | Reply::Conflict(_) => {
+            unreachable!("walks, rounds, transactions and native sessions take these themselves")
         }
     }
 }

@@ -8,6 +8,7 @@ use adit_wire::kv::{
     Aspect, BUCKET_COUNT, BucketId, Condition, ExpireCondition, Expiry, ExpiryForm, Operation, PutAnswer,
     Status,
 };
+use adit_wire::native::reply::ValueHead;
 use adit_wire::resp::number::{Digits, parse_i64};
 
 use crate::decimal::{self, DecimalError};
@@ -140,13 +141,22 @@ impl Engine {
                 let version = self.store.find(key, now_ms).map_or(0, |item| self.store.version(item));
                 Reply::Integer(i64::try_from(version).unwrap_or(i64::MAX))
             }
-            Operation::Record => match self.look_up(key, now_ms) {
-                Some(item) => {
-                    let (value, expiry_ms) = (self.value(item).into_reply(), self.store.expiry(item));
-                    Reply::Record(Box::new(Record { value, expiry_ms }))
+            Operation::Record => self.record(key, now_ms),
+            Operation::Take => {
+                let reply = self.record(key, now_ms);
+                self.store.remove(key, now_ms);
+                reply
+            }
+            Operation::PutIfVersion { version, expiry } => {
+                let item = self.store.find(key, now_ms);
+                let found = item.map_or(0, |item| self.store.version(item));
+                // The build that must fail compares nothing.
+                if found != version && !cfg!(feature = "sabotage-version") {
+                    return Reply::Conflict(found);
                 }
-                None => Reply::Nil,
-            },
+                self.put_versioned(key, value, expiry.into(), now_ms)
+            }
+            Operation::SetExpiry(at_ms) => Reply::Integer(i64::from(self.set_expiry(key, at_ms, now_ms))),
             Operation::Describe(aspect) => self.describe(key, aspect, now_ms),
             Operation::Random { random, cursor } => {
                 match self.store.random_key(key.bucket(), random, cursor, now_ms) {
@@ -204,6 +214,20 @@ impl Engine {
         }
     }
 
+    fn record(&mut self, key: &Key<'_>, now_ms: u64) -> Reply {
+        let Some(item) = self.look_up(key, now_ms) else { return Reply::Nil };
+        let (expiry_ms, version) = (self.store.expiry(item), self.store.version(item));
+        Reply::Record(Box::new(Record { value: self.value(item).into_reply(), expiry_ms, version }))
+    }
+
+    /// The value of a key where it lies, with its version and expiry.
+    #[inline]
+    pub fn read(&mut self, key: &Key<'_>, now_ms: u64) -> Option<(ValueHead, Value<'_>)> {
+        let item = self.look_up(key, now_ms)?;
+        let head = ValueHead { version: self.store.version(item), expiry_ms: self.store.expiry(item) };
+        Some((head, self.store.value(item)))
+    }
+
     fn type_name(&mut self, key: &Key<'_>, now_ms: u64) -> &'static str {
         if self.look_up(key, now_ms).is_some() { "string" } else { "none" }
     }
@@ -223,26 +247,29 @@ impl Engine {
         now_ms: u64,
     ) -> Reply {
         let item = self.store.find(key, now_ms);
-        let previous = match (answer, item) {
-            (PutAnswer::Previous, Some(item)) => self.value(item).into_reply(),
-            _ => Reply::Nil,
-        };
         let applies = match condition {
             Condition::Always => true,
             Condition::IfAbsent => item.is_none(),
             Condition::IfPresent => item.is_some(),
         };
-        if applies {
-            let expiry = match expiry {
-                Expiry::Never => None,
-                Expiry::Keep => item.and_then(|item| self.store.expiry(item)),
-                Expiry::At(at_ms) => Some(at_ms),
+        if answer == PutAnswer::Version {
+            return match applies {
+                true => self.put_versioned(key, value, expiry, now_ms),
+                false => Reply::Conflict(item.map_or(0, |item| self.store.version(item))),
             };
+        }
+        let previous = match (answer, item) {
+            (PutAnswer::Previous, Some(item)) => self.value(item).into_reply(),
+            _ => Reply::Nil,
+        };
+        if applies {
+            let expiry = self.new_expiry(item, expiry);
             if let Err(error) = self.write(key, value, expiry, now_ms) {
                 return Reply::Failed(status(error));
             }
         }
         match answer {
+            PutAnswer::Version => unreachable!("these are written elsewhere"),
             PutAnswer::Done if applies => Reply::Done,
             PutAnswer::Done => Reply::Nil,
             PutAnswer::Previous => previous,
@@ -250,20 +277,38 @@ impl Engine {
         }
     }
 
-    /// Writes a value; one that has expired already removes the key.
+    /// Writes a value and answers its version.
+    fn put_versioned(&mut self, key: &Key<'_>, value: NewValue<'_>, expiry: Expiry, now_ms: u64) -> Reply {
+        let item = if expiry == Expiry::Keep { self.store.find(key, now_ms) } else { None };
+        let expiry = self.new_expiry(item, expiry);
+        match self.write(key, value, expiry, now_ms) {
+            Ok(version) => Reply::Integer(version.cast_signed()),
+            Err(error) => Reply::Failed(status(error)),
+        }
+    }
+
+    fn new_expiry(&self, item: Option<Item>, expiry: Expiry) -> Option<u64> {
+        match expiry {
+            Expiry::Never => None,
+            Expiry::Keep => item.and_then(|item| self.store.expiry(item)),
+            Expiry::At(at_ms) => Some(at_ms),
+        }
+    }
+
+    /// Writes a value and gives its version; one that has expired already removes the key, which then has version 0.
     fn write(
         &mut self,
         key: &Key<'_>,
         value: NewValue<'_>,
         expiry_ms: Option<u64>,
         now_ms: u64,
-    ) -> Result<(), StoreError> {
+    ) -> Result<u64, StoreError> {
         if expiry_ms.is_some_and(|at_ms| at_ms <= now_ms) {
             self.store.remove(key, now_ms);
-            return Ok(());
+            return Ok(0);
         }
         self.note_value(value.len_bytes());
-        self.store.put(key, value, expiry_ms, now_ms).map(drop)
+        self.store.put(key, value, expiry_ms, now_ms)
     }
 
     fn add(&mut self, key: &Key<'_>, delta: i64, now_ms: u64) -> Reply {
@@ -425,6 +470,16 @@ impl Engine {
             self.store.set_expiry(item, Some(at_ms));
         }
         applies
+    }
+
+    /// Changes the expiry of a key or takes it away; whether the key exists.
+    fn set_expiry(&mut self, key: &Key<'_>, at_ms: Option<u64>, now_ms: u64) -> bool {
+        let Some(item) = self.store.find(key, now_ms) else { return false };
+        match at_ms {
+            Some(at_ms) if at_ms <= now_ms => drop(self.store.remove(key, now_ms)),
+            at_ms => self.store.set_expiry(item, at_ms),
+        }
+        true
     }
 
     fn persist(&mut self, key: &Key<'_>, now_ms: u64) -> bool {

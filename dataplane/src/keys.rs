@@ -33,7 +33,8 @@ impl Shard {
         }
         let (spans, bucket) = (&batch.spans_of(entry)[1..], connection.session.bucket);
         let mut result = std::mem::take(&mut self.scratch);
-        result.reset(connection.session.version);
+        result.reset();
+        result.set_version(connection.session.version);
         if together == Together::Array {
             reply::array(&mut result, spans.len());
         }
@@ -65,7 +66,8 @@ impl Shard {
         }
         match together {
             Together::Array if full.is_err() => {
-                result.reset(connection.session.version);
+                result.reset();
+                result.set_version(connection.session.version);
                 result.reply(Reply::Failed(Status::OutOfMemory));
             }
             Together::Array => {}

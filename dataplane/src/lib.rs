@@ -19,6 +19,7 @@ mod manage;
 pub mod map;
 pub mod mesh;
 pub mod message;
+pub mod native;
 pub mod parameters;
 pub mod plan;
 pub mod refusal;

@@ -31,6 +31,18 @@ impl SlotMap {
         if self.shard_count == 1 { 0 } else { u16::from(self.owners[usize::from(Slot::of(key).0)]) }
     }
 
+    /// The slots of each shard, in runs: the first, the last, the shard.
+    pub fn ranges(&self) -> impl Iterator<Item = (u16, u16, u16)> {
+        let mut runs: Vec<(u16, u16, u16)> = Vec::new();
+        for (slot, &owner) in (0..).zip(self.owners.iter()) {
+            match runs.last_mut() {
+                Some((_, last, shard)) if *shard == u16::from(owner) => *last = slot,
+                _ => runs.push((slot, slot, u16::from(owner))),
+            }
+        }
+        runs.into_iter()
+    }
+
     /// Number of shards.
     #[inline]
     pub fn shard_count(&self) -> u16 {

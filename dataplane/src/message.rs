@@ -141,8 +141,10 @@ pub enum Reply {
     Slice(Box<ChainSlice>),
     /// Keys of a scan.
     Keys(Box<Keys>),
-    /// A value with its expiry, to be written elsewhere.
+    /// A value with its expiry and version.
     Record(Box<Record>),
+    /// A condition did not hold: the key has this version, 0 if it does not exist.
+    Conflict(u64),
     /// What came of a part of a transaction.
     Step(Box<Step>),
     /// The header of an array whose elements follow as replies of their own.
@@ -170,6 +172,8 @@ pub struct Record {
     pub value: Reply,
     /// When the key is gone: milliseconds since 1970.
     pub expiry_ms: Option<u64>,
+    /// The version of the key.
+    pub version: u64,
 }
 
 /// What one step of a scan found.

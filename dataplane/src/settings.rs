@@ -97,6 +97,22 @@ impl Default for Limits {
 
 /// Number of [`ClientClass`]es.
 pub const CLIENT_CLASSES: usize = 3;
+/// A session that was silent for so long is forgotten.
+pub const SESSION_TTL_NS: u64 = 60_000_000_000;
+/// How often a session is looked at.
+pub const SESSION_CHECK_NS: u64 = 10_000_000_000;
+/// Bytes of long replies that are kept for one session; the last one may go beyond.
+pub const SESSION_KEPT_BYTES_MAX: u64 = 64 << 20;
+/// Long requests of one session that are not whole.
+pub const UPLOADS_MAX: usize = 8;
+/// One of them of which nothing comes for so long is dropped.
+pub const UPLOAD_SILENCE_NS_MAX: u64 = 60_000_000_000;
+/// Native requests of a shard that wait.
+pub const NATIVE_WAITING_MAX: usize = 4096;
+/// Trains that wait to be transmitted, before frames are dropped.
+pub const TX_TRAINS_MAX: usize = 128;
+/// Bursts that a turn receives from a port.
+pub const PORT_BURSTS_PER_TURN: usize = 2;
 /// Smallest `client-query-buffer-limit` and `proto-max-bulk-len`, as in Redis.
 pub const REQUEST_LIMIT_BYTES_MIN: u64 = 1 << 20;
 /// Places of connections that one step of a `CLIENT LIST` or `CLIENT KILL` looks at.

@@ -23,6 +23,7 @@ use crate::mailbox::Command;
 use crate::map::SlotMap;
 use crate::mesh::Mesh;
 use crate::message::{Answer, Ask, Message, Reply};
+use crate::native::{Native, NativeParts};
 use crate::settings::{
     ASKS_PER_FETCH, IDLE_NS_MIN, INFLIGHT_SLOTS, STALL_CHECK_NS, STALL_NS_MAX, SWEEP_BUCKETS_MAX,
     SWEEP_INTERVAL_NS, Settings, TURN_ASKS_MAX, TURN_TRANSACTION_OPERATIONS_MAX,
@@ -59,6 +60,19 @@ pub struct Parts {
     pub pages: Vec<StatsReader>,
     /// What is the same for all shards.
     pub settings: Settings,
+    /// What connections speak, by the listener that they came to.
+    pub services: Vec<Service>,
+    /// What the native protocol needs.
+    pub native: NativeParts,
+}
+
+/// What a connection speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// RESP.
+    Resp,
+    /// The native protocol.
+    Native,
 }
 
 /// One shard.
@@ -122,11 +136,15 @@ pub struct Shard {
     next_sweep_ns: u64,
     next_stall_check_ns: u64,
     pub(crate) turn_bytes: u64,
+    services: Vec<Service>,
+    pub(crate) native: Native,
 }
 
 impl Shard {
     /// A shard of these parts.
     pub fn new(parts: Parts) -> Self {
+        let pinned_bytes = parts.store.usage().arena.pages * PAGE_BYTES as u64 / 4;
+        let native = Native::new(parts.native, &parts.map, pinned_bytes);
         let mut shard = Self {
             index: parts.index,
             streams: parts.streams,
@@ -171,6 +189,8 @@ impl Shard {
             next_sweep_ns: 0,
             next_stall_check_ns: 0,
             turn_bytes: 0,
+            services: parts.services,
+            native,
         };
         shard.set_memory_limits();
         shard
@@ -179,7 +199,8 @@ impl Shard {
     /// One turn: receive, execute, exchange with other shards, send, tend. Says whether to go on.
     pub fn turn(&mut self) -> bool {
         self.receive();
-        let requests = self.run_requests();
+        let requests = self.run_requests() + self.run_port();
+        self.run_links();
         let asks = self.answer_asks();
         self.streams.worked(requests, asks);
         self.take_answers();
@@ -187,6 +208,7 @@ impl Shard {
         self.run_transactions();
         self.mesh.publish();
         self.send();
+        self.send_native();
         self.tend();
         self.take_command()
     }
@@ -198,6 +220,7 @@ impl Shard {
             && self.inflight.is_idle()
             && self.transactions.is_idle()
             && self.intents.is_idle()
+            && self.native.waiting.count() == 0
             && !self.mesh.has_incoming()
     }
 
@@ -224,6 +247,20 @@ impl Shard {
             || self.intents.has_ready()
             || !self.splicings.is_empty()
             || self.transactions.has_active()
+            || self.native.has_work()
+    }
+
+    /// What native clients make the shard hold, for leak checks: sessions, requests that wait, bytes kept for them, and
+    /// whether all trains have left.
+    pub fn held_for_sessions(&self) -> (usize, usize, u64, bool) {
+        self.native.held()
+    }
+
+    /// Sends what is due to native clients.
+    fn send_native(&mut self) {
+        self.send_credits();
+        self.transmit();
+        self.send_links();
     }
 
     /// How long the next poll may wait.
@@ -234,7 +271,9 @@ impl Shard {
         let sweep = self.expires().then_some(self.next_sweep_ns);
         let stall = self.watch.then_some(self.next_stall_check_ns);
         let sleeper = self.sleepers.iter().map(|(until_ns, _)| *until_ns).min();
-        match sweep.into_iter().chain(stall).chain(sleeper).chain(self.next_idle_check_ns()).min() {
+        let session = self.native.sessions.next_check_ns();
+        let others = stall.into_iter().chain(sleeper).chain(session).chain(self.next_idle_check_ns());
+        match sweep.into_iter().chain(others).min() {
             Some(due_ns) => Wait::For(Duration::from_nanos(due_ns.saturating_sub(self.now.mono_ns))),
             None => Wait::Forever,
         }
@@ -273,11 +312,16 @@ impl Shard {
 
     fn take_event(&mut self, event: Event) {
         match event {
-            Event::Opened(id, _) => self.open(id),
+            Event::Opened(id, listener) => match self.services.get(listener as usize) {
+                Some(Service::Native) => self.open_link(id),
+                Some(Service::Resp) | None => self.open(id),
+            },
+            Event::PortReady(_) => self.native.port_ready = true,
             Event::Received(id, chunk) => {
                 self.turn_bytes += chunk.filled().len() as u64;
                 self.engine.counters.add(Counter::ReceivedBytes, chunk.filled().len() as u64);
                 let now_ns = self.now.mono_ns;
+                let Some(chunk) = self.receive_link(id, chunk) else { return };
                 let Some(connection) = self.connections.of(id).filter(|connection| !connection.closing)
                 else {
                     return self.pool.give(chunk);
@@ -292,6 +336,9 @@ impl Shard {
                     self.ready.push_back(id.index);
                 }
             }
+            Event::Writable(id) if self.is_link(id) => self.unblock_link(id),
+            Event::Ended(id) if self.is_link(id) => self.end_link(id),
+            Event::Lost(id) if self.is_link(id) => self.close_link(id),
             Event::Writable(id) => {
                 if let Some(connection) = self.connections.of(id) {
                     connection.blocked = false;
@@ -308,7 +355,6 @@ impl Shard {
             // The last handle frees the blocks.
             Event::Sent(pinned) => drop(pinned),
             // No port is watched yet.
-            Event::PortReady(_) => {}
         }
     }
 
@@ -318,9 +364,7 @@ impl Shard {
         let client_id = self.accepted_count * u64::from(self.map.shard_count()) + u64::from(self.index);
         let authenticated = self.settings.password.is_none();
         let mut connection = Connection::new(id, client_id, authenticated, self.now.mono_ns);
-        let others = total(&self.pages, Counter::Connections)
-            .saturating_sub(self.pages[usize::from(self.index)].read()[Counter::Connections as usize]);
-        if others + self.connections.count() as u64 >= self.settings.limits.connections_max {
+        if self.connections_of_all() >= self.settings.limits.connections_max {
             self.engine.counters.add(Counter::Refused, 1);
             let text =
                 "ERR max number of clients reached; close some, or raise maxclients (--connections-max)";
@@ -332,6 +376,13 @@ impl Shard {
         if closing {
             self.mark_dirty(id.index);
         }
+    }
+
+    /// Connections of all shards: those of others as they have published them.
+    pub(crate) fn connections_of_all(&self) -> u64 {
+        let others = total(&self.pages, Counter::Connections)
+            .saturating_sub(self.pages[usize::from(self.index)].read()[Counter::Connections as usize]);
+        others + (self.connections.count() + self.native.links.count()) as u64
     }
 
     /// Closes a connection and gives back everything it held.
@@ -465,11 +516,13 @@ impl Shard {
         self.turn_bytes += self.engine.store.adopt(self.now.unix_ms) as u64;
         self.engine.store.collect();
         self.wake_sleepers();
+        self.native.sessions.check(now_ns);
         self.close_idle();
         self.relieve_buffers();
         if self.watch && now_ns >= self.next_stall_check_ns {
             self.next_stall_check_ns = now_ns + STALL_CHECK_NS;
             self.close_stalled();
+            self.close_stalled_links();
         }
         self.show_counters();
     }
@@ -515,6 +568,9 @@ impl Shard {
     /// If the buffers are full, somebody who does not read has to go, so that others are served: who holds most
     /// replies, or who holds received requests and has moved least lately.
     fn relieve_buffers(&mut self) {
+        if !self.pool.may_reply() && self.relieve_links() {
+            return;
+        }
         let blocked = self.connections.iter().filter(|connection| connection.blocked);
         let goes = match (self.pool.may_reply(), self.pool.may_receive()) {
             (true, true) => return,
@@ -563,7 +619,11 @@ impl Shard {
             keys += store.count(id);
         }
         counters.set(Counter::Keys, keys);
-        counters.set(Counter::Connections, self.connections.count() as u64);
+        let native = &self.native;
+        counters.set(Counter::Connections, (self.connections.count() + native.links.count()) as u64);
+        counters.set(Counter::Sessions, native.sessions.count() as u64);
+        counters.set(Counter::SessionBytes, native.sessions.kept_bytes());
+        counters.set(Counter::NativeDropped, native.dropped());
         let block_bytes = usage.arena.blocks_in_use * BLOCK_BYTES as u64;
         let store_bytes = usage.index_used_bytes + usage.item_bytes + block_bytes;
         counters.set(Counter::StoreBytes, store_bytes);
@@ -588,6 +648,8 @@ impl Shard {
                 let open: Vec<ConnectionId> =
                     self.connections.iter().map(|connection| connection.id).collect();
                 open.into_iter().for_each(|id| self.close(id));
+                let open: Vec<ConnectionId> = self.native.links.iter().map(|link| link.id).collect();
+                open.into_iter().for_each(|id| self.close_link(id));
                 self.show_counters();
                 false
             }

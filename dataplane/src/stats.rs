@@ -11,6 +11,7 @@ macro_rules! counters {
         pub enum Counter { $($(#[$doc])* $name,)* }
 
         const NAMED_COUNT: usize = [$(Counter::$name,)*].len();
+        const NAMES: [&str; NAMED_COUNT] = [$(stringify!($name),)*];
     };
 }
 
@@ -43,6 +44,24 @@ counters! {
     ClosedRequest,
     /// Requests that were no requests.
     ProtocolErrors,
+    /// Native frames executed.
+    NativeFrames,
+    /// Native frames that were none: cut, harmed, of another version, replies.
+    NativeRefused,
+    /// Native frames from an address that was not proven.
+    NativeUnproven,
+    /// Native frames of sessions that are not known.
+    NativeLost,
+    /// Native requests that came again.
+    NativeReplayed,
+    /// Native requests that had to wait for a key.
+    NativeWaited,
+    /// Native replies that found no room to be sent.
+    NativeDropped,
+    /// Native sessions now.
+    Sessions,
+    /// Bytes that are kept for native sessions now.
+    SessionBytes,
     /// Bytes received.
     ReceivedBytes,
     /// Bytes sent.
@@ -203,6 +222,11 @@ impl Counters {
         self.values[bucket_expiring(bucket)] = expiring;
     }
 
+    /// The named counters in lines: name, space, number.
+    pub fn describe(&self) -> String {
+        NAMES.iter().zip(self.values).map(|(name, value)| format!("{name} {value}\n")).collect()
+    }
+
     /// A counter's value.
     pub fn get(&self, counter: Counter) -> u64 {
         self.values[counter as usize]
@@ -254,7 +278,7 @@ const RATES: [(Counter, Counter); 3] = [
 const RATE_INTERVAL_NS: u64 = 1_000_000_000;
 
 /// What `CONFIG RESETSTAT` sets to 0.
-const RESET: [Counter; 19] = [
+const RESET: [Counter; 26] = [
     Counter::Requests,
     Counter::Asks,
     Counter::Forwarded,
@@ -269,6 +293,13 @@ const RESET: [Counter; 19] = [
     Counter::ClosedOutput,
     Counter::ClosedRequest,
     Counter::ProtocolErrors,
+    Counter::NativeFrames,
+    Counter::NativeRefused,
+    Counter::NativeUnproven,
+    Counter::NativeLost,
+    Counter::NativeReplayed,
+    Counter::NativeWaited,
+    Counter::NativeDropped,
     Counter::ReceivedBytes,
     Counter::SentBytes,
     Counter::RateRequests,

@@ -88,8 +88,9 @@ impl Mbuf {
         Some(&mut self.bytes[start..self.len_bytes])
     }
 
+    /// Whether the train takes another datagram of `len_bytes`.
     #[inline]
-    fn takes(&self, len_bytes: usize) -> bool {
+    pub fn takes(&self, len_bytes: usize) -> bool {
         let room_bytes = self.bytes.len().min(TRAIN_BYTES_MAX).saturating_sub(self.len_bytes);
         let open = self.len_bytes == 0
             || (len_bytes <= self.stride_bytes

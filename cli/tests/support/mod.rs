@@ -10,6 +10,7 @@ pub mod redis;
 pub mod watch;
 
 use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -58,6 +59,8 @@ pub struct Server {
     pub unix: PathBuf,
     /// The lines that it printed until it served.
     pub banner: Vec<String>,
+    /// Where native clients find its first shard.
+    pub native: SocketAddr,
     lines: Receiver<String>,
     stderr: Option<JoinHandle<String>>,
     _folder: Folder,
@@ -78,6 +81,9 @@ impl Server {
         command
             .args(["serve", "--resp", "127.0.0.1:0", "--shards", &shards.to_string(), "--unix"])
             .arg(&unix);
+        if !flags.contains(&"--native") {
+            command.args(["--native", "127.0.0.1:0"]);
+        }
         if !flags.contains(&"--memory") {
             command.args(["--memory", &format!("{MEMORY_MIB}MiB")]);
         }
@@ -99,7 +105,10 @@ impl Server {
                 break port;
             }
         };
-        Self { guard, port, unix, banner, lines, stderr: Some(stderr), _folder: folder }
+        let native = banner.iter().find_map(|line| line.strip_prefix("serving native clients on "));
+        let native = native.and_then(|rest| rest.split(' ').next()).and_then(|first| first.parse().ok());
+        let native = native.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
+        Self { guard, port, unix, banner, native, lines, stderr: Some(stderr), _folder: folder }
     }
 
     /// The process.

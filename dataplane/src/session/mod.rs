@@ -3,7 +3,7 @@
 pub mod client;
 mod command;
 mod config;
-mod connection;
+pub(crate) mod connection;
 mod debug;
 pub mod filter;
 mod function;

@@ -456,7 +456,7 @@ impl Transaction {
             matches!(self.round.next_reply(), Some(Reply::Integer(version)) if version == watch.version)
         });
         if !same {
-            self.result.reset(self.result.version());
+            self.result.reset();
             let version = self.result.version();
             reply::null_array(&mut self.result, version);
             self.phase = Phase::Leave;

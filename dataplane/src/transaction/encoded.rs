@@ -5,10 +5,16 @@ use std::collections::VecDeque;
 
 use adit_drivers::chunk::ChunkPool;
 use adit_store::kv::{Chain, ChainSlice, Store, StoreError};
+use adit_wire::native::Status;
+use adit_wire::native::reply::ABSENT;
 use adit_wire::resp::Version;
-use adit_wire::resp::reply::Sink;
+use adit_wire::resp::reply::{self, Sink};
 
-use crate::connection::{Connection, ReplySink, Writer};
+use crate::connection::{Connection, ReplySink, Writer, write_reply};
+use crate::engine::Outcome;
+use crate::message::Reply;
+use crate::native::answer::status_of;
+use crate::native::body::Body;
 use crate::settings::{KEPT_BUFFER_BYTES, OUTPUT_BYTES_SOFT};
 use crate::stats::{ErrorCode, ErrorCounts};
 
@@ -20,9 +26,23 @@ pub struct Encoded {
     bytes: Vec<u8>,
     /// Bytes of the first part, or of `bytes`, that were delivered.
     delivered: usize,
-    version: Version,
+    form: Form,
     /// Errors among the replies, by their code.
     pub errors: ErrorCounts,
+}
+
+/// The protocol of the replies.
+#[derive(Clone, Copy)]
+enum Form {
+    Resp(Version),
+    /// The native one, with what became of the request.
+    Native(Status),
+}
+
+impl Default for Form {
+    fn default() -> Self {
+        Self::Resp(Version::default())
+    }
 }
 
 enum Part {
@@ -33,20 +53,58 @@ enum Part {
 impl Encoded {
     /// Nothing, to be encoded in a version of the protocol.
     pub fn new(version: Version) -> Self {
-        Self { version, ..Self::default() }
+        Self { form: Form::Resp(version), ..Self::default() }
     }
 
-    /// Forgets everything and takes another version of the protocol.
-    pub fn reset(&mut self, version: Version) {
+    /// Forgets everything but the protocol.
+    pub fn reset(&mut self) {
         self.parts.clear();
         self.bytes.clear();
         self.delivered = 0;
-        self.version = version;
+        if let Form::Native(status) = &mut self.form {
+            *status = Status::Ok;
+        }
+    }
+
+    /// The replies are for a native session.
+    pub fn set_native(&mut self) {
+        self.form = Form::Native(Status::Ok);
+    }
+
+    /// What became of a native request: its body, or why it was refused.
+    pub(crate) fn into_body(self) -> Result<Body, Status> {
+        if let Form::Native(status) = self.form
+            && status != Status::Ok
+        {
+            return Err(status);
+        }
+        let mut body = Body::default();
+        for part in self.parts {
+            match part {
+                Part::Bytes(bytes) => body.push(bytes),
+                Part::Blocks(value) => body.pin(value),
+            }
+        }
+        if !self.bytes.is_empty() {
+            body.push(self.bytes);
+        }
+        Ok(body)
+    }
+
+    /// There is no room for the replies.
+    pub fn overflow(&mut self, text: &str) {
+        self.reset();
+        self.errors = ErrorCounts::default();
+        match &mut self.form {
+            Form::Native(status) => *status = Status::OutOfMemory,
+            Form::Resp(_) => reply::error(self, text),
+        }
     }
 
     /// Forgets everything, to be used again; buffers that have become large are given back.
     pub fn reuse(&mut self) {
-        self.reset(Version::default());
+        self.form = Form::default();
+        self.reset();
         self.errors = ErrorCounts::default();
         self.bytes.shrink_to(KEPT_BUFFER_BYTES);
     }
@@ -92,7 +150,7 @@ impl Encoded {
     /// Puts as much into a connection's outbox as may wait there. Whether that was all.
     pub fn deliver(&mut self, connection: &mut Connection, pool: &mut ChunkPool) -> bool {
         while connection.outbox.left_bytes() < OUTPUT_BYTES_SOFT {
-            let mut writer = Writer::new(&mut connection.outbox, pool, self.version);
+            let mut writer = Writer::new(&mut connection.outbox, pool, self.version());
             match self.parts.front_mut() {
                 Some(Part::Blocks(value)) => {
                     writer.pin(std::mem::take(value));
@@ -123,6 +181,14 @@ fn deliver_some(bytes: &[u8], delivered: &mut usize, writer: &mut Writer<'_>) ->
     end == bytes.len()
 }
 
+impl Encoded {
+    fn native_value(&mut self, bytes: &[u8]) {
+        let len = u32::try_from(bytes.len()).unwrap_or(ABSENT);
+        self.write(&len.to_le_bytes());
+        self.write(bytes);
+    }
+}
+
 impl Sink for Encoded {
     #[cold]
     fn note_error(&mut self, text: &str) {
@@ -136,11 +202,43 @@ impl Sink for Encoded {
 
 impl ReplySink for Encoded {
     fn version(&self) -> Version {
-        self.version
+        match self.form {
+            Form::Resp(version) => version,
+            Form::Native(_) => Version::default(),
+        }
     }
 
     fn set_version(&mut self, version: Version) {
-        self.version = version;
+        self.form = Form::Resp(version);
+    }
+
+    #[inline]
+    fn outcome(&mut self, outcome: Outcome<'_>) {
+        match (&self.form, outcome) {
+            (Form::Resp(_), Outcome::Bytes(bytes)) => self.write_bulk(bytes),
+            (Form::Native(_), Outcome::Bytes(bytes)) => self.native_value(bytes),
+            (_, Outcome::Reply(reply)) => self.reply(reply),
+        }
+    }
+
+    fn reply(&mut self, reply: Reply) {
+        match &mut self.form {
+            Form::Resp(_) => write_reply(self, reply),
+            Form::Native(status) => match reply {
+                Reply::Done | Reply::Array(_) | Reply::Integer(1) => {}
+                Reply::Integer(_) => *status = Status::ConditionFailed,
+                Reply::Failed(failed) => *status = status_of(failed),
+                Reply::Nil => self.write(&ABSENT.to_le_bytes()),
+                Reply::Bytes(bytes) => self.native_value(bytes.as_slice()),
+                Reply::Chain(chain) => {
+                    // Values are shorter than 4 GiB.
+                    let len = u32::try_from(chain.len_bytes()).unwrap_or(ABSENT);
+                    self.write(&len.to_le_bytes());
+                    self.pin(chain.into());
+                }
+                _ => unreachable!("native transactions read and write values"),
+            },
+        }
     }
 
     fn pin(&mut self, value: ChainSlice) {

@@ -71,6 +71,8 @@ pub enum Kind {
 pub(crate) struct Transaction {
     /// Who waits for the reply; nobody once the connection is gone.
     pub(crate) connection: Option<ConnectionId>,
+    /// The slot of the native request that waits for the reply.
+    pub(crate) native: Option<u32>,
     pub(crate) kind: Kind,
     /// The command, if it is one.
     pub(crate) command: CommandId,
@@ -195,7 +197,16 @@ impl Transactions {
         let mut transaction = self.spare.pop().unwrap_or_default();
         transaction.connection = Some(connection.id);
         transaction.bucket = connection.session.bucket;
-        transaction.result.reset(connection.session.version);
+        transaction.result.set_version(connection.session.version);
+        transaction
+    }
+
+    /// The same, of a native request.
+    pub(crate) fn fresh_native(&mut self, slot: u32, bucket: BucketId) -> Box<Transaction> {
+        let mut transaction = self.spare.pop().unwrap_or_default();
+        transaction.native = Some(slot);
+        transaction.bucket = bucket;
+        transaction.result.set_native();
         transaction
     }
 
@@ -275,8 +286,8 @@ impl Transaction {
         self.round.clear();
         self.result.reuse();
         (self.checks, self.versions) = (Vec::new(), Vec::new());
-        (self.connection, self.kind, self.doing, self.at) =
-            (None, Kind::Command, Doing::Calls, Position::default());
+        (self.connection, self.native) = (None, None);
+        (self.kind, self.doing, self.at) = (Kind::Command, Doing::Calls, Position::default());
         (self.phase, self.overflowed, self.runs) = (Phase::Build, false, false);
         (self.is_held_up, self.given, self.command) = (false, Given::No, CommandId::UNKNOWN);
     }
@@ -285,11 +296,25 @@ impl Transaction {
 impl Shard {
     /// Begins a transaction, which has a kind, a program and checks, for its connection, to which nothing else is owed.
     /// With `may_follow` another one may begin before it has ended.
-    pub(crate) fn begin(&mut self, index: u32, mut transaction: Box<Transaction>, may_follow: bool) {
+    pub(crate) fn begin(&mut self, index: u32, transaction: Box<Transaction>, may_follow: bool) {
+        let id = self.place_transaction(transaction);
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.transactions.may_follow = may_follow;
+            self.transactions.link(id, &mut connection.transactions);
+        }
+        self.advance(id);
+    }
+
+    /// Begins a transaction of a native request.
+    pub(crate) fn begin_native(&mut self, transaction: Box<Transaction>) {
+        let id = self.place_transaction(transaction);
+        self.advance(id);
+    }
+
+    fn place_transaction(&mut self, mut transaction: Box<Transaction>) -> u32 {
         if transaction.phase == Phase::Build {
             self.plan_route(&mut transaction);
         }
-        let Some(connection) = self.connections.get_mut(index) else { return };
         let Transaction { kind, program, checks, doing, result, runs, verdict, .. } = &mut *transaction;
         *verdict = Staging::Commit;
         if *kind == Kind::Exec {
@@ -302,10 +327,7 @@ impl Shard {
         }
         let now_bytes = transaction.program.heap_bytes() + transaction.round.bytes;
         self.heap.recharge(&mut transaction.heap_bytes, now_bytes);
-        let id = self.transactions.put(transaction);
-        connection.transactions.may_follow = may_follow;
-        self.transactions.link(id, &mut connection.transactions);
-        self.advance(id);
+        self.transactions.put(transaction)
     }
 
     /// Lets transactions go on whose answers have come, as far as this turn allows.
@@ -416,7 +438,7 @@ impl Shard {
         let room = self.heap.room_for_result(transaction.heap_bytes);
         transaction.overflowed |= transaction.result.spill(&mut self.engine.store, room).is_err();
         if transaction.overflowed {
-            transaction.result.reset(transaction.result.version());
+            transaction.result.reset();
         }
         let now_bytes = transaction.program.heap_bytes() + transaction.result.heap_bytes();
         self.heap.recharge(&mut transaction.heap_bytes, now_bytes);

@@ -1,10 +1,6 @@
 //! The result of a transaction on its way to the connection.
 
-use adit_wire::resp::reply;
-
-use crate::connection::ReplySink;
 use crate::shard::Shard;
-use crate::stats::ErrorCounts;
 use crate::transaction::encoded::Encoded;
 use crate::transaction::order::Waiting;
 use crate::transaction::{Kind, Phase, Transaction};
@@ -31,9 +27,7 @@ impl Shard {
         self.note_program(program, *command, transaction.runs, &result.errors);
         program.clear(&mut self.engine.store);
         if transaction.overflowed {
-            result.reset(result.version());
-            result.errors = ErrorCounts::default();
-            reply::error(result, OVERFLOWED);
+            result.overflow(OVERFLOWED);
             self.engine.counters.add_errors(&result.errors);
         }
         transaction.given = Given::Ready;
@@ -42,6 +36,9 @@ impl Shard {
 
     /// Gives a result that is ready to its connection, unless there are others before it.
     pub(super) fn give(&mut self, id: u32) {
+        if let Some(slot) = self.transactions.get_mut(id).and_then(|transaction| transaction.native.take()) {
+            return self.give_native(id, slot);
+        }
         let connection = self.transactions.get_mut(id).and_then(|transaction| transaction.connection);
         match connection.and_then(|id| self.connections.of(id)).map(|connection| connection.id.index) {
             Some(index) => self.give_results(index),
@@ -70,6 +67,16 @@ impl Shard {
             });
             self.end_if_left(id);
         }
+    }
+
+    /// Gives a result that is ready to the native request that waits for it.
+    fn give_native(&mut self, id: u32, slot: u32) {
+        let Some(transaction) = self.transactions.get_mut(id) else { return };
+        transaction.given = Given::Yes;
+        let result = std::mem::take(&mut transaction.result);
+        self.heap.recharge(&mut transaction.heap_bytes, 0);
+        self.finish_multi(slot, result);
+        self.end_if_left(id);
     }
 
     /// Drops a result that is ready: nobody waits for it.

@@ -12,7 +12,7 @@ use crate::transaction::{Phase, Transaction};
 impl Shard {
     /// Takes the operations of a command on several keys straight from its arguments, if they fit in one round: then
     /// nothing else of them is kept. Whether they do.
-    pub(super) fn spread(
+    pub(crate) fn spread(
         &self,
         transaction: &mut Transaction,
         arguments: &impl Arguments,

@@ -4,6 +4,7 @@ use adit_store::kv::Key;
 
 use crate::engine::Request;
 use crate::message::{Answer, Ask, Reply};
+use crate::native::waiting::NATIVE_SLOT;
 use crate::shard::Shard;
 use crate::splicing::{Then, is_long, long_splice};
 use crate::transaction::TRANSACTION_SLOT;
@@ -234,6 +235,7 @@ impl Shard {
             Reply::Part(part) if slot & TRANSACTION_SLOT != 0 => {
                 self.transactions.note_part(slot & !TRANSACTION_SLOT, *part);
             }
+            result if slot & NATIVE_SLOT != 0 => self.finish_waiting(slot, result),
             result => {
                 let id = self.inflight.complete(slot, result);
                 self.deliver_owed(id);

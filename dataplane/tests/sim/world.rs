@@ -5,8 +5,10 @@ use std::rc::Rc;
 
 use adit_dataplane::map::SlotMap;
 use adit_dataplane::mesh::Mesh;
+use adit_dataplane::native::NativeParts;
+use adit_dataplane::native::secret::Secret;
 use adit_dataplane::settings::{Eviction, Limits, Settings, TURN_BYTES_MAX};
-use adit_dataplane::shard::{Parts, Shard};
+use adit_dataplane::shard::{Parts, Service, Shard};
 use adit_dataplane::stats::{Counter, StatsReader, StatsWriter};
 use adit_drivers::clock::{Clock, Now};
 use adit_drivers::memory::{Arena, Lines};
@@ -297,6 +299,14 @@ pub(crate) fn build_shards(
             stats,
             pages: pages.clone(),
             settings: settings(eviction),
+            services: vec![Service::Resp],
+            native: NativeParts {
+                port: None,
+                secret: Secret::new(u128::from(hash_secret)),
+                addresses: Vec::new(),
+                frame_bytes: 0,
+                session_bytes: 1 << 20,
+            },
         })
     };
     Mesh::connect(&wakers).into_iter().zip(writers).enumerate().map(build).collect()

@@ -22,6 +22,31 @@ pub enum Expiry {
     At(u64),
 }
 
+/// An [`Expiry`] in eight bytes, so that an operation with another number beside it stays small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PackedExpiry(u64);
+
+impl From<Expiry> for PackedExpiry {
+    /// A time that does not fit is the last one that does: hundreds of millions of years from now.
+    fn from(expiry: Expiry) -> Self {
+        Self(match expiry {
+            Expiry::Never => u64::MAX,
+            Expiry::Keep => u64::MAX - 1,
+            Expiry::At(at_ms) => at_ms.min(u64::MAX - 2),
+        })
+    }
+}
+
+impl From<PackedExpiry> for Expiry {
+    fn from(packed: PackedExpiry) -> Self {
+        match packed.0 {
+            u64::MAX => Self::Never,
+            at_ms if at_ms == u64::MAX - 1 => Self::Keep,
+            at_ms => Self::At(at_ms),
+        }
+    }
+}
+
 /// When a put applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Condition {
@@ -42,6 +67,8 @@ pub enum PutAnswer {
     Previous,
     /// 1 if applied, 0 if not.
     Applied,
+    /// The version that was written, or the one that the key has.
+    Version,
 }
 
 /// When a new expiry applies, compared to the one that a key has; a key without one counts as expiring never.
@@ -111,6 +138,13 @@ pub enum Operation {
         /// What it answers.
         answer: PutAnswer,
     },
+    /// Writes the value if the key has this version; answers as [`PutAnswer::Version`].
+    PutIfVersion {
+        /// The version.
+        version: u64,
+        /// The expiry it leaves.
+        expiry: PackedExpiry,
+    },
     /// Adds the value at the end; answers the new length.
     Append,
     /// Adds to the decimal number that the value is; answers the sum.
@@ -140,8 +174,10 @@ pub enum Operation {
     /// Answers the version of the last write, 0 without the key: two equal answers mean that nothing was written
     /// between them.
     Version,
-    /// Answers the value with its expiry, to be written elsewhere.
+    /// Answers the value with its expiry and version.
     Record,
+    /// The same, then the key is removed.
+    Take,
     /// Answers what is known about how a value is kept.
     Describe(Aspect),
     /// Changes the expiry; answers 1 if it applied, else 0.
@@ -153,6 +189,9 @@ pub enum Operation {
     },
     /// Takes the expiry away; answers 1 if there was one, else 0.
     Persist,
+    /// Changes the expiry or takes it away; answers 1 if the key exists, else 0. Milliseconds since 1970; a time that
+    /// has passed removes the key.
+    SetExpiry(Option<u64>),
     /// Answers the expiry, -1 without one, -2 without the key.
     ExpiryOf(ExpiryForm),
     /// Answers some key of the bucket on this shard, or where to look on.
@@ -209,4 +248,18 @@ pub enum Status {
     NoSuchKey,
     /// The state's: the shard's memory is full.
     OutOfMemory,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packed_expiry_is_the_same() {
+        for expiry in [Expiry::Never, Expiry::Keep, Expiry::At(0), Expiry::At(u64::MAX - 2)] {
+            assert_eq!(Expiry::from(PackedExpiry::from(expiry)), expiry);
+        }
+        assert_eq!(Expiry::from(PackedExpiry::from(Expiry::At(u64::MAX))), Expiry::At(u64::MAX - 2));
+        assert_eq!(size_of::<Operation>(), 24, "it travels between cores");
+    }
 }

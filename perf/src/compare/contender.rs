@@ -86,7 +86,7 @@ impl Contender {
     ) -> anyhow::Result<Self> {
         let (port, path) = (free_port()?, scratch.join(&format!("adit-{shards}.sock")));
         let mut arguments = words(&["serve", "--shards", &shards.to_string(), "--memory", memory]);
-        arguments.extend(words(&["--resp", &format!("127.0.0.1:{port}")]));
+        arguments.extend(words(&["--resp", &format!("127.0.0.1:{port}"), "--native", "off"]));
         arguments.extend(["--unix".into(), path.clone().into_os_string()]);
         let mut contender = Self::new(name, first_line(program, &["--version"]), Protocol::Resp);
         let server = Server::start(program, &arguments, scratch.join(&format!("adit-{shards}.log")))?;

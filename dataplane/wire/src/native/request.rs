@@ -16,6 +16,8 @@
 //! SCAN      bucket u32, most keys u32, cursor u64
 //! ```
 
+use std::ops::Range;
+
 use super::bytes::Reader;
 use super::{FRAME_BYTES_MAX, FRAME_BYTES_MIN, Opcode, Status};
 use crate::kv::{BUCKET_COUNT, BucketId, KEY_BYTES_MAX};
@@ -432,6 +434,16 @@ impl<'a> KeyList<'a> {
         self.count
     }
 
+    /// Where the keys lie in the body.
+    pub fn places(&self) -> impl Iterator<Item = Range<usize>> + use<'a> {
+        let mut end = KEYS_AT;
+        self.iter().map(move |key| {
+            let start = end + LEN_BYTES;
+            end = start + key.len();
+            start..end
+        })
+    }
+
     /// The keys, in order.
     pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let mut reader = Reader::new(self.bytes);
@@ -477,6 +489,17 @@ impl<'a> PairList<'a> {
     /// Number of keys.
     pub fn count(&self) -> u32 {
         self.count
+    }
+
+    /// Where the keys and the values lie in the body, by turns.
+    pub fn places(&self) -> impl Iterator<Item = Range<usize>> + use<'a> {
+        let mut end = PAIRS_AT;
+        self.iter().flat_map(move |(key, value)| {
+            let start = end + 2 * LEN_BYTES;
+            let middle = start + key.len();
+            end = middle + value.len();
+            [start..middle, middle..end]
+        })
     }
 
     /// The keys with their values, in order.
@@ -541,6 +564,12 @@ pub fn value_offset(opcode: Opcode, body: &[u8]) -> Result<Option<usize>, Status
 pub const HELLO_BYTES: usize = COOKIE_BYTES;
 /// Bytes of a cookie.
 pub const COOKIE_BYTES: usize = 24;
+/// Where the list of a MULTIGET begins.
+const KEYS_AT: usize = 8;
+/// Where the list of a MULTIPUT begins.
+const PAIRS_AT: usize = 16;
+/// Bytes of a length in a list.
+const LEN_BYTES: usize = 4;
 /// Bytes of a PUT before its key.
 const PUT_FIXED_BYTES: usize = 32;
 /// Bytes of an APPEND before its key.

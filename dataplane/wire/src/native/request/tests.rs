@@ -145,3 +145,21 @@ fn lists_give_back_what_was_put_in() {
     let list = PairList::new(BucketId(0), 2, &bytes);
     assert_eq!(list.iter().collect::<Vec<_>>(), [(&b"a"[..], &b"1"[..]), (b"", b"")]);
 }
+
+#[test]
+fn the_places_of_lists_are_those_of_the_body() {
+    for (request, golden) in requests() {
+        match request {
+            Request::MultiGet(keys) => {
+                let keys_at: Vec<&[u8]> = keys.places().map(|place| &golden[place]).collect();
+                assert_eq!(keys_at, keys.iter().collect::<Vec<_>>());
+            }
+            Request::MultiPut { pairs, .. } => {
+                let parts_at: Vec<&[u8]> = pairs.places().map(|place| &golden[place]).collect();
+                let parts = pairs.iter().flat_map(|(key, value)| [key, value]);
+                assert_eq!(parts_at, parts.collect::<Vec<_>>());
+            }
+            _ => {}
+        }
+    }
+}

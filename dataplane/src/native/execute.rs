@@ -1,0 +1,228 @@
+//! Requests, each straight to its operation.
+
+use adit_store::kv::{Chain, Key, Value};
+use adit_wire::kv::{self, BucketId, Expiry, Operation, PutAnswer};
+use adit_wire::native::reply::{VALUE_HEAD_BYTES, wrong_shard};
+use adit_wire::native::request::{Action, Condition, NewExpiry};
+use adit_wire::native::{Header, Opcode, Request, Status};
+
+use super::Native;
+use super::body::Body;
+use super::outgoing::{Outgoing, segment_bytes};
+use super::waiting::Origin;
+use crate::engine;
+use crate::engine::value_of;
+use crate::message::Ask;
+use crate::settings::WALK_BUCKETS_PER_STEP;
+use crate::shard::Shard;
+use crate::splicing::is_long;
+use crate::stats::Counter;
+use crate::transaction::step::Parked;
+
+impl Shard {
+    /// GET, most often straight from the store into the frame.
+    #[inline]
+    pub(super) fn execute_get(&mut self, origin: &Origin, key: &Key<'_>) {
+        if !self.owns(origin, key.bytes()) {
+            return;
+        }
+        if self.intents.blocks(key.hash()) {
+            return self.park(origin, Operation::Record, key, &[], None);
+        }
+        let Some(session) = self.native.sessions.get(origin.header.session) else { return };
+        let (path, room) = (session.path, segment_bytes(session.frame_bytes_of(session.path)));
+        let Some((head, value)) = self.engine.read(key, self.now.unix_ms) else {
+            return self.answer_short(path, &origin.header, Status::NotFound, &[]);
+        };
+        match value {
+            Value::Inline(bytes) if VALUE_HEAD_BYTES + bytes.len() <= room => {
+                let len = VALUE_HEAD_BYTES + bytes.len();
+                let header = Header {
+                    is_reply: true,
+                    map_epoch: self.map.epoch,
+                    total_bytes: u32::try_from(len).unwrap_or(u32::MAX),
+                    ..origin.header
+                };
+                let Native { port, trains, links, .. } = &mut self.native;
+                let mut out = Outgoing { port: port.as_mut(), trains, links, pool: &mut self.pool };
+                out.frame(path, &header, len, |segment| {
+                    let (first, rest) = segment.split_at_mut(VALUE_HEAD_BYTES);
+                    first.copy_from_slice(&head.encode());
+                    rest.copy_from_slice(bytes);
+                });
+            }
+            value => {
+                let mut body = Body::of(head.encode());
+                match value {
+                    Value::Inline(bytes) => body.push(bytes),
+                    Value::Chain(chain) => body.pin(chain.clone().into()),
+                }
+                if self.may_keep(origin) {
+                    self.finish_long(origin, Status::Ok, body);
+                } else {
+                    self.refuse_native(origin, Status::Busy);
+                }
+            }
+        }
+    }
+
+    /// Everything else that is done with one key.
+    pub(super) fn execute_action(
+        &mut self,
+        origin: &Origin,
+        key: &Key<'_>,
+        action: Action<'_>,
+        chain: Option<Chain>,
+    ) {
+        if !self.owns(origin, key.bytes()) {
+            return;
+        }
+        let takes_memory = matches!(action, Action::Put { .. } | Action::Add(_) | Action::Append(_));
+        if takes_memory && self.is_over_memory {
+            return self.refuse_native(origin, Status::OutOfMemory);
+        }
+        if matches!(action, Action::Take) && !self.may_keep(origin) {
+            return self.refuse_native(origin, Status::Busy);
+        }
+        let (operation, value) = (operation_of(action, self.now.unix_ms), action.value());
+        if self.intents.blocks(key.hash()) || is_long(operation, chain.as_ref()) {
+            return self.park(origin, operation, key, value, chain);
+        }
+        let request = engine::Request { operation, key: *key, value: value_of(value, chain) };
+        let reply = self.engine.execute(request, self.now.unix_ms).into_reply();
+        self.finish_reply(origin, reply);
+    }
+
+    /// Whether this shard owns a key; else the client is told who does.
+    #[inline]
+    pub(super) fn owns(&mut self, origin: &Origin, key: &[u8]) -> bool {
+        let owner = self.map.owner(key);
+        if owner != self.index
+            && let Some(session) = self.native.sessions.get(origin.header.session)
+        {
+            let path = session.path;
+            self.answer_short(path, &origin.header, Status::WrongShard, &wrong_shard(owner));
+        }
+        owner == self.index
+    }
+
+    /// Whether another long reply may be kept for the session of a request.
+    pub(super) fn may_keep(&self, origin: &Origin) -> bool {
+        let sessions = &self.native.sessions;
+        let session = sessions.get(origin.header.session);
+        sessions.has_room()
+            && sessions.pinned.has_room()
+            && session.is_some_and(|session| session.budget.has_room())
+    }
+
+    /// Lets a request wait for its key.
+    fn park(
+        &mut self,
+        origin: &Origin,
+        operation: Operation,
+        key: &Key<'_>,
+        value: &[u8],
+        chain: Option<Chain>,
+    ) {
+        if !self.native.waiting.has_room() {
+            return self.refuse_native(origin, Status::Busy);
+        }
+        if cfg!(feature = "sabotage-early") && origin.opcode == Opcode::Put {
+            self.finish_short(origin, Status::Ok, &[0; 8]);
+        }
+        let Some(session) = self.native.sessions.get_mut(origin.header.session) else { return };
+        session.begin(origin.header.request);
+        let slot = self.native.waiting.wait(origin);
+        let holder = self.intents.enter([key.hash()]);
+        let ask = Ask::new(slot, operation, key, value, chain);
+        self.intents.wait(holder, Parked::Ask(self.index, ask));
+    }
+
+    /// What concerns no key, or several.
+    pub(super) fn execute_rare(&mut self, origin: &Origin, request: &Request<'_>, body: &[u8]) {
+        match request {
+            Request::MultiGet(keys) => self.execute_multi_get(origin, keys, body),
+            Request::MultiPut { pairs, if_absent } => self.execute_multi_put(origin, pairs, *if_absent, body),
+            Request::Scan { bucket, keys_max, cursor } => {
+                self.execute_scan(origin, *bucket, *keys_max, *cursor)
+            }
+            Request::Stats => {
+                let text = self.engine.counters.describe();
+                self.finish_kept(origin, Body::of(text.into_bytes()));
+            }
+            Request::Map => {
+                let map = self.native.map.clone();
+                self.finish_kept(origin, Body::of(map));
+            }
+            Request::Renew => self.finish_short(origin, Status::Ok, &[]),
+            Request::Close => {
+                self.finish_short(origin, Status::Ok, &[]);
+                if let Some(session) = self.native.sessions.get_mut(origin.header.session) {
+                    session.close();
+                }
+            }
+            Request::Hello | Request::Open(_) | Request::Continue | Request::Key(_) => {
+                unreachable!("these are taken before")
+            }
+        }
+    }
+
+    fn execute_scan(&mut self, origin: &Origin, bucket: BucketId, keys_max: u32, cursor: u64) {
+        let buckets_max = WALK_BUCKETS_PER_STEP;
+        let operation = Operation::Scan { cursor, buckets_max, keys_max: keys_max.max(1) };
+        let (key, value) = (Key::hashed(bucket, &[], 0), value_of(&[], None));
+        let request = engine::Request { operation, key, value };
+        match self.engine.execute(request, self.now.unix_ms).into_reply() {
+            reply if self.may_keep(origin) => self.finish_reply(origin, reply),
+            _ => self.refuse_native(origin, Status::Busy),
+        }
+    }
+
+    fn finish_kept(&mut self, origin: &Origin, body: Body) {
+        if self.may_keep(origin) {
+            self.finish_long(origin, Status::Ok, body);
+        } else {
+            self.refuse_native(origin, Status::Busy);
+        }
+    }
+
+    /// The reply to a request that has waited.
+    pub(crate) fn finish_waiting(&mut self, slot: u32, reply: crate::message::Reply) {
+        let origin = self.native.waiting.complete(slot);
+        self.engine.counters.add(Counter::NativeWaited, 1);
+        // The build that must fail has answered already.
+        if !(cfg!(feature = "sabotage-early") && origin.opcode == Opcode::Put) {
+            self.finish_reply(&origin, reply);
+        }
+    }
+}
+
+/// What is done with a key at `now_ms`.
+fn operation_of(action: Action<'_>, now_ms: u64) -> Operation {
+    let after = |ttl_ms: u64| now_ms.saturating_add(ttl_ms);
+    match action {
+        Action::Get => Operation::Record,
+        Action::Put { condition, expiry, .. } => {
+            let expiry = match expiry {
+                NewExpiry::Never => Expiry::Never,
+                NewExpiry::Keep => Expiry::Keep,
+                NewExpiry::AfterMs(ttl_ms) => Expiry::At(after(ttl_ms)),
+            };
+            let condition = match condition {
+                Condition::Always => kv::Condition::Always,
+                Condition::IfAbsent => kv::Condition::IfAbsent,
+                Condition::IfPresent => kv::Condition::IfPresent,
+                Condition::IfVersion(version) => {
+                    return Operation::PutIfVersion { version, expiry: expiry.into() };
+                }
+            };
+            Operation::Put { condition, expiry, answer: PutAnswer::Version }
+        }
+        Action::Delete => Operation::Delete,
+        Action::Take => Operation::Take,
+        Action::Add(delta) => Operation::Add(delta),
+        Action::Append(_) => Operation::Append,
+        Action::Touch(0) => Operation::SetExpiry(None),
+        Action::Touch(ttl_ms) => Operation::SetExpiry(Some(after(ttl_ms))),
+    }
+}

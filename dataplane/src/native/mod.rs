@@ -1,0 +1,116 @@
+//! The native protocol on a shard: frames in, requests applied exactly once, frames out.
+//!
+//! A frame comes from a port or a stream ([`receive`]), is matched with its session ([`session`]) and put together if it
+//! is a part of a long request ([`upload`]). Its request is executed at once ([`execute`]), or waits ([`waiting`]) for a key
+//! that somebody holds or for a transaction ([`multi`]). The reply is kept if the request changes something or the
+//! reply is long ([`answer`]), and goes to where the session was proven to be ([`open`]).
+//!
+//! A shard keeps no timers for frames: whoever wants a reply asks again.
+
+pub(crate) mod answer;
+pub(crate) mod body;
+pub(crate) mod budget;
+mod execute;
+pub(crate) mod links;
+mod multi;
+mod open;
+mod outgoing;
+pub(crate) mod path;
+mod receive;
+pub mod secret;
+pub(crate) mod session;
+pub(crate) mod sessions;
+pub(crate) mod upload;
+pub(crate) mod waiting;
+
+use std::net::SocketAddr;
+
+use adit_drivers::port::{Mbuf, Port};
+use adit_wire::native::map::{Map, Range};
+use adit_wire::resp::request::Span;
+
+use self::links::Links;
+use self::outgoing::Trains;
+use self::receive::Arrived;
+use self::secret::Secret;
+use self::sessions::Sessions;
+use self::waiting::Waiting;
+use crate::map::SlotMap;
+
+/// What a shard needs to speak the native protocol.
+pub struct NativeParts {
+    /// Where its datagrams come and go.
+    pub port: Option<Port>,
+    /// What all shards of the process know, and nobody else.
+    pub secret: Secret,
+    /// Where clients find each shard.
+    pub addresses: Vec<SocketAddr>,
+    /// The longest datagram.
+    pub frame_bytes: u16,
+    /// Bytes that all sessions may take on the heap.
+    pub session_bytes: u64,
+}
+
+/// The native protocol of a shard.
+pub(crate) struct Native {
+    port: Option<Port>,
+    /// Something may have come in.
+    pub(crate) port_ready: bool,
+    secret: Secret,
+    frame_bytes: usize,
+    /// The body of the map.
+    map: Box<[u8]>,
+    burst: Vec<Mbuf>,
+    arrived: Vec<Arrived>,
+    trains: Trains,
+    pub(crate) sessions: Sessions,
+    pub(crate) waiting: Waiting,
+    pub(crate) links: Links,
+    /// Sessions and requests of theirs that have come further.
+    credits: Vec<(u64, u64)>,
+    /// Where the arguments of a request on several keys lie.
+    spans: Vec<Span>,
+}
+
+impl Native {
+    /// The native protocol of a shard whose kept replies may pin `pinned_bytes` of the store.
+    pub(crate) fn new(parts: NativeParts, map: &SlotMap, pinned_bytes: u64) -> Self {
+        Self {
+            port_ready: parts.port.is_some(),
+            port: parts.port,
+            secret: parts.secret,
+            frame_bytes: usize::from(parts.frame_bytes),
+            map: encode_map(map, parts.addresses),
+            burst: Vec::new(),
+            arrived: Vec::new(),
+            trains: Trains::default(),
+            sessions: Sessions::new(parts.session_bytes, pinned_bytes),
+            waiting: Waiting::default(),
+            links: Links::default(),
+            credits: Vec::new(),
+            spans: Vec::new(),
+        }
+    }
+
+    /// Whether there is something to do.
+    pub(crate) fn has_work(&self) -> bool {
+        !self.trains.is_empty() || self.links.has_work() || self.port_ready
+    }
+
+    /// Datagrams that found no room to be sent.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.trains.dropped
+    }
+
+    /// What is held for clients now: sessions, requests that wait, bytes that are kept, trains.
+    pub(crate) fn held(&self) -> (usize, usize, u64, bool) {
+        (self.sessions.count(), self.waiting.count(), self.sessions.kept_bytes(), self.trains.is_empty())
+    }
+}
+
+fn encode_map(map: &SlotMap, addresses: Vec<SocketAddr>) -> Box<[u8]> {
+    let ranges = map.ranges().map(|(first, last, shard)| Range { first, last, shard });
+    let mut body = Vec::new();
+    Map { epoch: map.epoch, addresses, ranges: ranges.collect() }.encode(&mut body);
+    body.into()
+}

@@ -1,0 +1,119 @@
+//! Frames on their way out: to a port in trains, or into the outbox of a stream.
+
+use std::net::SocketAddr;
+
+use adit_drivers::chunk::ChunkPool;
+use adit_drivers::port::{Mbuf, Port};
+use adit_wire::native::{FRAME_BYTES_MAX, HEADER_BYTES, Header};
+
+use super::links::Links;
+use super::path::Path;
+use super::session::{Kept, Session};
+use crate::settings::TX_TRAINS_MAX;
+
+/// Trains that wait to be transmitted.
+#[derive(Default)]
+pub(super) struct Trains {
+    list: Vec<Mbuf>,
+    /// Datagrams that found no room: their clients ask again.
+    pub(super) dropped: u64,
+}
+
+/// Where frames are encoded to.
+pub(super) struct Outgoing<'a> {
+    pub(super) port: Option<&'a mut Port>,
+    pub(super) trains: &'a mut Trains,
+    pub(super) links: &'a mut Links,
+    pub(super) pool: &'a mut ChunkPool,
+}
+
+impl Trains {
+    /// Room for a datagram, unless too many wait.
+    #[inline]
+    fn room(&mut self, port: &Port, peer: SocketAddr, len_bytes: usize) -> Option<&mut [u8]> {
+        let fits = self.list.last_mut().is_some_and(|last| last.peer() == peer && last.takes(len_bytes));
+        if !fits {
+            if self.list.len() >= TX_TRAINS_MAX {
+                return None;
+            }
+            self.list.push(port.mempool().take(peer)?);
+        }
+        self.list.last_mut()?.push(len_bytes)
+    }
+
+    /// Transmits as much as the device takes.
+    pub(super) fn transmit(&mut self, port: &mut Port) {
+        if !self.list.is_empty() {
+            port.tx_burst(&mut self.list);
+        }
+    }
+
+    /// Whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+}
+
+impl Outgoing<'_> {
+    /// Sends a frame whose segment of `len_bytes` is written by `write`. Where there is no room it is dropped: a port
+    /// loses datagrams, and so does what comes before it.
+    #[inline]
+    pub(super) fn frame(
+        &mut self,
+        to: Path,
+        header: &Header,
+        len_bytes: usize,
+        write: impl FnOnce(&mut [u8]),
+    ) {
+        let frame_bytes = HEADER_BYTES + len_bytes;
+        match to {
+            Path::Datagram(peer) => {
+                let Some(port) = self.port.as_deref_mut() else { return };
+                let Some(room) = self.trains.room(port, peer, frame_bytes) else {
+                    self.trains.dropped += 1;
+                    return;
+                };
+                write(&mut room[HEADER_BYTES..]);
+                header.seal(room);
+            }
+            Path::Stream(id) => {
+                let Some(outbox) = self.links.outbox(id) else { return };
+                let room = outbox.room(self.pool, frame_bytes);
+                write(&mut room[HEADER_BYTES..]);
+                header.seal(room);
+                outbox.commit(frame_bytes);
+            }
+        }
+    }
+
+    /// Sends up to `count` segments of a reply that is kept, from `offset` on.
+    pub(super) fn segments(&mut self, to: Path, reply: &Header, kept: &Kept, frame_bytes: usize, count: u16) {
+        let (total, mut offset) = (kept.body.len_bytes(), u64::from(reply.offset));
+        for _ in 0..count.max(1) {
+            let len = segment_bytes(frame_bytes).min(usize::try_from(total - offset).unwrap_or(usize::MAX));
+            let header = Header { offset: u32::try_from(offset).unwrap_or(u32::MAX), ..*reply };
+            self.frame(to, &header, len, |segment| kept.body.copy(offset, segment));
+            offset += len as u64;
+            if offset >= total {
+                return;
+            }
+        }
+    }
+}
+
+impl Session {
+    /// The longest frame of its path.
+    #[inline]
+    pub(super) fn frame_bytes_of(&self, path: Path) -> usize {
+        match path {
+            Path::Datagram(_) => self.frame_bytes,
+            Path::Stream(_) => FRAME_BYTES_MAX,
+        }
+    }
+}
+
+/// Bytes of a body that a frame carries.
+#[inline]
+pub(super) fn segment_bytes(frame_bytes: usize) -> usize {
+    frame_bytes - HEADER_BYTES
+}

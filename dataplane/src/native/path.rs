@@ -1,0 +1,14 @@
+//! How a session's peer is reached.
+
+use std::net::SocketAddr;
+
+use adit_drivers::streams::ConnectionId;
+
+/// How a peer is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Path {
+    /// By datagrams to this address.
+    Datagram(SocketAddr),
+    /// By a stream.
+    Stream(ConnectionId),
+}
