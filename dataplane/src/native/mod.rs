@@ -1,9 +1,9 @@
 //! The native protocol on a shard: frames in, requests applied exactly once, frames out.
 //!
-//! A frame comes from a port or a stream ([`receive`]), is matched with its session ([`session`]) and put together if it
-//! is a part of a long request ([`upload`]). Its request is executed at once ([`execute`]), or waits ([`waiting`]) for a key
-//! that somebody holds or for a transaction ([`multi`]). The reply is kept if the request changes something or the
-//! reply is long ([`answer`]), and goes to where the session was proven to be ([`open`]).
+//! A frame comes from a port or a stream (`receive.rs`), is matched with its session (`session.rs`) and put together if it
+//! is a part of a long request (`upload.rs`). Its request is executed at once (`execute.rs`), or waits (`waiting.rs`) for a key
+//! that somebody holds or for a transaction (`multi.rs`). The reply is kept if the request changes something or the
+//! reply is long (`answer.rs`), and goes to where the session was proven to be (`open.rs`).
 //!
 //! A shard keeps no timers for frames: whoever wants a reply asks again.
 
