@@ -47,7 +47,7 @@ impl SimFaults {
 pub struct DatagramCounts {
     /// Datagrams given to the network by its endpoints.
     pub sent: u64,
-    /// Datagrams given to it by [`SimDatagrams::inject`].
+    /// Datagrams given to it by [`super::SimDatagrams::inject`].
     pub injected: u64,
     /// Datagrams dropped between endpoints that are cut off from each other.
     pub cut: u64,
