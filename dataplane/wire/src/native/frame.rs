@@ -99,11 +99,12 @@ impl<'a> Frame<'a> {
         };
         let is_reserved_zero = head[3] == 0 && head[11] == 0 && head[10] & !FLAG_REPLY == 0;
         let end = u64::from(header.offset) + segment.len() as u64;
-        let is_within = end <= u64::from(header.total_bytes) && header.total_bytes <= BODY_BYTES_MAX;
+        // An empty segment is within any message: CONTINUE has no body, but an offset from where on it asks.
+        let is_within = segment.is_empty() || end <= u64::from(header.total_bytes);
         // A message goes on with something: only an empty one has an empty segment, but for those that have no
         // segment at all, as they only tell how far a message has come.
         let goes_on = !segment.is_empty() || header.total_bytes == 0 || header.offset > 0;
-        if is_reserved_zero && is_within && goes_on {
+        if is_reserved_zero && is_within && goes_on && header.total_bytes <= BODY_BYTES_MAX {
             Ok(Self { header, segment })
         } else {
             Err(FrameError::Header)
@@ -269,6 +270,7 @@ mod tests {
         assert_eq!(decode(at(BODY_BYTES_MAX + 1, 0), b"a"), Err(FrameError::Header));
         assert_eq!(decode(at(9, 0), b""), Err(FrameError::Header), "it would go on with nothing");
         assert_eq!(decode(at(9, 3), b""), Ok(false), "how far a message has come");
+        assert_eq!(decode(at(0, 3), b""), Ok(true), "from where on a reply is continued");
         let reserved = |at: usize, bit: u8| {
             let mut frame = frame(header(), b"abc");
             frame[at] |= bit;
