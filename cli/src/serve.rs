@@ -211,7 +211,8 @@ impl Seed {
         let store = config.build(arena, self.prefault).context(enough)?;
         let Ends { listeners, services, socket } = self.ends;
         let mut streams = KernelStreams::new(listeners, self.sleeper).context("cannot poll sockets")?;
-        let mempool = Mempool::new(TRAIN_COUNT, MBUF_BYTES);
+        let trains = usize::try_from(self.pools.train_bytes).unwrap_or(usize::MAX) / MBUF_BYTES;
+        let mempool = Mempool::new(trains, MBUF_BYTES);
         let port = socket.map(|socket| KernelPort::new(socket, mempool, Offload::default()));
         if let Some(port) = &port {
             streams.watch_port(port).context("cannot poll the native port")?;
@@ -255,8 +256,8 @@ struct Pools {
 impl Pools {
     fn of(share_bytes: u64) -> Self {
         let buffer_bytes = (share_bytes / 8).clamp(BUFFER_BYTES_MIN, BUFFER_BYTES_MAX);
-        let session_bytes = (share_bytes / 32).clamp(SESSION_BYTES_MIN, SESSION_BYTES_MAX);
-        let train_bytes = (TRAIN_COUNT * MBUF_BYTES) as u64;
+        let session_bytes = (share_bytes / 64).clamp(SESSION_BYTES_MIN, SESSION_BYTES_MAX);
+        let train_bytes = (share_bytes / 32).clamp(TRAIN_BYTES_MIN, TRAIN_BYTES_MAX);
         let left_bytes = share_bytes - buffer_bytes - session_bytes - train_bytes - MESH_BYTES;
         // An item of 128 B takes some 14 B of the index.
         let index_bytes = left_bytes / 8 / INDEX_UNIT_BYTES * INDEX_UNIT_BYTES;
@@ -420,11 +421,12 @@ const MAILBOX_COMMANDS_MAX: usize = 16;
 const RUN_ID_DIGITS: usize = 40;
 /// Descriptors that are not connections: standard streams, libraries.
 const DESCRIPTORS_RESERVED: u64 = 32;
-/// Trains of datagrams that a shard has at a time, both ways.
-const TRAIN_COUNT: usize = 64;
+/// Trains of datagrams that a shard has at a time, both ways: 16 to 64.
+const TRAIN_BYTES_MIN: u64 = 1 << 20;
+const TRAIN_BYTES_MAX: u64 = 4 << 20;
 /// Ports that are tried where any free one will do for UDP and TCP.
 const FREE_PORT_TRIES: u32 = 64;
-const SESSION_BYTES_MIN: u64 = 1 << 20;
+const SESSION_BYTES_MIN: u64 = 1 << 19;
 const SESSION_BYTES_MAX: u64 = 64 << 20;
 const BUFFER_BYTES_MIN: u64 = 8 << 20;
 const BUFFER_BYTES_MAX: u64 = 256 << 20;

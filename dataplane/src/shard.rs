@@ -224,6 +224,11 @@ impl Shard {
             && !self.mesh.has_incoming()
     }
 
+    /// Whether a turn would do something now, for simulations that go on to when one would.
+    pub fn is_busy(&mut self) -> bool {
+        self.has_work() || self.mesh.has_incoming()
+    }
+
     /// What is held now, for leak checks: bytes of chunks, bytes on the heap, and whether all in-flight slots are
     /// free.
     pub fn held(&self) -> (u64, usize, bool) {

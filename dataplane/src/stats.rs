@@ -54,6 +54,8 @@ counters! {
     NativeLost,
     /// Native requests that came again.
     NativeReplayed,
+    /// Native requests for keys of other shards.
+    NativeMisrouted,
     /// Native requests that had to wait for a key.
     NativeWaited,
     /// Native replies that found no room to be sent.
@@ -278,7 +280,7 @@ const RATES: [(Counter, Counter); 3] = [
 const RATE_INTERVAL_NS: u64 = 1_000_000_000;
 
 /// What `CONFIG RESETSTAT` sets to 0.
-const RESET: [Counter; 26] = [
+const RESET: [Counter; 27] = [
     Counter::Requests,
     Counter::Asks,
     Counter::Forwarded,
@@ -298,6 +300,7 @@ const RESET: [Counter; 26] = [
     Counter::NativeUnproven,
     Counter::NativeLost,
     Counter::NativeReplayed,
+    Counter::NativeMisrouted,
     Counter::NativeWaited,
     Counter::NativeDropped,
     Counter::ReceivedBytes,

@@ -101,6 +101,7 @@ impl Shard {
             && let Some(session) = self.native.sessions.get(origin.header.session)
         {
             let path = session.path;
+            self.engine.counters.add(Counter::NativeMisrouted, 1);
             self.answer_short(path, &origin.header, Status::WrongShard, &wrong_shard(owner));
         }
         owner == self.index

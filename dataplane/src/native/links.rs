@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use adit_drivers::chunk::{Chunk, ChunkPool};
 use adit_drivers::outbox::Outbox;
 use adit_drivers::streams::{ConnectionId, Sending};
-use adit_wire::native::frame::length_in_stream;
+use adit_wire::native::frame::{LENGTH_KNOWN_BYTES, length_in_stream};
 use adit_wire::native::{FRAME_BYTES_MAX, FrameError};
 
 use super::path::Path;
@@ -317,6 +317,4 @@ impl Shard {
     }
 }
 
-/// Bytes of a frame that tell its length.
-const LENGTH_KNOWN_BYTES: usize = 16;
 const _: () = assert!(FRAME_BYTES_MAX <= adit_drivers::chunk::CHUNK_BYTES);

@@ -28,17 +28,26 @@ pub(super) struct Outgoing<'a> {
 }
 
 impl Trains {
-    /// Room for a datagram, unless too many wait.
+    /// Room for a datagram, unless too many wait and the device takes none.
     #[inline]
-    fn room(&mut self, port: &Port, peer: SocketAddr, len_bytes: usize) -> Option<&mut [u8]> {
-        let fits = self.list.last_mut().is_some_and(|last| last.peer() == peer && last.takes(len_bytes));
+    fn room(&mut self, port: &mut Port, peer: SocketAddr, len_bytes: usize) -> Option<&mut [u8]> {
+        let fits = self.list.last().is_some_and(|last| last.peer() == peer && last.takes(len_bytes));
         if !fits {
-            if self.list.len() >= TX_TRAINS_MAX {
-                return None;
-            }
-            self.list.push(port.mempool().take(peer)?);
+            let train = self.begin(port, peer)?;
+            self.list.push(train);
         }
         self.list.last_mut()?.push(len_bytes)
+    }
+
+    /// An empty train. Where no buffer is left, those that wait are transmitted first.
+    fn begin(&mut self, port: &mut Port, peer: SocketAddr) -> Option<Mbuf> {
+        if self.list.len() < TX_TRAINS_MAX
+            && let Some(train) = port.mempool().take(peer)
+        {
+            return Some(train);
+        }
+        self.transmit(port);
+        if self.list.len() < TX_TRAINS_MAX { port.mempool().take(peer) } else { None }
     }
 
     /// Transmits as much as the device takes.

@@ -1,5 +1,6 @@
 //! Frames on their way in: a burst is decoded and its keys fetched from memory before the first request is executed.
 
+use adit_drivers::port::BURST_MAX;
 use adit_drivers::streams::ConnectionId;
 use adit_store::kv::Key;
 use adit_wire::native::frame::{self, VERSION};
@@ -37,10 +38,8 @@ impl Shard {
         for _ in 0..PORT_BURSTS_PER_TURN {
             let Some(port) = &mut self.native.port else { break };
             port.rx_burst(&mut burst);
-            if burst.is_empty() {
-                self.native.port_ready = false;
-                break;
-            }
+            // What comes later is told again.
+            self.native.port_ready = burst.len() == BURST_MAX;
             let mut arrived = std::mem::take(&mut self.native.arrived);
             for (buffer, train) in burst.iter().enumerate() {
                 let (path, bytes) = (Path::Datagram(train.peer()), train.bytes());
@@ -58,6 +57,9 @@ impl Shard {
             frames += self.take_arrived(&mut arrived, |buffer| burst[buffer].bytes());
             self.native.arrived = arrived;
             burst.clear();
+            if !self.native.port_ready {
+                break;
+            }
         }
         self.native.burst = burst;
         frames

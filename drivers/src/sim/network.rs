@@ -247,6 +247,12 @@ impl SimClient {
         self.network.borrow().pipes[self.index].to_server.len()
     }
 
+    /// Whether bytes are on their way in either direction, or the end of the connection is.
+    pub fn is_moving(&self) -> bool {
+        let pipe = &self.network.borrow().pipes[self.index];
+        !pipe.opened || pipe.closed || !pipe.to_server.is_empty() || !pipe.to_client.is_empty()
+    }
+
     /// Sends no more; still reads.
     pub fn finish(&self) {
         self.network.borrow_mut().pipes[self.index].finished = true;

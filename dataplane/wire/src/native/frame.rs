@@ -1,11 +1,11 @@
 //! Frames: a header and one segment of a message, with a checksum over both.
 //!
 //! ```text
-//!  0        2     3     4          8     9     10    11    12         14         16
-//!  ├────────┼─────┼─────┼──────────┼─────┼─────┼─────┼─────┼──────────┼──────────┤
-//!  │ magic  │ ver │  0  │ CRC32C   │ op  │stat │flags│  0  │ credits  │ segment  │
-//!  │ "Ad"   │  1  │     │ of 8..   │     │     │     │     │          │ length   │
-//!  ├────────┴─────┴─────┴──────────┼─────┴─────┴─────┴─────┴──────────┴──────────┤ 32
+//!  0          4        6     7     8     9     10    11    12         14         16
+//!  ├──────────┼────────┼─────┼─────┼─────┼─────┼─────┼─────┼──────────┼──────────┤
+//!  │ CRC32C   │ magic  │ ver │  0  │ op  │stat │flags│  0  │ credits  │ segment  │
+//!  │ of 4..   │ "Ad"   │  1  │     │     │     │     │     │          │ length   │
+//!  ├──────────┴────────┴─────┴─────┼─────┴─────┴─────┴─────┴──────────┴──────────┤ 32
 //!  │ session                       │ request                                     │
 //!  ├───────────────────────────────┼─────────────────────────────────────────────┤ 48
 //!  │ oldest unacknowledged request │ map epoch                                   │
@@ -15,7 +15,7 @@
 //! ```
 //!
 //! All numbers are little-endian. The total length counts the bytes of the whole message's body, of which the segment is
-//! the part at the segment offset. CRC32C (RFC 3720, appendix B.4) covers the bytes from 8 to the end of the segment.
+//! the part at the segment offset. CRC32C (RFC 3720, appendix B.4) covers everything behind itself.
 
 use super::{BODY_BYTES_MAX, FRAME_BYTES_MAX};
 
@@ -76,14 +76,18 @@ impl<'a> Frame<'a> {
     #[inline]
     pub fn decode(bytes: &'a [u8]) -> Result<Self, FrameError> {
         let Some((head, segment)) = bytes.split_first_chunk::<HEADER_BYTES>() else {
-            return Err(if bytes.starts_with(&MAGIC) { FrameError::Length } else { FrameError::Magic });
+            return Err(FrameError::Length);
         };
+        if head[4..6] != MAGIC {
+            return Err(FrameError::Magic);
+        }
+        // The length is that of the datagram in all versions, and so is the place of the checksum.
+        if !is_unharmed(bytes) {
+            return Err(FrameError::Checksum);
+        }
         check_start(head)?;
         if segment.len() != usize::from(u16::from_le_bytes(field::<14, 2>(head))) {
             return Err(FrameError::Length);
-        }
-        if !is_unharmed(bytes, u32::from_le_bytes(field::<4, 4>(head))) {
-            return Err(FrameError::Checksum);
         }
         let header = Header {
             opcode: head[8],
@@ -97,7 +101,7 @@ impl<'a> Frame<'a> {
             total_bytes: u32::from_le_bytes(field::<48, 4>(head)),
             offset: u32::from_le_bytes(field::<52, 4>(head)),
         };
-        let is_reserved_zero = head[3] == 0 && head[11] == 0 && head[10] & !FLAG_REPLY == 0;
+        let is_reserved_zero = head[7] == 0 && head[11] == 0 && head[10] & !FLAG_REPLY == 0;
         let end = u64::from(header.offset) + segment.len() as u64;
         // An empty segment is within any message: CONTINUE has no body, but an offset from where on it asks.
         let is_within = segment.is_empty() || end <= u64::from(header.total_bytes);
@@ -128,7 +132,7 @@ impl Header {
         assert!(frame.len() <= FRAME_BYTES_MAX, "a frame is too long");
         let segment_bytes = u16::try_from(frame.len() - HEADER_BYTES).unwrap_or(u16::MAX);
         let Some(head) = frame.first_chunk_mut::<HEADER_BYTES>() else { unreachable!("it was subtracted") };
-        head[..8].copy_from_slice(&[MAGIC[0], MAGIC[1], VERSION, 0, 0, 0, 0, 0]);
+        head[4..8].copy_from_slice(&[MAGIC[0], MAGIC[1], VERSION, 0]);
         head[8..12].copy_from_slice(&[self.opcode, self.status, u8::from(self.is_reply), 0]);
         head[12..14].copy_from_slice(&self.credits.to_le_bytes());
         head[14..16].copy_from_slice(&segment_bytes.to_le_bytes());
@@ -139,7 +143,7 @@ impl Header {
         head[48..52].copy_from_slice(&self.total_bytes.to_le_bytes());
         head[52..56].copy_from_slice(&self.offset.to_le_bytes());
         let checksum = crc32c(&frame[CHECKED_FROM..]);
-        frame[4..8].copy_from_slice(&checksum.to_le_bytes());
+        frame[..4].copy_from_slice(&checksum.to_le_bytes());
     }
 }
 
@@ -149,9 +153,9 @@ impl Header {
 /// If no frame begins like that: the stream cannot be read any further.
 #[inline]
 pub fn length_in_stream(bytes: &[u8]) -> Result<Option<usize>, FrameError> {
-    let Some(head) = bytes.first_chunk::<16>() else {
-        let known = bytes.len().min(MAGIC.len());
-        return if bytes[..known] == MAGIC[..known] { Ok(None) } else { Err(FrameError::Magic) };
+    let Some(head) = bytes.first_chunk::<LENGTH_KNOWN_BYTES>() else {
+        let known = bytes.get(4..bytes.len().min(6)).unwrap_or_default();
+        return if MAGIC.starts_with(known) { Ok(None) } else { Err(FrameError::Magic) };
     };
     check_start(head)?;
     let length = HEADER_BYTES + usize::from(u16::from_le_bytes(field::<14, 2>(head)));
@@ -160,10 +164,10 @@ pub fn length_in_stream(bytes: &[u8]) -> Result<Option<usize>, FrameError> {
 
 #[inline]
 fn check_start<const N: usize>(head: &[u8; N]) -> Result<(), FrameError> {
-    if head[..2] != MAGIC {
+    if head[4..6] != MAGIC {
         return Err(FrameError::Magic);
     }
-    if head[2] == VERSION { Ok(()) } else { Err(FrameError::Version(head[2])) }
+    if head[6] == VERSION { Ok(()) } else { Err(FrameError::Version(head[6])) }
 }
 
 /// The `N` bytes of a field that begins at `AT`.
@@ -173,9 +177,9 @@ fn field<const AT: usize, const N: usize>(head: &[u8]) -> [u8; N] {
 }
 
 #[inline]
-fn is_unharmed(frame: &[u8], checksum: u32) -> bool {
-    // Not `||` in the build that must fail: nothing is computed there.
-    cfg!(feature = "sabotage-checksum") || crc32c(&frame[CHECKED_FROM..]) == checksum
+fn is_unharmed(frame: &[u8]) -> bool {
+    // The build that must fail believes everything.
+    cfg!(feature = "sabotage-checksum") || frame[..4] == crc32c(&frame[CHECKED_FROM..]).to_le_bytes()
 }
 
 /// CRC-32C, as iSCSI has it.
@@ -187,13 +191,15 @@ fn crc32c(bytes: &[u8]) -> u32 {
 
 /// Bytes of a header.
 pub const HEADER_BYTES: usize = 56;
-/// What every frame begins with.
+/// What stands behind the checksum of every frame.
 pub const MAGIC: [u8; 2] = *b"Ad";
 /// The version of the protocol.
 pub const VERSION: u8 = 1;
+/// Bytes of a frame that tell its length.
+pub const LENGTH_KNOWN_BYTES: usize = 16;
 const FLAG_REPLY: u8 = 1;
 /// The checksum covers the bytes from here on.
-const CHECKED_FROM: usize = 8;
+const CHECKED_FROM: usize = 4;
 const _: () = assert!(FRAME_BYTES_MAX - HEADER_BYTES <= u16::MAX as usize);
 
 #[cfg(test)]
@@ -231,7 +237,7 @@ mod tests {
     #[test]
     fn a_frame_is_these_bytes() {
         let golden = [
-            0x41, 0x64, 1, 0, 0xF6, 0x17, 0x2C, 0x3E, 0x10, 0, 0, 0, 32, 0, 3,
+            0xAE, 0x87, 0xB9, 0x22, 0x41, 0x64, 1, 0, 0x10, 0, 0, 0, 32, 0, 3,
             0, // magic .. segment length
             0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 7, 0, 0, 0, 0, 0, 0, 0, // session, request
             5, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, // oldest, epoch
@@ -247,11 +253,10 @@ mod tests {
         for len in 0..whole.len() {
             assert!(Frame::decode(&whole[..len]).is_err(), "{len}");
         }
-        assert_eq!(Frame::decode(&[&whole[..], b"d"].concat()), Err(FrameError::Length));
+        assert_eq!(Frame::decode(&[&whole[..], b"d"].concat()), Err(FrameError::Checksum));
         for bit in 0..whole.len() * 8 {
             let mut harmed = whole.clone();
             harmed[bit / 8] ^= 1 << (bit % 8);
-            // The reserved byte before the checksum is checked by itself.
             assert!(Frame::decode(&harmed).is_err(), "bit {bit}");
         }
     }
@@ -275,13 +280,13 @@ mod tests {
             let mut frame = frame(header(), b"abc");
             frame[at] |= bit;
             let checksum = crc32c(&frame[CHECKED_FROM..]);
-            frame[4..8].copy_from_slice(&checksum.to_le_bytes());
+            frame[..4].copy_from_slice(&checksum.to_le_bytes());
             Frame::decode(&frame).err()
         };
-        assert_eq!(reserved(3, 1), Some(FrameError::Header));
+        assert_eq!(reserved(7, 1), Some(FrameError::Header));
         assert_eq!(reserved(10, 2), Some(FrameError::Header));
         assert_eq!(reserved(11, 1), Some(FrameError::Header));
-        assert_eq!(reserved(2, 2), Some(FrameError::Version(3)));
+        assert_eq!(reserved(6, 2), Some(FrameError::Version(3)));
     }
 
     #[test]
@@ -293,8 +298,8 @@ mod tests {
         for len in 16..whole.len() {
             assert_eq!(length_in_stream(&whole[..len]), Ok(Some(59)));
         }
-        assert_eq!(length_in_stream(b"GE"), Err(FrameError::Magic));
-        assert_eq!(length_in_stream(b"AX"), Err(FrameError::Magic));
+        assert_eq!(length_in_stream(b"GET /"), Err(FrameError::Magic));
+        assert_eq!(length_in_stream(b"1234AX"), Err(FrameError::Magic));
         let mut long = whole;
         long[14..16].copy_from_slice(&[0xFF, 0xFF]);
         assert_eq!(length_in_stream(&long), Err(FrameError::Length));
