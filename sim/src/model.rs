@@ -1,12 +1,47 @@
 //! The keys as a plain map, for a judge that looks for an order of what clients did.
 
-use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
+use std::ops::Deref;
 use std::rc::Rc;
 
+use rapidhash::v3::rapidhash_v3;
 use stateright::semantics::SequentialSpec;
 
-/// Shared, since the judge copies whole histories.
-pub type Bytes = Rc<[u8]>;
+use crate::plan::KEYS;
+
+/// A value. Shared, and hashed once, since the judges copy and compare whole histories.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Bytes {
+    hash: u64,
+    bytes: Rc<[u8]>,
+}
+
+impl From<&[u8]> for Bytes {
+    fn from(bytes: &[u8]) -> Self {
+        Self { hash: rapidhash_v3(bytes), bytes: bytes.into() }
+    }
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Hash for Bytes {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.hash.hash(state);
+    }
+}
+
+impl std::fmt::Debug for Bytes {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let first = String::from_utf8_lossy(&self.bytes[..self.bytes.len().min(20)]).into_owned();
+        write!(formatter, "{first:?} of {} bytes", self.bytes.len())
+    }
+}
 
 /// What a client did.
 #[derive(Clone, Debug)]
@@ -74,7 +109,7 @@ type Entry = (Bytes, Option<u64>);
 
 /// The keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Model(BTreeMap<u8, Entry>);
+pub struct Model([Option<Entry>; KEYS as usize]);
 
 impl SequentialSpec for Model {
     type Op = Op;
@@ -84,11 +119,11 @@ impl SequentialSpec for Model {
     fn invoke(&mut self, op: &Op) -> Seen {
         match op {
             Op::Put(key, value, condition) if self.holds(*key, *condition) => self.put(*key, value, None),
-            Op::Delete(key) | Op::Take(key) => drop(self.0.remove(key)),
+            Op::Delete(key) | Op::Take(key) => drop(self.entry(*key).take()),
             Op::Touch(key) => self.forget_version(*key),
             Op::Add(key, delta) => {
                 if let Some(number) = self.number(*key) {
-                    self.put(*key, &(number + delta).to_string().into_bytes().into(), None);
+                    self.put(*key, &text(number + delta), None);
                 }
             }
             Op::Append(key, tail) => drop(self.append(*key, tail)),
@@ -103,30 +138,30 @@ impl SequentialSpec for Model {
             (_, Seen::Nothing) => true,
             (Op::Get(key), Seen::Value(value, version)) => self.is(*key, value, *version),
             (Op::Get(key) | Op::Delete(key) | Op::Take(key) | Op::Touch(key), Seen::NotFound) => {
-                !self.0.contains_key(key)
+                self.get(*key).is_none()
             }
             (Op::Take(key), Seen::Value(value, version)) => {
                 let is_there = self.is(*key, value, *version);
-                self.0.remove(key);
+                *self.entry(*key) = None;
                 is_there
             }
             (Op::Put(key, value, condition), Seen::Version(version)) => {
                 let holds = self.holds(*key, *condition);
-                let grows = self.0.get(key).and_then(|(_, old)| *old).is_none_or(|old| old < *version);
+                let grows = self.get(*key).and_then(|(_, old)| *old).is_none_or(|old| old < *version);
                 self.put(*key, value, Some(*version));
                 holds && grows
             }
             (Op::Put(key, _, condition), Seen::Conflict(version)) => {
                 !self.holds(*key, *condition) && self.has_version(*key, *version)
             }
-            (Op::Delete(key), Seen::Done) => self.0.remove(key).is_some(),
+            (Op::Delete(key), Seen::Done) => self.entry(*key).take().is_some(),
             (Op::Touch(key), Seen::Done) => {
                 self.forget_version(*key);
-                self.0.contains_key(key)
+                self.get(*key).is_some()
             }
             (Op::Add(key, delta), Seen::Sum(sum)) => {
                 let is_right = self.number(*key).is_some_and(|number| number + delta == *sum);
-                self.put(*key, &sum.to_string().into_bytes().into(), None);
+                self.put(*key, &text(*sum), None);
                 is_right
             }
             (Op::Add(key, _), Seen::NotAnInteger) => self.number(*key).is_none(),
@@ -136,7 +171,7 @@ impl SequentialSpec for Model {
                     && keys
                         .iter()
                         .zip(values)
-                        .all(|(key, value)| self.0.get(key).map(|(value, _)| value) == value.as_ref())
+                        .all(|(key, value)| self.get(*key).map(|(value, _)| value) == value.as_ref())
             }
             (Op::MultiPut(pairs, if_absent), Seen::Done) => {
                 let may = self.may_put(pairs, *if_absent);
@@ -149,9 +184,22 @@ impl SequentialSpec for Model {
     }
 }
 
+/// A number as it is kept.
+fn text(number: i64) -> Bytes {
+    number.to_string().as_bytes().into()
+}
+
 impl Model {
+    fn get(&self, key: u8) -> Option<&Entry> {
+        self.0[usize::from(key)].as_ref()
+    }
+
+    fn entry(&mut self, key: u8) -> &mut Option<Entry> {
+        &mut self.0[usize::from(key)]
+    }
+
     fn put(&mut self, key: u8, value: &Bytes, version: Option<u64>) {
-        self.0.insert(key, (Rc::clone(value), version));
+        *self.entry(key) = Some((value.clone(), version));
     }
 
     fn put_all(&mut self, pairs: &[(u8, Bytes)]) {
@@ -159,36 +207,36 @@ impl Model {
     }
 
     fn may_put(&self, pairs: &[(u8, Bytes)], if_absent: bool) -> bool {
-        !if_absent || pairs.iter().all(|(key, _)| !self.0.contains_key(key))
+        !if_absent || pairs.iter().all(|(key, _)| self.get(*key).is_none())
     }
 
     fn append(&mut self, key: u8, tail: &[u8]) -> u64 {
-        let mut value = self.0.get(&key).map_or_else(Vec::new, |(value, _)| value.to_vec());
+        let mut value = self.get(key).map_or_else(Vec::new, |(value, _)| value.to_vec());
         value.extend_from_slice(tail);
         let len = value.len() as u64;
-        self.put(key, &value.into(), None);
+        self.put(key, &value[..].into(), None);
         len
     }
 
     fn forget_version(&mut self, key: u8) {
-        if let Some((_, version)) = self.0.get_mut(&key) {
+        if let Some((_, version)) = self.entry(key) {
             *version = None;
         }
     }
 
     fn number(&self, key: u8) -> Option<i64> {
-        let Some((text, _)) = self.0.get(&key) else { return Some(0) };
+        let Some((text, _)) = self.get(key) else { return Some(0) };
         let number: i64 = std::str::from_utf8(text).ok()?.parse().ok()?;
         (number.to_string().as_bytes() == &text[..]).then_some(number)
     }
 
     /// Whether the key has this value and version; a version that nobody was told before is known from now on.
     fn is(&mut self, key: u8, value: &Bytes, version: u64) -> bool {
-        self.0.get(&key).is_some_and(|(other, _)| other == value) && self.has_version(key, version)
+        self.get(key).is_some_and(|(other, _)| other == value) && self.has_version(key, version)
     }
 
     fn has_version(&mut self, key: u8, version: u64) -> bool {
-        match self.0.get_mut(&key) {
+        match self.entry(key) {
             Some((_, known)) => *known.get_or_insert(version) == version,
             None => version == 0,
         }
@@ -199,9 +247,9 @@ impl Model {
     fn holds(&self, key: u8, condition: Condition) -> bool {
         match condition {
             Condition::Always => true,
-            Condition::IfAbsent => !self.0.contains_key(&key),
-            Condition::IfPresent => self.0.contains_key(&key),
-            Condition::IfVersion(version) => match self.0.get(&key) {
+            Condition::IfAbsent => self.get(key).is_none(),
+            Condition::IfPresent => self.get(key).is_some(),
+            Condition::IfVersion(version) => match self.get(key) {
                 Some((_, known)) => *known == Some(version),
                 None => version == 0,
             },

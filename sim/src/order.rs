@@ -7,9 +7,11 @@
 //!
 //! stateright's tester, which knows none of that, judges as well wherever this search shows that it will come to an end.
 
-use std::collections::HashSet;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 
+use std::collections::HashSet;
+
+use rapidhash::fast::RandomState;
 use stateright::semantics::{ConsistencyTester, LinearizabilityTester, SequentialSpec};
 
 use crate::model::{Model, Op, Seen};
@@ -48,7 +50,7 @@ pub fn has_order(all: &[Done]) -> (bool, Judge) {
         assert_eq!(found, judge_of_stateright(all), "the judges do not agree");
         return (found, Judge::Both);
     }
-    let mut search = Search { all, left: u64::MAX, seen: Some((HashSet::new(), RandomState::new())) };
+    let mut search = Search { all, left: u64::MAX, seen: Some((HashSet::default(), RandomState::new())) };
     (search.run(0, &Model::default()).unwrap_or(false), Judge::Alone)
 }
 
@@ -57,7 +59,7 @@ struct Search<'a> {
     /// Nodes that may still be looked at.
     left: u64,
     /// What was looked at: what is done, and what came of it.
-    seen: Option<(HashSet<(u128, u64)>, RandomState)>,
+    seen: Option<(HashSet<(u128, u64), RandomState>, RandomState)>,
 }
 
 impl Search<'_> {
@@ -159,7 +161,7 @@ fn judge_of_stateright(all: &[Done]) -> bool {
 }
 
 /// Nodes of a search that the other judge can do as well.
-const PLAIN_NODES_MAX: u64 = 2_000;
+const PLAIN_NODES_MAX: u64 = 300;
 
 #[cfg(test)]
 mod tests {

@@ -273,7 +273,7 @@ impl World {
         let mut value = format!("<{}>", self.values).into_bytes();
         let fill = self.values.to_le_bytes()[0];
         value.extend((0..more_bytes).map(|at| fill ^ at.to_le_bytes()[0] ^ at.to_le_bytes()[1]));
-        value.into()
+        value[..].into()
     }
 
     /// What a client does, for the judge and for the client.
@@ -295,7 +295,7 @@ impl World {
                 expiry: NewExpiry::Never,
                 value: value.to_vec().into(),
             };
-            (Op::Put(key, Bytes::clone(&value), condition), on(key, action))
+            (Op::Put(key, value.clone(), condition), on(key, action))
         };
         let (op, operation) = match what {
             What::Get(key) => (Op::Get(key), on(key, KeyAction::Get)),
@@ -319,8 +319,8 @@ impl World {
             }
             What::MultiPut(a, b, if_absent) => {
                 let other = self.value(0);
-                let pairs = [(name(a), &value), (name(b), &other)].into_iter().collect();
-                let op = Op::MultiPut(vec![(a, Bytes::clone(&value)), (b, Bytes::clone(&other))], if_absent);
+                let pairs = [(name(a), &value[..]), (name(b), &other[..])].into_iter().collect();
+                let op = Op::MultiPut(vec![(a, value.clone()), (b, other.clone())], if_absent);
                 (op, Operation::MultiPut { bucket: BucketId(0), pairs, if_absent })
             }
             What::Scan(shard) => {
