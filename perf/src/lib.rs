@@ -6,6 +6,7 @@ mod client;
 mod compare;
 mod connection;
 mod cpu;
+mod datagram;
 mod dataset;
 mod distribution;
 mod generator;
@@ -27,16 +28,20 @@ mod transfer;
 mod worker;
 mod workload;
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 
 pub use arguments::{LoadArguments, MemcachedArguments};
 pub use compare::CompareArguments;
+pub use datagram::NativeArguments;
+use datagram::run_datagrams;
 use machine::Machine;
 use protocol::Protocol;
-use report::{RunReport, write_json};
+use report::{RunReport, Terms, write_json};
 pub use store::StoreArguments;
+use tally::Tally;
 pub use transfer::TransferArguments;
 
 /// Arguments of `adit perf`.
@@ -53,6 +58,8 @@ pub enum Workload {
     Resp(LoadArguments),
     /// Put load on memcached
     Memcached(MemcachedArguments),
+    /// Put load on a server that speaks the native protocol of Adit
+    Native(NativeArguments),
     /// Start Adit and a peer, take turns between them, write tables and plots
     Compare(CompareArguments),
     /// Compare the key-value store with a hashbrown table, without a server
@@ -71,6 +78,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.workload {
         Workload::Resp(arguments) => run_generator(&arguments, Protocol::Resp, &interrupted),
         Workload::Memcached(arguments) => run_generator(arguments.load(), arguments.protocol(), &interrupted),
+        Workload::Native(arguments) => run_native(&arguments, &interrupted),
         Workload::Compare(arguments) => compare::run_comparison(&arguments, &interrupted),
         Workload::Store(arguments) => store::run_store(&arguments, &interrupted),
         Workload::Transfer(arguments) => transfer::run_transfer(&arguments, &interrupted),
@@ -84,20 +92,43 @@ fn run_generator(
 ) -> anyhow::Result<()> {
     let load = arguments.to_load(protocol)?;
     if arguments.preloads() {
-        eprintln!("writing {} keys", number::grouped(load.keys));
-        let tally = generator::run_load(&load.preload(), interrupted)?;
-        if let Some(error) = tally.first_error {
-            anyhow::bail!("{} keys were refused: {error}", tally.errors);
-        }
+        preload(load.keys, || generator::run_load(&load.preload(), interrupted))?;
     }
+    measure(Terms::of(&load), arguments.json(), interrupted, || generator::run_load(&load, interrupted))
+}
+
+fn run_native(arguments: &NativeArguments, interrupted: &AtomicBool) -> anyhow::Result<()> {
+    let load = arguments.to_load()?;
+    if arguments.preloads() {
+        preload(load.keys, || run_datagrams(&load.preload(), interrupted))?;
+    }
+    measure(load.terms(), arguments.json(), interrupted, || run_datagrams(&load, interrupted))
+}
+
+/// Runs what writes all keys.
+fn preload(keys: u64, run: impl FnOnce() -> anyhow::Result<Tally>) -> anyhow::Result<()> {
+    eprintln!("writing {} keys", number::grouped(keys));
+    let tally = run()?;
+    if let Some(error) = tally.first_error {
+        anyhow::bail!("{} keys were refused: {error}", tally.errors);
+    }
+    Ok(())
+}
+
+/// Runs what is measured and reports it.
+fn measure(
+    terms: Terms,
+    json: Option<&PathBuf>,
+    interrupted: &AtomicBool,
+    run: impl FnOnce() -> anyhow::Result<Tally>,
+) -> anyhow::Result<()> {
     if interrupted.load(Ordering::Relaxed) {
         anyhow::bail!("interrupted before the run");
     }
     let machine = Machine::here();
-    let tally = generator::run_load(&load, interrupted)?;
-    let report = RunReport::new(machine, &load, &tally);
+    let report = RunReport::new(machine, terms, &run()?);
     print!("{}", report.text());
-    match arguments.json() {
+    match json {
         Some(path) => write_json(path, &report).context("--json"),
         None => Ok(()),
     }

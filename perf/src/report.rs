@@ -21,6 +21,7 @@ pub(crate) struct RunReport {
     pub(crate) errors: u64,
     pub(crate) first_error: Option<String>,
     pub(crate) unsent: u64,
+    pub(crate) resent: u64,
     pub(crate) elapsed_ns: u64,
     pub(crate) operations_per_s: f64,
     pub(crate) latency: Latency,
@@ -32,7 +33,7 @@ pub(crate) struct RunReport {
 #[derive(Debug, serde::Serialize)]
 pub(crate) struct Terms {
     pub(crate) target: String,
-    pub(crate) protocol: crate::protocol::Protocol,
+    pub(crate) protocol: &'static str,
     pub(crate) workload: crate::workload::Mix,
     pub(crate) threads: u64,
     pub(crate) connections: u64,
@@ -50,7 +51,7 @@ impl Terms {
     pub(crate) fn of(load: &Load) -> Self {
         Self {
             target: load.target.to_string(),
-            protocol: load.protocol,
+            protocol: load.protocol.name(),
             workload: load.mix,
             threads: load.threads,
             connections: load.connections,
@@ -67,16 +68,17 @@ impl Terms {
 }
 
 impl RunReport {
-    pub(crate) fn new(machine: Machine, load: &Load, tally: &Tally) -> Self {
+    pub(crate) fn new(machine: Machine, terms: Terms, tally: &Tally) -> Self {
         Self {
             machine,
-            terms: Terms::of(load),
+            terms,
             operations: tally.operations,
             hits: tally.hits,
             misses: tally.misses,
             errors: tally.errors,
             first_error: tally.first_error.clone(),
             unsent: tally.unsent,
+            resent: tally.resent,
             elapsed_ns: tally.elapsed_ns,
             operations_per_s: tally.operations_per_s(),
             latency: tally.latency(),
@@ -139,6 +141,9 @@ impl RunReport {
                 "note         {} requests were due and never sent: the rate is above what the server does",
                 grouped(self.unsent)
             ));
+        }
+        if self.resent > 0 {
+            lines.push(format!("note         {} datagrams were lost and sent again", grouped(self.resent)));
         }
         lines
     }

@@ -18,6 +18,8 @@ pub(crate) struct Tally {
     pub(crate) first_error: Option<String>,
     /// Requests of an open loop that were due but never sent, because the server was too far behind.
     pub(crate) unsent: u64,
+    /// Datagrams that were sent again, because no reply came in time.
+    pub(crate) resent: u64,
     pub(crate) latency_ns: Histogram<u64>,
     /// From the first request to the last reply.
     pub(crate) elapsed_ns: u64,
@@ -37,6 +39,7 @@ impl Tally {
             errors: 0,
             first_error: None,
             unsent: 0,
+            resent: 0,
             latency_ns: latency_ns.expect("the bounds are valid"),
             elapsed_ns: 0,
             client_cpu_ns: 0,
@@ -79,6 +82,7 @@ impl Tally {
         self.errors += other.errors;
         self.first_error = self.first_error.take().or(other.first_error);
         self.unsent += other.unsent;
+        self.resent += other.resent;
         self.latency_ns.add(other.latency_ns).expect("all histograms have the same bounds");
         self.elapsed_ns = self.elapsed_ns.max(other.elapsed_ns);
         self.client_cpu_ns += other.client_cpu_ns;

@@ -1,17 +1,17 @@
 //! Where a server listens, and how to reach it.
 
 use std::fmt;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 /// The address of a server: `HOST:PORT` or `unix:PATH`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
-    /// A TCP address, resolved when connecting.
+    /// An address of TCP or UDP, resolved when connecting.
     Tcp(String),
     /// The path of a Unix stream socket.
     Unix(PathBuf),
@@ -23,6 +23,20 @@ impl Target {
         self.open().with_context(|| {
             format!("cannot connect to {self}; start a server there (adit serve) or pass another --target")
         })
+    }
+
+    /// The first address of its name.
+    ///
+    /// # Errors
+    /// When it is a path, or the name has no address.
+    pub(crate) fn socket_address(&self) -> anyhow::Result<SocketAddr> {
+        match self {
+            Self::Tcp(address) => {
+                let found = address.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
+                found.with_context(|| format!("{address} has no address"))
+            }
+            Self::Unix(_) => bail!("{self}: native clients need HOST:PORT"),
+        }
     }
 
     fn open(&self) -> std::io::Result<OwnedFd> {
@@ -89,6 +103,13 @@ mod tests {
         for text in ["", "unix:", "localhost", ":7379", "host:99999", "/run/adit.sock"] {
             assert!(text.parse::<Target>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_socket_address_is_no_path() {
+        let target = Target::Tcp("127.0.0.1:7400".into());
+        assert_eq!(target.socket_address().unwrap(), SocketAddr::from(([127, 0, 0, 1], 7400)));
+        assert!(Target::Unix("/run/adit.sock".into()).socket_address().is_err());
     }
 
     #[test]

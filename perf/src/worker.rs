@@ -36,7 +36,7 @@ impl Pacer {
 
     /// The start of the next request, if it may be sent at `now_ns`. In an open loop that is when it was due.
     #[inline]
-    fn take(&mut self, now_ns: u64) -> Option<u64> {
+    pub(crate) fn take(&mut self, now_ns: u64) -> Option<u64> {
         if self.is_over(now_ns) {
             return None;
         }
@@ -56,7 +56,7 @@ impl Pacer {
     }
 
     /// Whether nothing more is to be sent.
-    fn is_over(&self, now_ns: u64) -> bool {
+    pub(crate) fn is_over(&self, now_ns: u64) -> bool {
         let is_late = match &self.schedule {
             None => now_ns >= self.deadline_ns,
             Some(schedule) => {
@@ -75,7 +75,7 @@ impl Pacer {
         }
     }
 
-    fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.remaining = 0;
     }
 
@@ -321,7 +321,7 @@ fn timespec(duration_ns: u64) -> Timespec {
 }
 
 /// A signal ends a wait early; who set a flag is seen in `check`.
-fn ignore_interrupt(result: Result<usize, Errno>) -> Result<(), Errno> {
+pub(crate) fn ignore_interrupt(result: Result<usize, Errno>) -> Result<(), Errno> {
     match result {
         Ok(_) | Err(Errno::INTR) => Ok(()),
         Err(error) => Err(error),

@@ -76,6 +76,30 @@ impl Contender {
         Self::adit_of(scratch, program, name, shards, ADIT_MEMORY)
     }
 
+    /// Adit with one shard for native clients, over UDP and, on the same port, TCP.
+    pub(crate) fn adit_native(scratch: &ScratchDirectory, program: &Path) -> anyhow::Result<Self> {
+        let port = free_port()?;
+        let mut contender =
+            Self::adit_on(scratch, program, "Adit", 1, ADIT_MEMORY, &format!("127.0.0.1:{port}"))?;
+        contender.add_udp(port);
+        Ok(contender)
+    }
+
+    /// memcached of one thread on a loopback port, UDP and TCP.
+    pub(crate) fn memcached_udp(scratch: &ScratchDirectory) -> anyhow::Result<Self> {
+        let program = installed("memcached", "memcached")?;
+        let number = free_port()?;
+        let port = number.to_string();
+        let arguments =
+            words(&["-U", &port, "-p", &port, "-l", "127.0.0.1", "-t", "1", "-m", "512", "-u", "nobody"]);
+        let mut contender =
+            Self::new("memcached", first_line(&program, &["--version"]), Protocol::MemcachedText);
+        let server = Server::start(&program, &arguments, scratch.join("memcached-udp.log"))?;
+        contender.add(server, vec![(Transport::Tcp, tcp(number))])?;
+        contender.add_udp(number);
+        Ok(contender)
+    }
+
     /// As `adit`, with `memory` as its `--memory`.
     pub(crate) fn adit_of(
         scratch: &ScratchDirectory,
@@ -84,9 +108,20 @@ impl Contender {
         shards: u16,
         memory: &str,
     ) -> anyhow::Result<Self> {
+        Self::adit_on(scratch, program, name, shards, memory, "off")
+    }
+
+    fn adit_on(
+        scratch: &ScratchDirectory,
+        program: &Path,
+        name: &str,
+        shards: u16,
+        memory: &str,
+        native: &str,
+    ) -> anyhow::Result<Self> {
         let (port, path) = (free_port()?, scratch.join(&format!("adit-{shards}.sock")));
         let mut arguments = words(&["serve", "--shards", &shards.to_string(), "--memory", memory]);
-        arguments.extend(words(&["--resp", &format!("127.0.0.1:{port}"), "--native", "off"]));
+        arguments.extend(words(&["--resp", &format!("127.0.0.1:{port}"), "--native", native]));
         arguments.extend(["--unix".into(), path.clone().into_os_string()]);
         let mut contender = Self::new(name, first_line(program, &["--version"]), Protocol::Resp);
         let server = Server::start(program, &arguments, scratch.join(&format!("adit-{shards}.log")))?;
@@ -114,6 +149,12 @@ impl Contender {
         self.facts.commands.push(server.command().to_owned());
         self.servers.push(server);
         Ok(())
+    }
+
+    /// The last server also takes datagrams; it is ready, since it answers over TCP.
+    fn add_udp(&mut self, port: u16) {
+        let pids = self.servers.last().map(Server::pid).into_iter();
+        self.endpoints.extend(pids.map(|pid| Endpoint { transport: Transport::Udp, target: tcp(port), pid }));
     }
 }
 

@@ -3,6 +3,7 @@
 mod contender;
 mod eviction;
 mod measure;
+mod native;
 mod result;
 mod server;
 mod table;
@@ -15,6 +16,7 @@ use anyhow::{Context, ensure};
 use crate::compare::contender::Contender;
 use crate::compare::eviction::{KEYS_MAX, Plan, run_eviction};
 use crate::compare::measure::{Effort, Match};
+use crate::compare::native::{NativePlan, run_native};
 use crate::compare::result::{Comparison, CurvePoint, Transport};
 use crate::compare::server::ScratchDirectory;
 use crate::machine::{Machine, load_average};
@@ -61,6 +63,8 @@ enum Peer {
     Memcached,
     /// Adit with 2 shards against Adit with 1
     Shards,
+    /// memcached over UDP and Adit over its native protocol: CPU per request, round trips
+    Native,
     /// redis-server again, both as caches half as large as what is asked for: hit ratios
     Eviction,
 }
@@ -71,6 +75,7 @@ impl Peer {
             Self::Redis => "redis",
             Self::Memcached => "memcached",
             Self::Shards => "shards",
+            Self::Native => "native",
             Self::Eviction => "eviction",
         }
     }
@@ -78,7 +83,7 @@ impl Peer {
     fn transports(self) -> &'static [Transport] {
         match self {
             Self::Redis | Self::Memcached => &[Transport::Tcp, Transport::Unix],
-            Self::Shards | Self::Eviction => &[Transport::Tcp],
+            Self::Shards | Self::Native | Self::Eviction => &[Transport::Tcp],
         }
     }
 }
@@ -94,8 +99,14 @@ pub(crate) fn run_comparison(arguments: &CompareArguments, interrupted: &AtomicB
     ensure!(!arguments.same, "--same goes with eviction");
     let scratch = ScratchDirectory::new()?;
     let (subject, baseline) = start(arguments, &scratch)?;
+    let keys = arguments.keys.unwrap_or(KEYS);
+    if arguments.peer == Peer::Native {
+        let seconds = if arguments.quick { NATIVE_SECONDS_QUICK } else { NATIVE_SECONDS };
+        let plan = NativePlan { keys, pairs: arguments.pairs, seconds };
+        return run_native(plan, &subject, &baseline, &directory, interrupted);
+    }
     let effort = if arguments.quick { Effort::quick(arguments.pairs) } else { Effort::full(arguments.pairs) };
-    let contest = Match::new(subject, baseline, effort, arguments.keys.unwrap_or(KEYS), interrupted)?;
+    let contest = Match::new(subject, baseline, effort, keys, interrupted)?;
     let machine = Machine::here();
     contest.preload(arguments.peer.transports())?;
     let rows = contest.rows(arguments.peer.transports())?;
@@ -120,10 +131,12 @@ fn start(arguments: &CompareArguments, scratch: &ScratchDirectory) -> anyhow::Re
     let baseline = match arguments.peer {
         Peer::Redis | Peer::Eviction => Contender::redis(scratch)?,
         Peer::Memcached => Contender::memcached(scratch)?,
+        Peer::Native => Contender::memcached_udp(scratch)?,
         Peer::Shards => adit("Adit, 1 shard", 1)?,
     };
     let subject = match arguments.peer {
         Peer::Redis | Peer::Memcached | Peer::Eviction => adit("Adit", arguments.adit_shards)?,
+        Peer::Native => Contender::adit_native(scratch, &program)?,
         Peer::Shards => adit("Adit, 2 shards", 2)?,
     };
     Ok((subject, baseline))
@@ -230,6 +243,9 @@ fn middle_point(comparison: &Comparison) -> Option<&CurvePoint> {
 }
 
 const KEYS: u64 = 100_000;
+/// Seconds of a turn of the native comparison.
+const NATIVE_SECONDS: f64 = 2.0;
+const NATIVE_SECONDS_QUICK: f64 = 0.2;
 const KEYS_EVICTION: u64 = 1_000_000;
 /// Fewer take less memory than a server needs for itself.
 const KEYS_EVICTION_MIN: u64 = 10_000;

@@ -48,6 +48,8 @@ pub(crate) enum Transport {
     Tcp,
     /// A Unix stream socket.
     Unix,
+    /// Loopback UDP.
+    Udp,
 }
 
 impl Transport {
@@ -55,6 +57,7 @@ impl Transport {
         match self {
             Self::Tcp => "TCP",
             Self::Unix => "AF_UNIX",
+            Self::Udp => "UDP",
         }
     }
 }
@@ -88,6 +91,7 @@ pub(crate) struct Sample {
     /// Share of the time that the load generator's thread was on a core; near 1 it may be the limit.
     pub(crate) client_busy: f64,
     pub(crate) unsent: u64,
+    pub(crate) resent: u64,
     pub(crate) latency: Latency,
 }
 
@@ -100,6 +104,7 @@ impl Sample {
             client_cpu_ns_per_operation: tally.client_cpu_ns_per_operation(),
             client_busy: crate::number::per(tally.client_cpu_ns, tally.elapsed_ns),
             unsent: tally.unsent,
+            resent: tally.resent,
             latency: tally.latency(),
         }
     }

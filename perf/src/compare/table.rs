@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::compare::result::{Comparison, CurvePoint, Facts, Row, Sample, Spread};
+use crate::machine::Machine;
 use crate::number::{grouped, microseconds, whole};
 use crate::protocol::Protocol;
 
@@ -28,14 +29,8 @@ fn write_page(page: &mut String, comparison: &Comparison) -> std::fmt::Result {
 }
 
 fn write_terms(page: &mut String, comparison: &Comparison) -> std::fmt::Result {
-    let (machine, terms) = (&comparison.machine, &comparison.terms);
-    writeln!(page, "- Machine: {}, {} cores, {}", machine.cpu_model, machine.cores, machine.kernel)?;
-    let (before, after) = (&machine.load_average, &comparison.load_average_after);
-    writeln!(page, "- Load average: {before} before, {after} after")?;
-    writeln!(page, "- Commit: {}", machine.commit.as_deref().unwrap_or("unknown"))?;
-    for Facts { name, version, commands, .. } in [&comparison.subject, &comparison.baseline] {
-        writeln!(page, "- {name}: {version}; `{}`", commands.join("`, `"))?;
-    }
+    let Comparison { machine, load_average_after, subject, baseline, terms, .. } = comparison;
+    write_facts(page, machine, load_average_after, [subject, baseline])?;
     writeln!(
         page,
         "- Terms: {} keys of {} B, asked for alike; values of {} B; {} connections from one thread; {} pairs of \
@@ -47,6 +42,22 @@ fn write_terms(page: &mut String, comparison: &Comparison) -> std::fmt::Result {
         terms.pairs,
         terms.seconds_per_turn,
     )
+}
+
+/// Where it was taken, and what was compared.
+pub(super) fn write_facts(
+    page: &mut String,
+    machine: &Machine,
+    load_average_after: &str,
+    servers: [&Facts; 2],
+) -> std::fmt::Result {
+    writeln!(page, "- Machine: {}, {} cores, {}", machine.cpu_model, machine.cores, machine.kernel)?;
+    writeln!(page, "- Load average: {} before, {load_average_after} after", machine.load_average)?;
+    writeln!(page, "- Commit: {}", machine.commit.as_deref().unwrap_or("unknown"))?;
+    for Facts { name, version, commands, .. } in servers {
+        writeln!(page, "- {name}: {version}; `{}`", commands.join("`, `"))?;
+    }
+    Ok(())
 }
 
 fn write_rows(page: &mut String, comparison: &Comparison) -> std::fmt::Result {
@@ -105,7 +116,8 @@ fn latencies(sample: &Sample) -> String {
     format!("{} | {}{behind}", cells.join(" | "), microseconds(sample.server_cpu_ns_per_operation))
 }
 
-fn ratio(spread: Spread) -> String {
+/// A median with its ends.
+pub(super) fn ratio(spread: Spread) -> String {
     format!("{:.2} ({:.2}-{:.2})", spread.median, spread.min, spread.max)
 }
 
@@ -142,14 +154,13 @@ fn notes(comparison: &Comparison) -> Vec<String> {
 }
 
 /// A load generator on a core for more of the time than this may be what limits a rate.
-const CLIENT_BUSY_LIMIT: f64 = 0.95;
-const PAIRS_TO_QUOTE: u16 = 5;
+pub(super) const CLIENT_BUSY_LIMIT: f64 = 0.95;
+pub(super) const PAIRS_TO_QUOTE: u16 = 5;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::compare::result::{ComparisonTerms, Pair, Transport};
-    use crate::machine::Machine;
     use crate::tally::Latency;
     use crate::workload::Mix;
 
@@ -169,6 +180,7 @@ mod tests {
             client_cpu_ns_per_operation: 100.0,
             client_busy,
             unsent,
+            resent: 0,
             latency,
         }
     }

@@ -19,6 +19,15 @@ pub(crate) enum Protocol {
 }
 
 impl Protocol {
+    /// Its name in reports.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Resp => "resp",
+            Self::MemcachedText => "memcached-text",
+            Self::MemcachedMeta => "memcached-meta",
+        }
+    }
+
     /// Appends the request that reads `key` to `out`.
     #[inline]
     pub(crate) fn push_read(self, out: &mut Vec<u8>, dataset: &Dataset, key: u64) {

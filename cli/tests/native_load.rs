@@ -1,0 +1,28 @@
+//! `adit perf native` against Adit: everything that was written is found, over each wire.
+
+mod support;
+
+use support::{Server, adit, run, text};
+
+/// Runs the load with `flags`; its lines.
+fn load(server: &Server, flags: &str) -> String {
+    let mut command = adit();
+    command.args(["perf", "native", "--keys", "1000", "--target", &server.native.to_string()]);
+    command.args(flags.split(' '));
+    let output = run(command, b"", "adit itself");
+    assert!(output.status.success(), "{flags}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+#[test]
+fn a_native_load_finds_what_it_wrote() {
+    let mut server = Server::start(1);
+    for wire in ["--in-flight 32", "--in-flight 32 --no-offload", "--clients 20 --in-flight 2", "--tcp"] {
+        let found = load(&server, &format!("--load --requests 5000 {wire}"));
+        assert!(found.contains("5,000 hits, 0 misses, 0 errors"), "{wire}: {found}");
+        let written = load(&server, &format!("--workload set --requests 5000 {wire}"));
+        assert!(written.contains("operations   5,000 in"), "{wire}: {written}");
+        assert!(written.contains("0 misses, 0 errors"), "{wire}: {written}");
+    }
+    server.assert_alive("after the loads");
+}

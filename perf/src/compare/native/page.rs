@@ -1,0 +1,205 @@
+//! The Markdown of the native comparison.
+
+use std::fmt::Write;
+
+use super::{Case, Report, Run, cpu_ns};
+use crate::compare::result::Sample;
+use crate::compare::table::{CLIENT_BUSY_LIMIT, PAIRS_TO_QUOTE, ratio, write_facts};
+use crate::datagram::Way;
+use crate::number::{grouped, microseconds, whole};
+use crate::workload::Mix;
+
+/// Terms, goals, tables, notes.
+pub(super) fn markdown(report: &Report) -> String {
+    let mut page = String::new();
+    write_page(&mut page, report).expect("a string takes everything");
+    page
+}
+
+fn write_page(page: &mut String, report: &Report) -> std::fmt::Result {
+    let Report { machine, load_average_after, adit, memcached, terms, .. } = report;
+    writeln!(page, "# The native protocol and memcached over UDP\n")?;
+    write_facts(page, machine, load_average_after, [adit, memcached])?;
+    writeln!(
+        page,
+        "- Terms: {} keys of {} B, asked for alike; values of {} B; clients on one thread; {} rounds of turns of {} s",
+        grouped(terms.keys),
+        report.key_bytes,
+        report.value_bytes,
+        terms.pairs,
+        terms.seconds,
+    )?;
+    writeln!(page, "\n## Goals\n\n| goal | found | |\n|---|---:|---|")?;
+    goals(report).iter().try_for_each(|goal| writeln!(page, "| {goal} |"))?;
+    writeln!(page, "\n## CPU per operation (closed loop)\n")?;
+    writeln!(page, "| operation | clients | in flight | wire | CPU us | times less | ops/s | resent |")?;
+    writeln!(page, "|---|---:|---:|---|---:|---:|---:|---:|")?;
+    for case in &report.cases {
+        case.runs.iter().try_for_each(|run| write_cpu(page, case, run))?;
+    }
+    writeln!(page, "\n## Round trip of a lone client (1 in flight, closed loop)\n")?;
+    writeln!(page, "| operation | wire | p50 us | p50 of turns | p90 | p99 | p99.9 | max |")?;
+    writeln!(page, "|---|---|---:|---:|---:|---:|---:|---:|")?;
+    for case in report.cases.iter().filter(|case| is_lone(case)) {
+        case.runs.iter().try_for_each(|run| write_round_trip(page, case, run))?;
+    }
+    page.write_str(NOTES)?;
+    if terms.pairs < PAIRS_TO_QUOTE {
+        writeln!(page, "- Fewer than {PAIRS_TO_QUOTE} rounds: not to be quoted.")?;
+    }
+    Ok(())
+}
+
+/// Each as the cells of a row.
+fn goals(report: &Report) -> Vec<String> {
+    let find = |in_flight, way| {
+        let is_meant = |case: &&Case| {
+            let work = &case.work;
+            (work.operation, work.clients, work.in_flight) == (Mix::Get, 1, in_flight)
+        };
+        let case = report.cases.iter().find(is_meant)?;
+        Some((case, case.runs.iter().find(|run| run.way == way)?))
+    };
+    let told = |is_held| if is_held { "held" } else { "missed" };
+    let cheaper =
+        [(Way::NativeUdp, 1.3), (Way::NativeUdpOffload, 2.5)].into_iter().filter_map(|(way, goal)| {
+            let (case, run) = find(32, way)?;
+            let found = case.times_less(run, cpu_ns);
+            let name = wire_name(way);
+            let held = told(found.median >= goal);
+            Some(format!("GET, 32 in flight, {name}: {goal} times less CPU | {} | {held}", ratio(found)))
+        });
+    let round_trip = find(1, Way::NativeUdp).map(|(_, run)| {
+        let found_ns = run.latency.p50_ns;
+        let (found, held) = (microseconds(found_ns as f64), told(found_ns < ROUND_TRIP_NS_MAX));
+        format!("GET, lone client, native UDP: p50 below 30 us | {found} | {held}")
+    });
+    cheaper.chain(round_trip).collect()
+}
+
+fn write_cpu(page: &mut String, case: &Case, run: &Run) -> std::fmt::Result {
+    let busy = run.spread(|sample| sample.client_busy).median;
+    let rate = run.spread(|sample| sample.operations_per_s).median;
+    let mark = if busy >= CLIENT_BUSY_LIMIT { "*" } else { "" };
+    writeln!(
+        page,
+        "| {} | {} | {} | {} | {} | {} | {}{mark} | {} |",
+        operation_name(case),
+        case.work.clients,
+        case.work.in_flight,
+        wire_name(run.way),
+        microseconds(run.spread(cpu_ns).median),
+        if run.way == Way::MemcachedUdp { "1".into() } else { ratio(case.times_less(run, cpu_ns)) },
+        grouped(whole(rate.round())),
+        run.samples.iter().map(|sample| sample.resent).sum::<u64>(),
+    )
+}
+
+fn write_round_trip(page: &mut String, case: &Case, run: &Run) -> std::fmt::Result {
+    let latency = &run.latency;
+    let median: fn(&Sample) -> f64 = |sample| sample.latency.p50_ns as f64;
+    let turns = run.spread(median);
+    let [p50, p90, p99, p999, max] =
+        [latency.p50_ns, latency.p90_ns, latency.p99_ns, latency.p999_ns, latency.max_ns]
+            .map(|value_ns| microseconds(value_ns as f64));
+    writeln!(
+        page,
+        "| {} | {} | {p50} | {}-{} | {p90} | {p99} | {p999} | {max} |",
+        operation_name(case),
+        wire_name(run.way),
+        microseconds(turns.min),
+        microseconds(turns.max),
+    )
+}
+
+fn is_lone(case: &Case) -> bool {
+    (case.work.clients, case.work.in_flight) == (1, 1)
+}
+
+fn operation_name(case: &Case) -> String {
+    format!("{:?}", case.work.operation).to_uppercase()
+}
+
+fn wire_name(way: Way) -> &'static str {
+    match way {
+        Way::MemcachedUdp => "memcached UDP",
+        Way::NativeUdp => "native UDP",
+        Way::NativeUdpOffload => "native UDP, GSO and GRO",
+        Way::NativeTcp => "native TCP",
+    }
+}
+
+const ROUND_TRIP_NS_MAX: u64 = 30_000;
+const NOTES: &str = "
+## Notes
+
+- Times less is memcached's CPU over that of the row, turn by turn: median (min-max). Above 1 favours Adit.
+- CPU is the total processor time of the server's process, kernel included, divided by the operations done.
+- One load generator drives all UDP rows over the same kind of socket: recvmmsg and sendmmsg, one message for each
+  datagram. Only with GSO and GRO its trains travel whole, both ways. Adit's own socket has both offloads in all rows.
+- memcached: `get` and `set`, one to a datagram, with its UDP head; its replies to SET are as reliable as UDP is. Adit: GET
+  and PUT with CRC32C, in a session; a PUT that is sent again is applied once.
+- Clients sleep in epoll until a reply is there. Round trips are of all turns together; waits of clients that hold back
+  are not in them. Client and servers share the machine's cores.
+- `*` marks rates at which the load generator was busy all the time and may have been the limit. Resent are datagrams
+  that were not answered within 200 ms.
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::native::{NativePlan, WORK};
+    use crate::compare::result::Facts;
+    use crate::machine::Machine;
+    use crate::protocol::{Protocol, ReplyKind};
+    use crate::tally::Tally;
+
+    /// Two turns of 10 requests each, with the server's time per request and the latency of all.
+    fn run(way: Way, cpu_ns: [u64; 2], latency_ns: u64) -> Run {
+        let mut total = Tally::new();
+        let samples = cpu_ns.map(|cpu_ns| {
+            let mut tally = Tally::new();
+            (0..10).for_each(|_| tally.count(ReplyKind::Ok, b"", latency_ns));
+            (tally.server_cpu_ns, tally.elapsed_ns, tally.resent) = (Some(cpu_ns * 10), 1_000_000, 1);
+            total.append(tally.clone());
+            Sample::without_curve(&tally)
+        });
+        Run { way, samples: samples.into(), latency: total.latency() }
+    }
+
+    #[test]
+    fn the_page_tells_ratios_turn_by_turn_and_whether_goals_are_held() {
+        let facts = |name: &str| Facts {
+            name: name.into(),
+            version: "1".into(),
+            protocol: Protocol::Resp,
+            commands: vec![name.into()],
+        };
+        let many = vec![
+            run(Way::MemcachedUdp, [4_000, 6_000], 70_000),
+            run(Way::NativeUdp, [2_000, 2_000], 70_000),
+            run(Way::NativeUdpOffload, [2_000, 3_000], 70_000),
+        ];
+        let lone = vec![run(Way::MemcachedUdp, [8_000; 2], 20_000), run(Way::NativeUdp, [9_000; 2], 40_000)];
+        let page = markdown(&Report {
+            machine: Machine::here(),
+            load_average_after: "1".into(),
+            adit: facts("Adit"),
+            memcached: facts("memcached"),
+            terms: NativePlan { keys: 1_000, pairs: 2, seconds: 1.0 },
+            key_bytes: 16,
+            value_bytes: 64,
+            cases: vec![Case { work: WORK[0], runs: many }, Case { work: WORK[1], runs: lone }],
+        });
+        for line in [
+            "| GET, 32 in flight, native UDP: 1.3 times less CPU | 2.50 (2.00-3.00) | held |",
+            "| GET, 32 in flight, native UDP, GSO and GRO: 2.5 times less CPU | 2.00 (2.00-2.00) | missed |",
+            "| GET, lone client, native UDP: p50 below 30 us | 40.0 | missed |",
+            "| GET | 1 | 32 | memcached UDP | 5.00 | 1 | 10,000 | 2 |",
+            "| GET | native UDP | 40.0 | 40.0-40.0 | 40.0 | 40.0 | 40.0 | 40.0 |",
+            "- Fewer than 5 rounds: not to be quoted.",
+        ] {
+            assert!(page.lines().any(|found| found == line), "{line}\n{page}");
+        }
+    }
+}

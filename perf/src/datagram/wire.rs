@@ -1,0 +1,164 @@
+//! What carries the messages of a client: a UDP socket in bursts, or a stream of native frames. Blocks nowhere.
+
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use adit_drivers::kernel::{KernelPort, Offload, UdpSocket};
+use adit_drivers::port::{MBUF_BYTES, Mbuf, Mempool, Port};
+use adit_wire::native::FRAME_BYTES_MAX;
+use adit_wire::native::frame::length_in_stream;
+use anyhow::{anyhow, bail};
+
+use super::{DatagramLoad, Way};
+use crate::connection::Connection;
+use crate::target::Target;
+
+/// A socket to one server.
+pub(crate) enum Wire {
+    Datagrams { port: Port, server: SocketAddr, outgoing: Vec<Mbuf>, incoming: Vec<Mbuf> },
+    Stream { connection: Connection, outgoing: Vec<u8>, incoming: Vec<u8>, buffer: Box<[u8]> },
+}
+
+impl Wire {
+    pub(crate) fn connect(load: &DatagramLoad) -> anyhow::Result<Self> {
+        if load.way == Way::NativeTcp {
+            let connection = Connection::connect(&Target::Tcp(load.server.to_string()))?;
+            let buffer = vec![0; STREAM_BUFFER_BYTES].into_boxed_slice();
+            return Ok(Self::Stream { connection, outgoing: Vec::new(), incoming: Vec::new(), buffer });
+        }
+        Self::datagrams(load.server, load.way.offload(), load.in_flight)
+    }
+
+    fn datagrams(server: SocketAddr, offload: Offload, in_flight: usize) -> anyhow::Result<Self> {
+        let socket =
+            UdpSocket::for_client(server).map_err(|error| anyhow!("no socket for a client: {error:?}"))?;
+        // As many to receive into as there may be replies, and as many that hold requests or replies.
+        let mempool = Mempool::new(2 * in_flight + BUFFERS_MIN, MBUF_BYTES);
+        let port = KernelPort::new(socket, mempool, offload);
+        let used = port.offload();
+        if used != offload {
+            bail!("this kernel has no {offload:?}, only {used:?}; run with --no-offload");
+        }
+        Ok(Self::Datagrams { port: Port::Kernel(port), server, outgoing: Vec::new(), incoming: Vec::new() })
+    }
+
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(self, Self::Stream { .. })
+    }
+
+    /// Adds a message to what `flush` sends. One for which no buffer is left is lost, as on any network.
+    pub(crate) fn push(&mut self, message: &[u8]) {
+        match self {
+            Self::Datagrams { port, server, outgoing, .. } => {
+                if outgoing.last().is_none_or(|train| !train.takes(message.len())) {
+                    outgoing.extend(port.mempool().take(*server));
+                }
+                if let Some(room) = outgoing.last_mut().and_then(|train| train.push(message.len())) {
+                    room.copy_from_slice(message);
+                }
+            }
+            Self::Stream { outgoing, .. } => outgoing.extend_from_slice(message),
+        }
+    }
+
+    /// Sends what was pushed; what the socket does not take goes with the next flush.
+    pub(crate) fn flush(&mut self) -> anyhow::Result<()> {
+        match self {
+            Self::Datagrams { port, outgoing, .. } => {
+                if !outgoing.is_empty() {
+                    port.tx_burst(outgoing);
+                }
+            }
+            Self::Stream { connection, outgoing, .. } => {
+                if connection.has_unsent() {
+                    connection.flush()?;
+                }
+                if !connection.has_unsent() && !outgoing.is_empty() {
+                    connection.send(outgoing)?;
+                    outgoing.clear();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Receives once; `drain` hands out what came.
+    pub(crate) fn receive(&mut self) -> anyhow::Result<()> {
+        match self {
+            Self::Datagrams { port, incoming, .. } => port.rx_burst(incoming),
+            Self::Stream { connection, incoming, buffer, .. } => {
+                let count = connection.receive(buffer)?;
+                incoming.extend_from_slice(&buffer[..count]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls `each` with every whole message that was received.
+    pub(crate) fn drain(&mut self, mut each: impl FnMut(&[u8]) -> anyhow::Result<()>) -> anyhow::Result<()> {
+        match self {
+            Self::Datagrams { incoming, .. } => {
+                incoming.drain(..).try_for_each(|train| train.datagrams().try_for_each(&mut each))
+            }
+            Self::Stream { incoming, .. } => {
+                let mut at = 0;
+                while let Some(length) = length_in_stream(&incoming[at..])
+                    .map_err(|error| anyhow!("no native frame ({error:?}); is the peer a native server?"))?
+                    && let Some(frame) = incoming.get(at..at + length)
+                {
+                    each(frame)?;
+                    at += length;
+                }
+                incoming.drain(..at);
+                Ok(())
+            }
+        }
+    }
+
+    /// Sends `message`, again and again, until `accept` takes something of a reply. Blocks.
+    ///
+    /// # Errors
+    /// When nothing was accepted within seconds, or `accept` fails.
+    pub(crate) fn exchange<T>(
+        &mut self,
+        message: &[u8],
+        mut accept: impl FnMut(&[u8]) -> anyhow::Result<Option<T>>,
+    ) -> anyhow::Result<T> {
+        for _ in 0..EXCHANGES_MAX {
+            self.push(message);
+            self.flush()?;
+            let sent = Instant::now();
+            while sent.elapsed() < EXCHANGE_WAIT {
+                self.receive()?;
+                let mut accepted = None;
+                self.drain(|reply| {
+                    accepted = accepted.take().or(accept(reply)?);
+                    Ok(())
+                })?;
+                if let Some(accepted) = accepted {
+                    return Ok(accepted);
+                }
+                std::thread::sleep(EXCHANGE_CHECK);
+            }
+        }
+        bail!("no answer; start a server there (adit serve) or pass another --target")
+    }
+}
+
+impl AsFd for Wire {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Datagrams { port: Port::Kernel(port), .. } => port.as_fd(),
+            Self::Datagrams { port: Port::Sim(_), .. } => unreachable!("a load has sockets"),
+            Self::Stream { connection, .. } => connection.as_fd(),
+        }
+    }
+}
+
+const BUFFERS_MIN: usize = 4;
+/// Two of the longest frames.
+const STREAM_BUFFER_BYTES: usize = 2 * FRAME_BYTES_MAX;
+const EXCHANGES_MAX: u32 = 25;
+const EXCHANGE_WAIT: Duration = Duration::from_millis(200);
+const EXCHANGE_CHECK: Duration = Duration::from_micros(100);
