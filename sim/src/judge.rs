@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::{Bytes, Op, Seen};
-use crate::order::{Done, Judge, has_order};
+use crate::order::{Done, has_order};
 use crate::plan::{COUNTER, LOG};
 
 /// What clients did and were told. Operations without an end may have been applied, once, or not.
@@ -46,11 +46,11 @@ impl History {
     }
 
     /// Judges everything, at the end, when the counter and the log have these values. Says how many objects were judged
-    /// by both judges, and by one alone.
+    /// by both judges, by one alone, and by nobody.
     ///
     /// # Panics
     /// If it cannot be true.
-    pub fn judge(&self, counter: i64, log: &[u8]) -> (u64, u64) {
+    pub fn judge(&self, counter: i64, log: &[u8]) -> [u64; 3] {
         self.judge_counter(counter);
         self.judge_log(log);
         let mut objects: BTreeMap<u8, Vec<Done>> = BTreeMap::new();
@@ -58,14 +58,13 @@ impl History {
             let key = if self.is_whole { 0 } else { key_of(&done.op) };
             objects.entry(key).or_default().push(done.clone());
         }
-        let (mut both, mut alone) = (0, 0);
+        let mut judged = [0; 3];
         for (key, all) in objects {
             let (found, judge) = has_order(&all);
             assert!(found, "key {key}: there is no order of {all:#?}");
-            both += u64::from(judge == Judge::Both);
-            alone += u64::from(judge == Judge::Alone);
+            judged[judge as usize] += 1;
         }
-        (both, alone)
+        judged
     }
 
     /// The sum is that of what was added for certain, and of some of what nobody knows about.

@@ -37,9 +37,11 @@ pub enum Judge {
     Both,
     /// Only the search here: the other one would take too long.
     Alone,
+    /// Nobody: both would take too long.
+    None,
 }
 
-/// Whether there is an order of `all`, which began in the order that they stand in.
+/// Whether there is an order of `all`, which began in the order that they stand in, as far as can be judged.
 ///
 /// # Panics
 /// If the two judges do not agree, or there are more than 128 operations.
@@ -50,8 +52,11 @@ pub fn has_order(all: &[Done]) -> (bool, Judge) {
         assert_eq!(found, judge_of_stateright(all), "the judges do not agree");
         return (found, Judge::Both);
     }
-    let mut search = Search { all, left: u64::MAX, seen: Some((HashSet::default(), RandomState::new())) };
-    (search.run(0, &Model::default()).unwrap_or(false), Judge::Alone)
+    let mut search = Search { all, left: NODES_MAX, seen: Some((HashSet::default(), RandomState::new())) };
+    match search.run(0, &Model::default()) {
+        Some(found) => (found, Judge::Alone),
+        None => (true, Judge::None),
+    }
 }
 
 struct Search<'a> {
@@ -160,6 +165,8 @@ fn judge_of_stateright(all: &[Done]) -> bool {
     tester.is_consistent()
 }
 
+/// Nodes of a search after which it is given up.
+const NODES_MAX: u64 = 200_000;
 /// Nodes of a search that the other judge can do as well.
 const PLAIN_NODES_MAX: u64 = 300;
 

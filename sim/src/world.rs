@@ -70,8 +70,8 @@ pub struct Tally {
     pub waited: u64,
     /// Requests for another shard's keys.
     pub misrouted: u64,
-    /// Histories of keys or stores that both judges have judged, and one alone.
-    pub judged: [u64; 2],
+    /// Histories of keys or stores that both judges have judged, one alone, and nobody.
+    pub judged: [u64; 3],
     /// Datagrams lost, doubled, changed.
     pub faults: [u64; 3],
 }
@@ -393,7 +393,7 @@ impl World {
         let counter = &found[usize::from(COUNTER)];
         let counter =
             if counter.is_empty() { 0 } else { std::str::from_utf8(counter).unwrap().parse().unwrap() };
-        self.tally.judged = self.history.judge(counter, &found[usize::from(LOG)]).into();
+        self.tally.judged = self.history.judge(counter, &found[usize::from(LOG)]);
     }
 
     /// All clients go, all keys are removed, all sessions are forgotten: then nothing may be held.
