@@ -29,7 +29,7 @@ pub enum Caller {
     Closed = 102,
     /// The map has no shard of this number.
     NoSuchShard = 103,
-    /// The reply is longer than the client was set to take, or than its memory.
+    /// The reply is longer than the client was set to take, or than its memory. A take has removed the key.
     ReplyTooLong = 104,
     /// Tenant and password together are too long to fit a frame.
     CredentialsTooLong = 105,

@@ -225,12 +225,6 @@ impl Call {
         self.reply.iter_mut().for_each(Assembly::time_out);
     }
 
-    /// The shard may have forgotten how far a long request has come: it will say.
-    pub(super) fn resume(&mut self) {
-        self.upload = Upload::default();
-        self.reply.iter_mut().for_each(Assembly::time_out);
-    }
-
     /// Forgets what was sent and received.
     pub(super) fn begin_again(&mut self) {
         (self.sends, self.may_be_applied, self.is_refused) = (0, false, false);

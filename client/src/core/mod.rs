@@ -23,9 +23,10 @@ mod session;
 mod upload;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::net::SocketAddr;
 
 use adit_drivers::sim::Random;
@@ -53,7 +54,7 @@ pub enum Transport {
 }
 
 /// What a client is to do.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct CoreConfig {
     /// A shard, which tells where the others are.
     pub address: SocketAddr,
@@ -138,6 +139,18 @@ pub struct Core {
     turn: usize,
     /// The start of a body, while it is sent.
     scratch: Vec<u8>,
+}
+
+impl fmt::Debug for CoreConfig {
+    /// All but the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { address, transport, window, .. } = self;
+        f.debug_struct("CoreConfig")
+            .field("address", address)
+            .field("transport", transport)
+            .field("window", window)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for CoreConfig {
@@ -238,6 +251,12 @@ impl Core {
         self.completions.pop_front()
     }
 
+    /// Whether there is one.
+    #[inline]
+    pub fn has_completion(&self) -> bool {
+        !self.completions.is_empty()
+    }
+
     /// When [`Core::transmit`] has to be called next, if nothing is received or submitted before; 0 is at once.
     pub fn next_event_ns(&self) -> Option<u64> {
         let deadline = (self.calls.count() > 0).then_some(self.deadline_ns);
@@ -322,6 +341,16 @@ impl Core {
             let is_uncertain = self.calls[index].is_uncertain();
             self.finish(index, Err(if is_uncertain { Error::Uncertain(doubt) } else { error }));
         }
+    }
+
+    /// Checks that nothing is larger than it may be.
+    #[cfg(test)]
+    fn assert_bounded(&self) {
+        let window = usize::from(self.config.window);
+        assert!(self.calls.count() <= window + 1 && self.completions.len() <= window + 1);
+        assert!(self.peers.len() <= route::SHARDS_MAX + 1);
+        let used = self.calls.indices().filter(|index| self.calls[*index].number > 0).count() as u64;
+        assert!(self.numbers.open_count() <= used, "numbers are released");
     }
 
     fn has_streams(&self) -> bool {

@@ -59,6 +59,12 @@ impl Numbers {
         self.oldest
     }
 
+    /// Numbers whose calls are open.
+    #[cfg(test)]
+    pub(super) fn open_count(&self) -> u64 {
+        self.calls.iter().filter(|call| **call != NOBODY).count() as u64
+    }
+
     fn take(&mut self, call: u16) -> u64 {
         let number = self.next;
         self.calls[place(number)] = call;

@@ -34,9 +34,9 @@ impl Core {
 
     fn harmed(&mut self, from: SocketAddr, error: FrameError) {
         self.counters.frames_harmed += 1;
-        let is_founding = self.session == 0 && self.peers[self.founder].exchange.is_some();
-        if is_founding && matches!(error, FrameError::Version(_)) && from == self.peers[self.founder].address
-        {
+        let founder = &self.peers[self.founder];
+        let is_founding = self.session == 0 && founder.exchange.is_some() && from == founder.address;
+        if is_founding && matches!(error, FrameError::Version(_)) {
             self.refuse(Error::Caller(Caller::UnsupportedVersion));
         }
     }
@@ -92,8 +92,9 @@ impl Core {
             Status::Busy => {
                 self.counters.busies += 1;
                 let call = &mut self.calls[index];
+                let peer = &self.peers[call.peer];
                 call.is_refused = true;
-                call.resume();
+                call.time_out(peer.allowed_bytes(peer.credits));
                 self.delay(index, now_ns);
             }
             Status::NoReply => self.reply_lost(index),

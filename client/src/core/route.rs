@@ -176,11 +176,14 @@ impl Core {
         }
     }
 
-    /// Another shard owns the key: the call goes there at once, or, if that happens to it again, after a while.
+    /// Another shard owns the key: the call goes there at once, or, if that happens to it again, after a while. It gets
+    /// another number, which says that it is not the one that was refused.
     pub(super) fn redirect(&mut self, index: u16, owner: u16, now_ns: u64) {
         self.counters.wrong_shards += 1;
         let peer = self.calls[index].peer;
         self.want_map(peer);
+        let number = std::mem::take(&mut self.calls[index].number);
+        self.numbers.release(number);
         self.calls[index].begin_again();
         match self.peer_of(owner).filter(|owner| *owner != peer && self.calls[index].refusals == 0) {
             Some(owner) => {
@@ -193,7 +196,7 @@ impl Core {
 }
 
 /// Most shards of a map that a client takes.
-const SHARDS_MAX: usize = 1_024;
+pub(super) const SHARDS_MAX: usize = 1_024;
 /// How often the map is asked for at most.
 const REFRESH_NS_MIN: u64 = 20_000_000;
 /// How long one peer is asked.

@@ -7,7 +7,7 @@ use adit_wire::native::{CREDITS_MAX, FRAME_BYTES_MIN, Frame, HEADER_BYTES, Heade
 
 use super::calls::Place;
 use super::peer::{Ask, Exchange, Link, Stream};
-use super::{Core, HOME, draw_token};
+use super::{Core, FRAME_MAX, HOME, draw_token};
 use crate::error::{Caller, Error, Uncertain};
 
 impl Core {
@@ -96,7 +96,9 @@ impl Core {
         }
         (self.session, self.token) = (header.session, opened.token);
         self.counters.opens += 1;
-        let frame_bytes = opened.frame_bytes.min(self.config.frame_bytes);
+        // On a stream all frames may be the longest, whatever the shard says of datagrams.
+        let said = if self.has_streams() { FRAME_MAX } else { opened.frame_bytes };
+        let frame_bytes = said.min(self.config.frame_bytes);
         let peer = &mut self.peers[index];
         (peer.link, peer.exchange) = (Link::Open, None);
         (peer.open_number, peer.opened_ns, peer.heard_ns) = (exchange.number, now_ns, now_ns);
@@ -127,6 +129,9 @@ impl Core {
             }
             Status::Busy | Status::OutOfMemory | Status::SessionLost | Status::Unproven => {
                 let due_ns = now_ns + REOPEN_NS;
+                if status == Status::SessionLost {
+                    self.token = draw_token(&mut self.random);
+                }
                 self.peers[index].begin(Ask::Open(cookie));
                 self.peers[index].exchange.iter_mut().for_each(|exchange| exchange.due_ns = due_ns);
             }
@@ -165,8 +170,9 @@ impl Core {
     /// The shard knows the session, but has heard it from another address or stream: all that is not answered is sent
     /// again.
     fn send_again(&mut self, index: usize) {
+        let allowed = self.peers[index].allowed_bytes(self.peers[index].credits);
         while let Some(call) = self.calls.first(index, Place::Flight) {
-            self.calls[call].resume();
+            self.calls[call].time_out(allowed);
             self.calls.put(call, Place::Ready, index);
         }
     }

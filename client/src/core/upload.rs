@@ -6,8 +6,10 @@
 pub(super) struct Upload {
     /// The shard has all before this.
     taken: u32,
-    /// All before this was sent.
+    /// All before this was sent, or is to be sent again only from here on.
     sent: u32,
+    /// All before this was sent at some time.
+    furthest: u32,
     /// Segments before this may be sent.
     allowed: u32,
     /// Time was out since the shard last took something: it may have forgotten what it took.
@@ -32,11 +34,12 @@ impl Upload {
     /// A segment that ends here was sent.
     pub(super) fn advance(&mut self, end: u32) {
         self.sent = end;
+        self.furthest = self.furthest.max(end);
     }
 
     /// Whether all of a request of `total` bytes was sent.
     pub(super) fn has_sent(&self, total: u32) -> bool {
-        self.sent >= total
+        self.furthest >= total
     }
 
     /// Nothing came for long: goes back to what the shard has, and sends again as much as `allowed` bytes.
@@ -51,22 +54,26 @@ impl Upload {
 
     /// The shard has all before `offset` and takes `allowed` bytes more. Says whether the request came further.
     pub(super) fn credit(&mut self, offset: u32, allowed: u32) -> bool {
-        let is_told_twice = offset == self.taken && self.sent > offset && !self.is_repeated && offset > 0;
-        let goes_back = offset < self.taken && self.is_probing;
-        if offset > self.sent || (offset < self.taken && !goes_back) {
+        let is_late = offset < self.taken && !self.is_probing;
+        if offset > self.furthest || is_late {
             return false;
         }
-        let is_further = offset > self.taken;
-        if is_told_twice || goes_back {
+        if offset > self.taken {
+            (self.is_probing, self.is_repeated) = (false, false);
+            self.sent = self.sent.max(offset);
+            self.allowed = self.allowed.max(offset.saturating_add(allowed));
+        } else if offset < self.taken {
             self.sent = offset;
-        }
-        self.taken = offset;
-        self.allowed = self.allowed.max(offset.saturating_add(allowed));
-        if goes_back {
             self.allowed = offset.saturating_add(allowed.max(1));
+        } else {
+            if !self.is_repeated && self.sent > offset {
+                self.sent = offset;
+            }
+            self.is_repeated = true;
+            self.allowed = self.allowed.max(offset.saturating_add(allowed));
         }
-        self.is_repeated = is_told_twice || (self.is_repeated && !is_further);
-        self.is_probing = self.is_probing && !is_further;
+        let is_further = offset > self.taken;
+        self.taken = offset;
         is_further
     }
 }
@@ -98,7 +105,8 @@ mod tests {
         assert!(upload.credit(20, 30));
         assert_eq!(send(&mut upload), [30, 40]);
         assert!(!upload.credit(60, 30), "it cannot have what was not sent");
-        assert!(upload.credit(50, 100));
+        upload.time_out(10);
+        assert!(upload.credit(50, 100), "what was sent before time was out");
         assert_eq!(send(&mut upload), [50, 60, 70, 80, 90]);
     }
 

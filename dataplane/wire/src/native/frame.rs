@@ -17,14 +17,14 @@
 //! All numbers are little-endian. The total length counts the bytes of the whole message's body, of which the segment is
 //! the part at the segment offset. CRC32C (RFC 3720, appendix B.4) covers everything behind itself.
 
-use super::{BODY_BYTES_MAX, FRAME_BYTES_MAX};
+use super::{BODY_BYTES_MAX, FRAME_BYTES_MAX, Status};
 
 /// What comes before the segment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Header {
     /// The number of an [`Opcode`](super::Opcode); a reply repeats that of its request.
     pub opcode: u8,
-    /// The number of a [`Status`](super::Status); 0 in requests.
+    /// The number of a [`Status`]; 0 in requests.
     pub status: u8,
     /// Whether it is a reply.
     pub is_reply: bool,
@@ -107,7 +107,8 @@ impl<'a> Frame<'a> {
         let is_within = segment.is_empty() || end <= u64::from(header.total_bytes);
         // A message goes on with something: only an empty one has an empty segment, but for those that have no
         // segment at all, as they only tell how far a message has come.
-        let goes_on = !segment.is_empty() || header.total_bytes == 0 || header.offset > 0;
+        let is_credit = header.is_reply && header.status == Status::Credit as u8;
+        let goes_on = !segment.is_empty() || header.total_bytes == 0 || header.offset > 0 || is_credit;
         if is_reserved_zero && is_within && goes_on && header.total_bytes <= BODY_BYTES_MAX {
             Ok(Self { header, segment })
         } else {
@@ -275,6 +276,9 @@ mod tests {
         assert_eq!(decode(at(BODY_BYTES_MAX + 1, 0), b"a"), Err(FrameError::Header));
         assert_eq!(decode(at(9, 0), b""), Err(FrameError::Header), "it would go on with nothing");
         assert_eq!(decode(at(9, 3), b""), Ok(false), "how far a message has come");
+        let credit = Header { is_reply: true, status: Status::Credit as u8, ..at(9, 0) };
+        assert_eq!(decode(credit, b""), Ok(false), "nothing has come");
+        assert_eq!(decode(Header { is_reply: false, ..credit }, b""), Err(FrameError::Header));
         assert_eq!(decode(at(0, 3), b""), Ok(true), "from where on a reply is continued");
         let reserved = |at: usize, bit: u8| {
             let mut frame = frame(header(), b"abc");

@@ -1,0 +1,162 @@
+//! Over real sockets of this machine, against the plain server of the core's tests in a thread of its own.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use adit_wire::native::frame::length_in_stream;
+
+use super::*;
+use crate::core::Transport;
+use crate::core::tests::server::Server;
+
+const BUCKET: BucketId = BucketId(0);
+
+fn config(address: SocketAddr, transport: Transport) -> Config {
+    let core = CoreConfig { address, transport, ..CoreConfig::default() };
+    Config { core, deadline: Duration::from_secs(60), ..Config::default() }
+}
+
+/// A server with two shards on UDP, whose threads end with the test's process.
+fn datagram_server() -> SocketAddr {
+    let sockets: Vec<_> = (0..2).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+    let addresses: Vec<_> = sockets.iter().map(|socket| socket.local_addr().unwrap()).collect();
+    let server = Arc::new(Mutex::new(Server::new(1, addresses.clone())));
+    for socket in sockets {
+        let server = Arc::clone(&server);
+        thread::spawn(move || serve_datagrams(&socket, &server));
+    }
+    addresses[0]
+}
+
+fn serve_datagrams(socket: &UdpSocket, server: &Mutex<Server>) {
+    let address = socket.local_addr().unwrap();
+    let mut bytes = vec![0; 64 << 10];
+    while let Ok((len, from)) = socket.recv_from(&mut bytes) {
+        for reply in server.lock().unwrap().receive(address, from, &bytes[..len], 0) {
+            let _ = socket.send_to(&reply, from);
+        }
+    }
+}
+
+/// The same on TCP.
+fn stream_server() -> SocketAddr {
+    let listeners: Vec<_> = (0..2).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
+    let mut server = Server::new(1, addresses.clone());
+    (server.has_streams, server.frame_bytes) = (true, 16 << 10);
+    let server = Arc::new(Mutex::new(server));
+    for listener in listeners {
+        let server = Arc::clone(&server);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let server = Arc::clone(&server);
+                thread::spawn(move || serve_stream(stream, &server));
+            }
+        });
+    }
+    addresses[0]
+}
+
+fn serve_stream(mut stream: TcpStream, server: &Mutex<Server>) {
+    let (address, from) = (stream.local_addr().unwrap(), stream.peer_addr().unwrap());
+    let (mut input, mut bytes) = (Vec::new(), vec![0; 64 << 10]);
+    while let Ok(count @ 1..) = stream.read(&mut bytes) {
+        input.extend_from_slice(&bytes[..count]);
+        while let Some(len) = length_in_stream(&input).unwrap().filter(|len| *len <= input.len()) {
+            let frame: Vec<u8> = input.drain(..len).collect();
+            for reply in server.lock().unwrap().receive(address, from, &frame, 0) {
+                let _ = stream.write_all(&reply);
+            }
+        }
+    }
+}
+
+/// Every blocking call, and a long value.
+fn every_call_works(config: Config) {
+    let mut client = Client::connect(config).unwrap();
+    assert_eq!(client.shard_count(), 2);
+    assert_eq!(client.get(BUCKET, b"key"), Ok(None));
+    let version = client.put(BUCKET, b"key", &b"value"[..], PutOptions::default()).unwrap();
+    let value = client.get(BUCKET, b"key").unwrap().unwrap();
+    assert_eq!((value.version, value.bytes()), (version, &b"value"[..]));
+    let if_absent = PutOptions { condition: Condition::IfAbsent, ..PutOptions::default() };
+    let refused = client.put(BUCKET, b"key", &b"other"[..], if_absent);
+    assert_eq!(refused, Err(Error::State(State::ConditionFailed { version })));
+    assert_eq!(client.append(BUCKET, b"key", &b"!"[..]), Ok(6));
+    assert_eq!(client.touch(BUCKET, b"key", 0), Ok(true));
+    assert_eq!(client.take(BUCKET, b"key").unwrap().unwrap().into_vec(), b"value!");
+    assert_eq!(client.delete(BUCKET, b"key"), Ok(false));
+    assert_eq!((client.add(BUCKET, b"sum", 40), client.add(BUCKET, b"sum", 2)), (Ok(40), Ok(42)));
+    let pairs = (0..300).map(|key| (key.to_string(), "v")).collect();
+    assert_eq!(client.multi_put(BUCKET, pairs, true), Ok(()));
+    let values = client.multi_get(BUCKET, ["299", "300"].into_iter().collect()).unwrap();
+    assert_eq!(values.iter().collect::<Vec<_>>(), [Some(&b"v"[..]), None]);
+    assert_eq!(client.scan(BUCKET).map(Result::unwrap).count(), 301);
+    assert_eq!(client.stats(1).unwrap(), "shard 1\n");
+    let long: Vec<u8> = (0..3_000_000_u32).map(|index| index.to_le_bytes()[1]).collect();
+    assert!(client.put(BUCKET, b"long", long.clone(), PutOptions::default()).is_ok());
+    assert!(client.get(BUCKET, b"long").unwrap().unwrap().into_vec() == long);
+    client.close();
+}
+
+#[test]
+fn every_call_works_over_datagrams() {
+    every_call_works(config(datagram_server(), Transport::Datagram));
+}
+
+#[test]
+fn every_call_works_without_offloads_and_without_sleep() {
+    let config = config(datagram_server(), Transport::Datagram);
+    every_call_works(Config { offload: Offload::NONE, busy_poll: true, ..config });
+}
+
+#[test]
+fn every_call_works_over_streams() {
+    every_call_works(config(stream_server(), Transport::Stream));
+}
+
+#[test]
+fn submitted_operations_complete_when_they_are_polled_for() {
+    for config in [config(datagram_server(), Transport::Datagram), config(stream_server(), Transport::Stream)]
+    {
+        let mut client = Client::connect(config).unwrap();
+        let add = || Operation::on_key(BUCKET, *b"sum", KeyAction::Add(1));
+        let tickets: Vec<_> = (0..100).map(|_| client.submit(add()).unwrap()).collect();
+        assert!(client.add(BUCKET, b"sum", 0).is_ok(), "others may complete meanwhile");
+        let mut completions = Vec::new();
+        while completions.len() < tickets.len() {
+            client.poll(Duration::from_secs(60), &mut completions);
+        }
+        assert!(completions.iter().all(|completion| tickets.contains(&completion.ticket)));
+        assert_eq!(client.add(BUCKET, b"sum", 0), Ok(100));
+        assert_eq!(client.poll(Duration::ZERO, &mut completions), 0);
+        assert!(client.fds().count() > 0 && client.next_event().is_some());
+    }
+}
+
+#[test]
+fn a_window_that_is_not_polled_is_full() {
+    let mut config = config(datagram_server(), Transport::Datagram);
+    config.core.window = 4;
+    let mut client = Client::connect(config).unwrap();
+    let get = || Operation::on_key(BUCKET, *b"key", KeyAction::Get);
+    (0..4).for_each(|_| assert!(client.submit(get()).is_ok()));
+    assert_eq!(client.get(BUCKET, b"key"), Ok(None), "a blocking call finds room");
+    assert_eq!(client.submit(get()).unwrap_err().error, Error::Caller(Caller::Full));
+    let mut completions = Vec::new();
+    assert_eq!(client.poll(Duration::ZERO, &mut completions), 4);
+    assert!(client.submit(get()).is_ok());
+}
+
+#[test]
+fn nobody_there_is_told_at_the_deadline() {
+    let nobody = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for transport in [Transport::Datagram, Transport::Stream] {
+        let config = config(nobody.local_addr().unwrap(), transport);
+        let config = Config { deadline: Duration::from_millis(20), ..config };
+        let refused = Client::connect(config).err();
+        assert_eq!(refused, Some(Error::Unreachable(Unreachable::Deadline)), "{transport:?}");
+    }
+}

@@ -1,0 +1,98 @@
+//! Frames of somebody else: whatever comes, the core does not panic, does not grow, and keeps its promises.
+
+use adit_drivers::sim::Random;
+use adit_wire::native::{Frame, FrameError, HEADER_BYTES, Header, Opcode, Status};
+
+use super::world::World;
+use super::{BAD, CoreConfig, adds_and_appends_sum_up};
+use crate::core::tests::world::PATIENCE_NS;
+use crate::error::{Caller, Error};
+use crate::operation::KeyAction;
+
+/// A well-formed reply with any content, most of it near what is asked for.
+fn any_reply(random: &mut Random, near: &Header) -> Vec<u8> {
+    let segment: Vec<u8> = (0..random.below(200)).map(|_| u8::try_from(random.below(256)).unwrap()).collect();
+    let mut frame = [&[0; HEADER_BYTES][..], &segment].concat();
+    let mut any = |value: u64| if random.one_in(2) { value } else { random.bits() >> random.below(64) };
+    let low = |value: u64| u32::try_from(value & 0xFFFF_FFFF).unwrap();
+    let header = Header {
+        session: any(near.session),
+        request: any(near.request),
+        oldest: any(near.oldest),
+        map_epoch: any(near.map_epoch),
+        total_bytes: low(any(u64::from(near.total_bytes))),
+        offset: low(any(u64::from(near.offset))),
+        credits: u16::try_from(any(8) & 0xFFFF).unwrap(),
+        opcode: Opcode::ALL[random.index(Opcode::ALL.len())] as u8,
+        status: Status::ALL[random.index(Status::ALL.len())] as u8,
+        is_reply: !random.one_in(20),
+    };
+    let header = if random.one_in(2) { Header { opcode: near.opcode, ..header } } else { header };
+    let header = if random.one_in(2) { Header { status: 0, ..header } } else { header };
+    header.seal(&mut frame);
+    frame
+}
+
+fn mutated(random: &mut Random, frame: &[u8]) -> Vec<u8> {
+    let mut frame = frame.to_vec();
+    for _ in 0..=random.below(4) {
+        let place = random.index(frame.len());
+        frame[place] ^= 1 << random.below(8);
+    }
+    frame.truncate(frame.len() - if random.one_in(4) { random.index(frame.len()) } else { 0 });
+    frame
+}
+
+#[test]
+fn harmed_and_foreign_frames_change_nothing() {
+    for seed in 0..20 {
+        let mut world = World::new(seed, 2, CoreConfig::default());
+        world.faults = BAD;
+        world.spoof = Some(Box::new(|random, from, frame, client| {
+            // From another address even a well-formed frame says nothing; from the right one a harmed one does not.
+            let stranger = ([10, 0, 0, 9], from.port()).into();
+            let near = Frame::decode(frame).unwrap().header;
+            vec![(from, client, mutated(random, frame)), (stranger, client, any_reply(random, &near))]
+        }));
+        let world = adds_and_appends_sum_up(world, 200);
+        let counters = world.core.counters();
+        assert!(counters.frames_harmed > 0 && counters.replies_stray > 0, "{counters:?}");
+    }
+}
+
+#[test]
+fn a_hostile_server_makes_nothing_panic_or_grow() {
+    for seed in 0..60 {
+        let mut world = World::new(seed, 2, CoreConfig { window: 64, ..CoreConfig::default() });
+        world.spoof = Some(Box::new(|random, from, frame, client| {
+            let near = Frame::decode(frame).unwrap().header;
+            (0..3).map(|_| (from, client, any_reply(random, &near))).collect()
+        }));
+        let mut random = Random::new(seed);
+        for step in 0..2_000 {
+            let action = match random.below(3) {
+                0 => KeyAction::Get,
+                1 => KeyAction::put(vec![0; 5_000]),
+                _ => KeyAction::Add(1),
+            };
+            let operation = crate::Operation::on_key(crate::BucketId(0), format!("{}", step % 50), action);
+            let _ = world.core.submit(operation, world.now_ns + PATIENCE_NS / 1_000);
+            world.turn();
+            world.core.assert_bounded();
+        }
+    }
+}
+
+#[test]
+fn a_server_of_another_version_ends_all() {
+    let mut world = World::new(1, 1, CoreConfig::default());
+    let ticket = world.on_key("key", KeyAction::Get);
+    world.turn();
+    let home = world.server.map.addresses[0];
+    // A frame of version 2: its checksum, made by hand as a header has the version of here.
+    let foreign = [0xFB, 0x0B, 0x87, 0x24, b'A', b'd', 2];
+    let foreign = [&foreign[..], &[0; HEADER_BYTES - 7]].concat();
+    assert_eq!(world.core.receive(home, &foreign, world.now_ns), Err(FrameError::Version(2)));
+    let refused = Error::Caller(Caller::UnsupportedVersion);
+    assert_eq!((world.core.refused(), world.result(ticket)), (Some(refused), Err(refused)));
+}
