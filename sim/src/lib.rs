@@ -9,7 +9,9 @@
 
 pub mod appliance;
 pub mod client;
+pub mod frames;
 pub mod judge;
+pub mod loss;
 pub mod model;
 pub mod order;
 pub mod plan;

@@ -52,7 +52,7 @@ pub fn has_order(all: &[Done]) -> (bool, Judge) {
         assert_eq!(found, judge_of_stateright(all), "the judges do not agree");
         return (found, Judge::Both);
     }
-    let mut search = Search { all, left: NODES_MAX, seen: Some((HashSet::default(), RandomState::new())) };
+    let mut search = Search { all, left: NODES_MAX, seen: Some(Memory::default()) };
     match search.run(0, &Model::default()) {
         Some(found) => (found, Judge::Alone),
         None => (true, Judge::None),
@@ -63,16 +63,23 @@ struct Search<'a> {
     all: &'a [Done],
     /// Nodes that may still be looked at.
     left: u64,
-    /// What was looked at: what is done, and what came of it.
-    seen: Option<(HashSet<(u128, u64), RandomState>, RandomState)>,
+    /// What was looked at, if that is remembered.
+    seen: Option<Memory>,
+}
+
+/// What is done, and what came of it.
+#[derive(Default)]
+struct Memory {
+    nodes: HashSet<(u128, u64), RandomState>,
+    hash: RandomState,
 }
 
 impl Search<'_> {
     /// Whether the rest can be done after those of `mask`, which led to `model`; nothing if that takes too long.
     fn run(&mut self, mask: u128, model: &Model) -> Option<bool> {
         self.left = self.left.checked_sub(1)?;
-        if let Some((seen, hash)) = &mut self.seen
-            && !seen.insert((mask, hash.hash_one(model)))
+        if let Some(memory) = &mut self.seen
+            && !memory.nodes.insert((mask, memory.hash.hash_one(model)))
         {
             return Some(false);
         }
@@ -200,9 +207,8 @@ mod tests {
         (all[0].seen, all[1].seen) = (Some(Seen::Version(2)), Some(Seen::Version(1)));
         all[2].seen = value("a", 2);
         assert_eq!(has_order(&all), (true, Judge::Both));
-        all[0].ended = 0;
-        all[1].began = 1;
-        assert_eq!(has_order(&all).0, false, "a had ended when b began");
+        (all[0].ended, all[1].began) = (1, 2);
+        assert!(!has_order(&all).0, "a had ended when b began");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Many runs: which seeds fail, how fast, and the shortest plan that still fails.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use adit_drivers::sim::SimFaults;
@@ -12,10 +13,13 @@ use crate::world::{Tally, World};
 /// # Errors
 /// What went wrong.
 pub fn run(plan: &Plan) -> Result<Tally, String> {
-    catch_unwind(AssertUnwindSafe(|| World::new(plan).run())).map_err(|panic| {
-        let text = panic.downcast_ref::<String>().cloned();
-        text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
-    })
+    catch_unwind(AssertUnwindSafe(|| World::new(plan).run())).map_err(|panic| text_of(&*panic))
+}
+
+/// What a panic says.
+pub fn text_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
 }
 
 /// A plan that fails as well as this one, with as little in it as could be found by at most `tries` runs.

@@ -26,6 +26,8 @@ pub(super) struct Call {
     pub(super) moved_ns: u64,
     /// How often it was sent to this peer.
     pub(super) sends: u32,
+    /// Answers to what was sent later, while it was the one that waits longest.
+    pub(super) overtaken: u32,
     /// How often it was refused for the moment.
     pub(super) refusals: u32,
     /// Segments of a reply that were offered to be taken when it was sent last.
@@ -207,6 +209,7 @@ impl Call {
             offered: 0,
             may_be_applied: false,
             is_refused: false,
+            overtaken: 0,
             due_ns: 0,
             upload: Upload::default(),
             reply: None,

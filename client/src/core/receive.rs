@@ -61,6 +61,9 @@ impl Core {
         if call.sends == 1 && call.place == Place::Flight && call.reply.is_none() {
             self.peers[peer].rtt.sample(now_ns.saturating_sub(call.moved_ns));
         }
+        if call.place == Place::Flight {
+            self.overtake(peer, index);
+        }
         match status {
             Status::SessionLost => self.session_lost(index),
             Status::Unproven => self.unproven(index),
@@ -68,6 +71,22 @@ impl Core {
                 self.heard(peer, &frame.header, now_ns);
                 self.take_reply(index, status, frame, now_ns);
             }
+        }
+    }
+
+    /// An answer has come. What was sent before and has none yet may be lost: after a few it is sent again, without waiting
+    /// for the time-out (RFC 9002, section 6.1.1); each time after four times as many, since it may only take longer.
+    #[inline]
+    fn overtake(&mut self, peer: usize, answered: u16) {
+        let Some(first) = self.calls.first(peer, Place::Flight).filter(|first| *first != answered) else {
+            return;
+        };
+        let call = &mut self.calls[first];
+        call.overtaken += 1;
+        let most = OVERTAKEN_MAX << (2 * call.sends.saturating_sub(1)).min(20);
+        if call.overtaken >= most && call.reply.is_none() && !self.has_streams() {
+            self.calls.put(first, Place::Ready, peer);
+            self.counters.retransmissions += 1;
         }
     }
 
@@ -228,3 +247,6 @@ impl Core {
         }
     }
 }
+
+/// Answers to later requests after which an earlier one counts as lost.
+const OVERTAKEN_MAX: u32 = 3;

@@ -223,7 +223,7 @@ impl Core {
         };
         if sent {
             let call = &mut self.calls[index];
-            call.moved_ns = now_ns;
+            (call.moved_ns, call.overtaken) = (now_ns, 0);
             let peer = call.peer;
             self.calls.put(index, Place::Flight, peer);
         }

@@ -21,7 +21,8 @@ impl Shard {
         self.outgoing().frame(to, &header, body.len(), |segment| segment.copy_from_slice(body));
     }
 
-    /// Refuses a request: nothing was applied, and nothing is kept.
+    /// Refuses a request: nothing was applied, and nothing is kept. A copy of it must be refused as well, or its client
+    /// must not be told that it is over: after `Busy` it is not.
     pub(super) fn refuse_native(&mut self, origin: &Origin, status: Status) {
         if let Some(session) = self.native.sessions.get_mut(origin.header.session) {
             let path = session.path;
@@ -136,8 +137,6 @@ impl Shard {
                 self.finish_long(origin, Status::Ok, body);
             }
             (Reply::Keys(keys), _) => self.finish_long(origin, Status::Ok, body_of_keys(&keys)),
-            // Nothing was applied: the same request may do better later.
-            (Reply::Failed(kv::Status::OutOfMemory), _) => self.refuse_native(origin, Status::OutOfMemory),
             (Reply::Failed(status), _) => self.finish_short(origin, status_of(status), &[]),
             _ => unreachable!("an operation on one key has no such reply"),
         }

@@ -79,7 +79,7 @@ impl Shard {
         }
         let takes_memory = matches!(action, Action::Put { .. } | Action::Add(_) | Action::Append(_));
         if takes_memory && self.is_over_memory {
-            return self.refuse_native(origin, Status::OutOfMemory);
+            return self.finish_short(origin, Status::OutOfMemory, &[]);
         }
         if matches!(action, Action::Take) && !self.may_keep(origin) {
             return self.refuse_native(origin, Status::Busy);
@@ -97,12 +97,10 @@ impl Shard {
     #[inline]
     pub(super) fn owns(&mut self, origin: &Origin, key: &[u8]) -> bool {
         let owner = self.map.owner(key);
-        if owner != self.index
-            && let Some(session) = self.native.sessions.get(origin.header.session)
-        {
-            let path = session.path;
+        if owner != self.index {
             self.engine.counters.add(Counter::NativeMisrouted, 1);
-            self.answer_short(path, &origin.header, Status::WrongShard, &wrong_shard(owner));
+            // Kept, if it is a write: a late copy must not be applied when the key has come here.
+            self.finish_short(origin, Status::WrongShard, &wrong_shard(owner));
         }
         owner == self.index
     }

@@ -35,7 +35,7 @@ impl Shard {
         let first = pairs.iter().next().map(|(key, _)| key).unwrap_or_default();
         let name: &[u8] = if if_absent { b"MSETNX" } else { b"MSET" };
         if self.is_over_memory {
-            return self.refuse_native(origin, Status::OutOfMemory);
+            return self.finish_short(origin, Status::OutOfMemory, &[]);
         }
         let planned = Plan::PutAll { if_absent };
         self.begin_multi(origin, (pairs.bucket, first), pairs.places(), (planned, name), body);
@@ -86,8 +86,7 @@ impl Shard {
             }
             Ok(body) if body.len_bytes() == 0 => self.finish_short(&origin, Status::Ok, &[]),
             Ok(body) => self.finish_long(&origin, Status::Ok, body),
-            Err(Status::ConditionFailed) => self.finish_short(&origin, Status::ConditionFailed, &[]),
-            Err(status) => self.refuse_native(&origin, status),
+            Err(status) => self.finish_short(&origin, status, &[]),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! How a session begins: HELLO gives a cookie to whoever can be reached, OPEN a session to who has cookie and credentials.
 
 use adit_wire::native::reply::Opened;
-use adit_wire::native::{Header, Opcode, Request, Status};
+use adit_wire::native::{FRAME_BYTES_MAX, Header, Opcode, Request, Status};
 
 use super::path::Path;
 use super::session::Session;
@@ -55,8 +55,9 @@ impl Shard {
             }
             secret.session(path, open.token)
         } else {
+            // A session of before the process was started has another token.
             if open.token != secret.token(header.session, TENANT) {
-                return Err(Status::BadCredentials);
+                return Err(Status::SessionLost);
             }
             header.session
         };
@@ -80,7 +81,11 @@ impl Shard {
             token: secret.token(id, TENANT),
             tenant: TENANT,
             ttl_ms: u32::try_from(SESSION_TTL_NS / 1_000_000).unwrap_or(u32::MAX),
-            frame_bytes: u16::try_from(frame_bytes).unwrap_or(u16::MAX),
+            frame_bytes: u16::try_from(match path {
+                Path::Datagram(_) => frame_bytes,
+                Path::Stream(_) => FRAME_BYTES_MAX,
+            })
+            .unwrap_or(u16::MAX),
             resumed,
             shard: self.index,
         };

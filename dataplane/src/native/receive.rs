@@ -200,7 +200,7 @@ impl Shard {
         let taken = upload.take(header.offset, segment, &mut self.engine.store, self.now.mono_ns);
         if let Err(status) = taken {
             session.uploads.swap_remove(place);
-            return self.refuse_native(origin, status);
+            return self.finish_short(origin, status, &[]);
         }
         if upload.is_whole() {
             let (body, chain) = session.uploads.swap_remove(place).into_parts();

@@ -111,9 +111,9 @@ impl SimDatagrams {
         }
     }
 
-    /// Keeps a fair sample of up to `count` of all datagrams that endpoints send from now on.
+    /// Keeps a fair sample of up to `count` of all datagrams that endpoints send from now on, and forgets an earlier one.
     pub fn capture(&self, count: usize) {
-        self.0.borrow_mut().captures.limit = count;
+        self.0.borrow_mut().captures = Captures { limit: count, ..Captures::default() };
     }
 
     /// Datagrams in the sample.
