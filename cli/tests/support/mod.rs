@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test file uses its part of this")]
 #![allow(unreachable_pub, reason = "a module of several test crates")]
 
+pub mod native;
 pub mod random;
 pub mod raw;
 pub mod redis;

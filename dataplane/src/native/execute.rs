@@ -114,7 +114,7 @@ impl Shard {
             && session.is_some_and(|session| session.budget.has_room())
     }
 
-    /// Lets a request wait for its key.
+    /// Lets a request wait for its key; a scan, for all.
     fn park(
         &mut self,
         origin: &Origin,
@@ -132,7 +132,10 @@ impl Shard {
         let Some(session) = self.native.sessions.get_mut(origin.header.session) else { return };
         session.begin(origin.header.request);
         let slot = self.native.waiting.wait(origin);
-        let holder = self.intents.enter([key.hash()]);
+        let holder = match operation {
+            Operation::Scan { .. } => self.intents.enter_all(),
+            _ => self.intents.enter([key.hash()]),
+        };
         let ask = Ask::new(slot, operation, key, value, chain);
         self.intents.wait(holder, Parked::Ask(self.index, ask));
     }
@@ -170,6 +173,10 @@ impl Shard {
         let buckets_max = WALK_BUCKETS_PER_STEP;
         let operation = Operation::Scan { cursor, buckets_max, keys_max: keys_max.max(1) };
         let (key, value) = (Key::hashed(bucket, &[], 0), value_of(&[], None));
+        // Of a transaction that was answered, writes may wait here for its verdict: who has that answer sees them.
+        if !self.intents.is_idle() {
+            return self.park(origin, operation, &key, &[], None);
+        }
         let request = engine::Request { operation, key, value };
         match self.engine.execute(request, self.now.unix_ms).into_reply() {
             reply if self.may_keep(origin) => self.finish_reply(origin, reply),
