@@ -111,8 +111,10 @@ pub const UPLOAD_SILENCE_NS_MAX: u64 = 60_000_000_000;
 pub const NATIVE_WAITING_MAX: usize = 4096;
 /// Trains that wait to be transmitted, before frames are dropped.
 pub const TX_TRAINS_MAX: usize = 128;
-/// Bursts that a turn receives from a port.
-pub const PORT_BURSTS_PER_TURN: usize = 2;
+/// Of more long requests than that, one of which nothing came for so long gives its place to a new one.
+pub const UPLOAD_SILENCE_NS_MIN: u64 = 1_000_000_000;
+/// How long trains wait that the device does not take.
+pub const TRANSMIT_RETRY_NS: u64 = 1_000_000;
 /// Smallest `client-query-buffer-limit` and `proto-max-bulk-len`, as in Redis.
 pub const REQUEST_LIMIT_BYTES_MIN: u64 = 1 << 20;
 /// Places of connections that one step of a `CLIENT LIST` or `CLIENT KILL` looks at.
@@ -131,7 +133,9 @@ pub const TURN_SENT_BYTES_MAX: usize = 4 << 20;
 /// Bytes that one turn moves, at most: received, sent, one portion of a value that is written into another, and what is
 /// brought home from other shards. A small request waits for as much of a large one, and no more.
 pub const TURN_BYTES_MAX: usize = TURN_RECEIVED_BYTES_MAX
-    + TURN_SENT_BYTES_MAX
+    + adit_drivers::port::BURST_MAX * adit_drivers::port::MBUF_BYTES
+    // To RESP connections, to native streams, to the port.
+    + 3 * TURN_SENT_BYTES_MAX
     + adit_drivers::streams::SEND_BYTES_MAX
     + adit_store::kv::SPLICE_BYTES_MAX
     + adit_store::kv::ADOPTED_BYTES_MAX;

@@ -26,7 +26,7 @@ use crate::message::{Answer, Ask, Message, Reply};
 use crate::native::{Native, NativeParts};
 use crate::settings::{
     ASKS_PER_FETCH, IDLE_NS_MIN, INFLIGHT_SLOTS, STALL_CHECK_NS, STALL_NS_MAX, SWEEP_BUCKETS_MAX,
-    SWEEP_INTERVAL_NS, Settings, TURN_ASKS_MAX, TURN_TRANSACTION_OPERATIONS_MAX,
+    SWEEP_INTERVAL_NS, Settings, TRANSMIT_RETRY_NS, TURN_ASKS_MAX, TURN_TRANSACTION_OPERATIONS_MAX,
 };
 use crate::splicing::{Splicings, is_long};
 use crate::stats::{BUCKETS, Counter, Counters, Rates, StatsReader, StatsWriter, total};
@@ -226,7 +226,7 @@ impl Shard {
 
     /// Whether a turn would do something now, for simulations that go on to when one would.
     pub fn is_busy(&mut self) -> bool {
-        self.has_work() || self.mesh.has_incoming()
+        self.has_work() || self.native.waits_for_device() || self.mesh.has_incoming()
     }
 
     /// What is held now, for leak checks: bytes of chunks, bytes on the heap, and whether all in-flight slots are
@@ -264,7 +264,9 @@ impl Shard {
     /// Sends what is due to native clients.
     fn send_native(&mut self) {
         self.send_credits();
-        self.transmit();
+        let sent_bytes = self.transmit();
+        self.turn_bytes += sent_bytes;
+        self.engine.counters.add(Counter::SentBytes, sent_bytes);
         self.send_links();
     }
 
@@ -276,7 +278,8 @@ impl Shard {
         let sweep = self.expires().then_some(self.next_sweep_ns);
         let stall = self.watch.then_some(self.next_stall_check_ns);
         let sleeper = self.sleepers.iter().map(|(until_ns, _)| *until_ns).min();
-        let session = self.native.sessions.next_check_ns();
+        let retry = self.native.waits_for_device().then_some(self.now.mono_ns + TRANSMIT_RETRY_NS);
+        let session = self.native.sessions.next_check_ns().into_iter().chain(retry).min();
         let others = stall.into_iter().chain(sleeper).chain(session).chain(self.next_idle_check_ns());
         match sweep.into_iter().chain(others).min() {
             Some(due_ns) => Wait::For(Duration::from_nanos(due_ns.saturating_sub(self.now.mono_ns))),
@@ -556,7 +559,8 @@ impl Shard {
         let now_ns = self.now.mono_ns;
         let waiting = |connection: &Connection| connection.blocked || connection.intake.is_cut();
         let over_soft = |connection: &Connection| connection.over_soft_since_ns > 0;
-        self.watch = self.connections.iter().any(|connection| waiting(connection) || over_soft(connection));
+        self.watch = self.connections.iter().any(|connection| waiting(connection) || over_soft(connection))
+            || self.watches_links();
         let over: Vec<ConnectionId> =
             self.connections.iter().filter(|found| over_soft(found)).map(|found| found.id).collect();
         // Sending looks at the limit, also if the peer takes nothing.
@@ -573,8 +577,12 @@ impl Shard {
     /// If the buffers are full, somebody who does not read has to go, so that others are served: who holds most
     /// replies, or who holds received requests and has moved least lately.
     fn relieve_buffers(&mut self) {
-        if !self.pool.may_reply() && self.relieve_links() {
-            return;
+        if !self.pool.may_reply() {
+            let blocked = self.connections.iter().filter(|connection| connection.blocked);
+            let most_bytes = blocked.map(|connection| connection.outbox.left_bytes()).max();
+            if self.relieve_links(most_bytes.unwrap_or(0)) {
+                return;
+            }
         }
         let blocked = self.connections.iter().filter(|connection| connection.blocked);
         let goes = match (self.pool.may_reply(), self.pool.may_receive()) {

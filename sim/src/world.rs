@@ -457,9 +457,13 @@ fn on(key: u8, action: KeyAction) -> Operation {
     Operation::on_key(BucketId(0), name(key), action)
 }
 
-/// The names lie on different shards.
+/// The names lie on different shards; one does not fit a frame.
 fn name(key: u8) -> Vec<u8> {
-    format!("key:{key}").into_bytes()
+    let mut name = format!("key:{key}").into_bytes();
+    if key == LONG_NAMED {
+        name.resize(3_000, b'.');
+    }
+    name
 }
 
 /// What a client was told; nothing if it does not know.
@@ -485,6 +489,8 @@ fn seen(result: &Result<Answer, Error>) -> Option<Seen> {
     })
 }
 
+/// The key with a long name.
+const LONG_NAMED: u8 = 2;
 /// Datagrams that are kept to be sent again.
 const CAPTURED: usize = 64;
 /// Steps between two actions; what is not done then goes on beside the next.

@@ -18,7 +18,7 @@ impl Shard {
     /// Answers with one frame, and keeps nothing.
     pub(super) fn answer_short(&mut self, to: Path, request: &Header, status: Status, body: &[u8]) {
         let header = self.reply_header(request, status, body.len() as u64);
-        self.outgoing().frame(to, &header, body.len(), |segment| segment.copy_from_slice(body));
+        let _ = self.outgoing().frame(to, &header, body.len(), |segment| segment.copy_from_slice(body));
     }
 
     /// Refuses a request: nothing was applied, and nothing is kept. A copy of it must be refused as well, or its client
@@ -49,19 +49,30 @@ impl Shard {
     /// Answers a request with a body of any length. It is kept if the request changes something, or if a frame does not
     /// hold it.
     pub(super) fn finish_long(&mut self, origin: &Origin, status: Status, body: Body) {
-        let Some(session) = self.native.sessions.get_mut(origin.header.session) else { return };
+        let Some(session) = self.native.sessions.get(origin.header.session) else { return };
         let (path, len_bytes) = (session.path, body.len_bytes());
         let frame_bytes = session.frame_bytes_of(path);
         let request = origin.header.request;
-        if !origin.opcode.is_write() && len_bytes <= segment_bytes(frame_bytes) as u64 {
-            session.drop_pending(request);
+        let has_room = match path {
+            Path::Stream(id) => self.native.links.has_room(id),
+            Path::Datagram(_) => true,
+        };
+        if !origin.opcode.is_write() && has_room && len_bytes <= segment_bytes(frame_bytes) as u64 {
+            if let Some(session) = self.native.sessions.get_mut(origin.header.session) {
+                session.drop_pending(request);
+            }
             let header = self.reply_header(&origin.header, status, len_bytes);
             let len = segment_bytes(frame_bytes).min(usize::try_from(len_bytes).unwrap_or(usize::MAX));
-            return self.outgoing().frame(path, &header, len, |segment| body.copy(0, segment));
+            let _ = self.outgoing().frame(path, &header, len, |segment| body.copy(0, segment));
+            return;
         }
+        let Some(session) = self.native.sessions.get(origin.header.session) else { return };
+        let heap_bytes = body.heap_bytes();
         let of_session = session.budget.charge(len_bytes);
-        let Sessions { pool, pinned, .. } = &self.native.sessions;
-        let charges = [of_session, pool.charge(body.heap_bytes()), pinned.charge(body.pinned_bytes())];
+        let copies_of_session = session.copies.charge(heap_bytes);
+        let Sessions { copies, pinned, .. } = &self.native.sessions;
+        let charges =
+            [of_session, copies_of_session, copies.charge(heap_bytes), pinned.charge(body.pinned_bytes())];
         let body = KeptBody::Long { body: Box::new(body), charges };
         let Some(session) = self.native.sessions.get_mut(origin.header.session) else { return };
         session.keep(request, Kept { opcode: origin.opcode as u8, status, body });
@@ -82,8 +93,14 @@ impl Shard {
     }
 
     /// Sends segments of a kept reply, from `offset` on, as many as the request gives credits for.
-    fn send_kept(&mut self, origin: &Origin, offset: u32) {
+    pub(super) fn send_kept(&mut self, origin: &Origin, offset: u32) {
         let map_epoch = self.map.epoch;
+        let path = self.native.sessions.get(origin.header.session).map(|session| session.path);
+        if let Some(Path::Stream(id)) = path
+            && !self.native.links.has_room(id)
+        {
+            return self.native.links.send_later(id, origin, offset);
+        }
         let Native { port, sessions, trains, links, .. } = &mut self.native;
         let Some(session) = sessions.get(origin.header.session) else { return };
         let Some(kept) = session.kept(origin.header.request) else { return };
@@ -107,7 +124,7 @@ impl Shard {
             offset: taken_bytes,
             ..self.reply_header(request, Status::Credit, u64::from(request.total_bytes))
         };
-        self.outgoing().frame(to, &header, 0, |_| {});
+        let _ = self.outgoing().frame(to, &header, 0, |_| {});
     }
 
     /// The reply of an operation on one key.
@@ -122,6 +139,10 @@ impl Shard {
             (Reply::Integer(number), _) => self.finish_short(origin, Status::Ok, &number.to_le_bytes()),
             (Reply::Conflict(version), _) => {
                 self.finish_short(origin, Status::ConditionFailed, &version.to_le_bytes());
+            }
+            // It has waited, and nothing is applied: there may be room later.
+            (Reply::Record(_), Opcode::Get) if !self.may_keep(origin) => {
+                self.refuse_native(origin, Status::Busy)
             }
             (Reply::Record(record), _) => {
                 let head = adit_wire::native::reply::ValueHead {
@@ -156,7 +177,7 @@ impl Shard {
 }
 
 #[inline]
-fn header_of(request: &Header, status: Status, total_bytes: u64, map_epoch: u64) -> Header {
+pub(super) fn header_of(request: &Header, status: Status, total_bytes: u64, map_epoch: u64) -> Header {
     Header {
         status: status as u8,
         is_reply: true,

@@ -36,6 +36,11 @@ impl Budget {
         charge
     }
 
+    /// Bytes that may be counted.
+    pub(crate) fn limit_bytes(&self) -> u64 {
+        self.limit_bytes
+    }
+
     /// Bytes that are counted now.
     pub(crate) fn used_bytes(&self) -> u64 {
         self.used_bytes.get()

@@ -4,11 +4,13 @@ use adit_store::kv::{Chain, Key, Value};
 use adit_wire::kv::{self, BucketId, Expiry, Operation, PutAnswer};
 use adit_wire::native::reply::{VALUE_HEAD_BYTES, wrong_shard};
 use adit_wire::native::request::{Action, Condition, NewExpiry};
-use adit_wire::native::{Header, Opcode, Request, Status};
+use adit_wire::native::{Opcode, Request, Status};
 
 use super::Native;
+use super::answer::header_of;
 use super::body::Body;
 use super::outgoing::{Outgoing, segment_bytes};
+use super::session::Session;
 use super::waiting::Origin;
 use crate::engine;
 use crate::engine::value_of;
@@ -29,6 +31,7 @@ impl Shard {
         if self.intents.blocks(key.hash()) {
             return self.park(origin, Operation::Record, key, &[], None);
         }
+        let may_keep = self.may_keep(origin);
         let Some(session) = self.native.sessions.get(origin.header.session) else { return };
         let (path, room) = (session.path, segment_bytes(session.frame_bytes_of(session.path)));
         let Some((head, value)) = self.engine.read(key, self.now.unix_ms) else {
@@ -37,31 +40,23 @@ impl Shard {
         match value {
             Value::Inline(bytes) if VALUE_HEAD_BYTES + bytes.len() <= room => {
                 let len = VALUE_HEAD_BYTES + bytes.len();
-                let header = Header {
-                    is_reply: true,
-                    map_epoch: self.map.epoch,
-                    total_bytes: u32::try_from(len).unwrap_or(u32::MAX),
-                    ..origin.header
-                };
+                let header = header_of(&origin.header, Status::Ok, len as u64, self.map.epoch);
                 let Native { port, trains, links, .. } = &mut self.native;
                 let mut out = Outgoing { port: port.as_mut(), trains, links, pool: &mut self.pool };
-                out.frame(path, &header, len, |segment| {
+                let _ = out.frame(path, &header, len, |segment| {
                     let (first, rest) = segment.split_at_mut(VALUE_HEAD_BYTES);
                     first.copy_from_slice(&head.encode());
                     rest.copy_from_slice(bytes);
                 });
             }
+            _ if !may_keep => self.refuse_native(origin, Status::Busy),
             value => {
                 let mut body = Body::of(head.encode());
                 match value {
                     Value::Inline(bytes) => body.push(bytes),
                     Value::Chain(chain) => body.pin(chain.clone().into()),
                 }
-                if self.may_keep(origin) {
-                    self.finish_long(origin, Status::Ok, body);
-                } else {
-                    self.refuse_native(origin, Status::Busy);
-                }
+                self.finish_long(origin, Status::Ok, body);
             }
         }
     }
@@ -109,9 +104,7 @@ impl Shard {
     pub(super) fn may_keep(&self, origin: &Origin) -> bool {
         let sessions = &self.native.sessions;
         let session = sessions.get(origin.header.session);
-        sessions.has_room()
-            && sessions.pinned.has_room()
-            && session.is_some_and(|session| session.budget.has_room())
+        sessions.copies.has_room() && sessions.pinned.has_room() && session.is_some_and(Session::may_keep)
     }
 
     /// Lets a request wait for its key; a scan, for all.
@@ -123,7 +116,8 @@ impl Shard {
         value: &[u8],
         chain: Option<Chain>,
     ) {
-        if !self.native.waiting.has_room() {
+        let session = self.native.sessions.get(origin.header.session);
+        if !self.native.waiting.has_room() || session.is_none_or(|session| !session.may_wait()) {
             return self.refuse_native(origin, Status::Busy);
         }
         if cfg!(feature = "sabotage-early") && origin.opcode == Opcode::Put {
@@ -173,15 +167,16 @@ impl Shard {
         let buckets_max = WALK_BUCKETS_PER_STEP;
         let operation = Operation::Scan { cursor, buckets_max, keys_max: keys_max.max(1) };
         let (key, value) = (Key::hashed(bucket, &[], 0), value_of(&[], None));
+        if !self.may_keep(origin) {
+            return self.refuse_native(origin, Status::Busy);
+        }
         // Of a transaction that was answered, writes may wait here for its verdict: who has that answer sees them.
         if !self.intents.is_idle() {
             return self.park(origin, operation, &key, &[], None);
         }
         let request = engine::Request { operation, key, value };
-        match self.engine.execute(request, self.now.unix_ms).into_reply() {
-            reply if self.may_keep(origin) => self.finish_reply(origin, reply),
-            _ => self.refuse_native(origin, Status::Busy),
-        }
+        let reply = self.engine.execute(request, self.now.unix_ms).into_reply();
+        self.finish_reply(origin, reply);
     }
 
     fn finish_kept(&mut self, origin: &Origin, body: Body) {

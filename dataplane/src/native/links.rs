@@ -8,8 +8,10 @@ use adit_drivers::streams::{ConnectionId, Sending};
 use adit_wire::native::frame::{LENGTH_KNOWN_BYTES, length_in_stream};
 use adit_wire::native::{FRAME_BYTES_MAX, FrameError};
 
-use super::path::Path;
-use crate::settings::{INPUT_CHUNKS_MAX, OUTPUT_BYTES_SOFT, STALL_NS_MAX, TURN_SENT_BYTES_MAX};
+use super::waiting::Origin;
+use crate::settings::{
+    INPUT_CHUNKS_MAX, OUTPUT_BYTES_SOFT, STALL_NS_MAX, TURN_REQUESTS_MAX, TURN_SENT_BYTES_MAX,
+};
 use crate::shard::Shard;
 use crate::stats::Counter;
 
@@ -21,6 +23,8 @@ pub(crate) struct Link {
     /// The beginning of a frame that a chunk has cut.
     partial: Vec<u8>,
     outbox: Outbox,
+    /// Replies that are kept and wait for room in the outbox: whose, and from where on.
+    later: VecDeque<(Origin, u32)>,
     /// It is in the list of those with something to do.
     scheduled: bool,
     paused: bool,
@@ -37,6 +41,8 @@ pub(crate) struct Links {
     count: usize,
     /// Those with something to do.
     ready: Vec<u32>,
+    /// Frames that this turn still executes.
+    frames_left: usize,
 }
 
 impl Links {
@@ -61,6 +67,35 @@ impl Links {
         }
     }
 
+    /// Whether frames of a stream are still executed.
+    pub(super) fn goes_on(&mut self, id: ConnectionId) -> bool {
+        self.of(id).is_some_and(|link| !link.closing)
+    }
+
+    /// Whether a stream takes more replies.
+    #[inline]
+    pub(super) fn has_room(&mut self, id: ConnectionId) -> bool {
+        self.of(id).is_none_or(|link| link.outbox.left_bytes() < OUTPUT_BYTES_SOFT)
+    }
+
+    /// Counts a frame that was executed.
+    #[inline]
+    pub(super) fn count_frame(&mut self) {
+        self.frames_left = self.frames_left.saturating_sub(1);
+    }
+
+    /// Lets a reply that is kept wait for room.
+    pub(super) fn send_later(&mut self, id: ConnectionId, origin: &Origin, offset: u32) {
+        if let Some(link) = self.of(id) {
+            link.later.push_back((*origin, offset));
+        }
+    }
+
+    /// The next reply that waits for room, if there is some.
+    fn next_later(&mut self, id: ConnectionId) -> Option<(Origin, u32)> {
+        if self.has_room(id) { self.of(id)?.later.pop_front() } else { None }
+    }
+
     /// Number of streams.
     pub(crate) fn count(&self) -> usize {
         self.count
@@ -81,6 +116,7 @@ impl Links {
             chunks: VecDeque::new(),
             partial: Vec::new(),
             outbox: Outbox::default(),
+            later: VecDeque::new(),
             scheduled: false,
             paused: false,
             blocked: false,
@@ -136,7 +172,8 @@ impl Link {
 
     /// Whether nothing is left to do for it.
     fn is_done(&self) -> bool {
-        (self.closing || (self.ended && self.chunks.is_empty())) && self.outbox.is_empty()
+        let has_asked = !self.chunks.is_empty() || !self.later.is_empty();
+        (self.closing || (self.ended && !has_asked)) && self.outbox.is_empty()
     }
 }
 
@@ -201,6 +238,7 @@ impl Shard {
 
     /// Decodes and executes what streams have brought.
     pub(crate) fn run_links(&mut self) {
+        self.native.links.frames_left = TURN_REQUESTS_MAX;
         for position in 0..self.native.links.ready.len() {
             let index = self.native.links.ready[position];
             let link = self.native.links.places.get(index as usize).and_then(Option::as_ref);
@@ -211,7 +249,11 @@ impl Shard {
     }
 
     fn run_link(&mut self, id: ConnectionId) {
-        while let Some(link) = self.native.links.of(id)
+        while let Some((origin, offset)) = self.native.links.next_later(id) {
+            self.send_kept(&origin, offset);
+        }
+        while self.native.links.frames_left > 0
+            && let Some(link) = self.native.links.of(id)
             && !link.closing
             && link.outbox.left_bytes() < OUTPUT_BYTES_SOFT
             && self.pool.may_reply()
@@ -219,9 +261,9 @@ impl Shard {
             match link.next() {
                 Ok(None) => break,
                 Ok(Some(Whole::Nothing)) => {}
-                Ok(Some(Whole::Frame(frame))) => drop(self.take_frames(Path::Stream(id), &frame)),
+                Ok(Some(Whole::Frame(frame))) => drop(self.take_frames(id, &frame)),
                 Ok(Some(Whole::Chunk(mut chunk))) => {
-                    let taken = self.take_frames(Path::Stream(id), chunk.filled());
+                    let taken = self.take_frames(id, chunk.filled());
                     chunk.consume(taken);
                     match self.native.links.of(id) {
                         Some(link) => link.chunks.push_front(chunk),
@@ -251,19 +293,23 @@ impl Shard {
     /// Sends what is due to streams.
     pub(crate) fn send_links(&mut self) {
         let mut left_bytes = TURN_SENT_BYTES_MAX as u64;
+        let mut deferred = Vec::new();
         for index in std::mem::take(&mut self.native.links.ready) {
             let Some(link) = self.native.links.places.get_mut(index as usize).and_then(Option::as_deref_mut)
             else {
                 continue;
             };
-            link.scheduled = false;
-            let id = link.id;
             if left_bytes == 0 {
-                self.native.links.schedule(id);
+                deferred.push(index);
                 continue;
             }
+            link.scheduled = false;
+            let id = link.id;
             left_bytes = left_bytes.saturating_sub(self.send_link(id));
         }
+        // Those come first in the next turn.
+        deferred.append(&mut self.native.links.ready);
+        self.native.links.ready = deferred;
     }
 
     fn send_link(&mut self, id: ConnectionId) -> u64 {
@@ -278,7 +324,9 @@ impl Shard {
         if sent_bytes > 0 {
             link.moved_ns = self.now.mono_ns;
         }
-        let (done, goes_on) = (link.is_done(), !link.closing && !link.chunks.is_empty());
+        let goes_on = !link.later.is_empty() || (!link.closing && !link.chunks.is_empty());
+        let done = link.is_done();
+        self.watch |= sending == Sending::Blocked || !link.partial.is_empty() || !link.outbox.is_empty();
         match sending {
             Sending::Blocked => link.blocked = true,
             Sending::Sliced => self.native.links.schedule(id),
@@ -290,6 +338,11 @@ impl Shard {
         self.turn_bytes += sent_bytes;
         self.engine.counters.add(Counter::SentBytes, sent_bytes);
         sent_bytes
+    }
+
+    /// Whether a stream waits for its peer.
+    pub(crate) fn watches_links(&self) -> bool {
+        self.native.links.iter().any(|link| link.blocked || !link.partial.is_empty())
     }
 
     /// Closes streams whose peers take nothing for too long, or send no more of a frame that they began.
@@ -305,9 +358,11 @@ impl Shard {
         }
     }
 
-    /// Closes the stream that takes least of its replies, when there is no room for more. Whether there was one.
-    pub(crate) fn relieve_links(&mut self) -> bool {
-        let blocked = self.native.links.iter().filter(|link| link.blocked);
+    /// Closes the stream that takes least of its replies, when there is no room for more and it holds more than
+    /// `others_bytes`. Whether there was one.
+    pub(crate) fn relieve_links(&mut self, others_bytes: u64) -> bool {
+        let holds_more = |link: &&Link| link.blocked && link.outbox.left_bytes() > others_bytes;
+        let blocked = self.native.links.iter().filter(holds_more);
         let goes = blocked.max_by_key(|link| link.outbox.left_bytes()).map(|link| link.id);
         goes.into_iter().for_each(|id| {
             self.engine.counters.add(Counter::Evicted, 1);

@@ -94,7 +94,12 @@ impl Native {
 
     /// Whether there is something to do.
     pub(crate) fn has_work(&self) -> bool {
-        !self.trains.is_empty() || self.links.has_work() || self.port_ready
+        self.links.has_work() || self.port_ready
+    }
+
+    /// Whether the device did not take all trains.
+    pub(crate) fn waits_for_device(&self) -> bool {
+        !self.trains.is_empty()
     }
 
     /// Datagrams that found no room to be sent.

@@ -3,10 +3,11 @@
 use std::ops::Range;
 
 use adit_wire::kv::{BucketId, Operation};
+use adit_wire::native::Status;
 use adit_wire::native::request::{KeyList, PairList};
-use adit_wire::native::{BODY_BYTES_MAX, Status};
 use adit_wire::resp::request::Span;
 
+use super::session::Session;
 use super::waiting::Origin;
 use crate::batch::Slices;
 use crate::plan::{Plan, Together};
@@ -53,10 +54,9 @@ impl Shard {
         if !self.owns(origin, first) {
             return;
         }
-        if !self.transactions.has_room()
-            || !self.native.waiting.has_room()
-            || self.heap.room_for_result(0) == 0
-        {
+        let session = self.native.sessions.get(origin.header.session);
+        let may_wait = self.native.waiting.has_room() && session.is_some_and(Session::may_wait);
+        if !may_wait || !self.transactions.has_room() || self.heap.room_for_result(0) == 0 {
             return self.refuse_native(origin, Status::Busy);
         }
         let mut spans = std::mem::take(&mut self.native.spans);
@@ -81,9 +81,6 @@ impl Shard {
     pub(crate) fn finish_multi(&mut self, slot: u32, result: Encoded) {
         let origin = self.native.waiting.complete(slot);
         match result.into_body() {
-            Ok(body) if body.len_bytes() > u64::from(BODY_BYTES_MAX) => {
-                self.refuse_native(&origin, Status::TooLarge)
-            }
             Ok(body) if body.len_bytes() == 0 => self.finish_short(&origin, Status::Ok, &[]),
             Ok(body) => self.finish_long(&origin, Status::Ok, body),
             Err(status) => self.finish_short(&origin, status, &[]),

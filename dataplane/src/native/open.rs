@@ -63,7 +63,7 @@ impl Shard {
         };
         let frame_bytes = self.native.frame_bytes.min(usize::from(open.frame_bytes));
         let sessions = &mut self.native.sessions;
-        let has_room = sessions.has_room();
+        let has_room = sessions.may_open();
         let resumed = match sessions.get_mut(id) {
             Some(session) if session.is_closed => return Err(Status::SessionLost),
             Some(session) => {
@@ -72,7 +72,7 @@ impl Shard {
             }
             None if !has_room => return Err(Status::Busy),
             None => {
-                let session = Session::new(id, (path, frame_bytes), header.request, now_ns, &sessions.pool);
+                let session = Session::new(id, (path, frame_bytes), header.request, now_ns, sessions);
                 sessions.insert(session, now_ns);
                 false
             }

@@ -9,7 +9,7 @@ use adit_wire::native::{FRAME_BYTES_MAX, HEADER_BYTES, Header};
 use super::links::Links;
 use super::path::Path;
 use super::session::{Kept, Session};
-use crate::settings::TX_TRAINS_MAX;
+use crate::settings::{TURN_SENT_BYTES_MAX, TX_TRAINS_MAX};
 
 /// Trains that wait to be transmitted.
 #[derive(Default)]
@@ -17,6 +17,8 @@ pub(super) struct Trains {
     list: Vec<Mbuf>,
     /// Datagrams that found no room: their clients ask again.
     pub(super) dropped: u64,
+    /// Bytes of this turn.
+    turn_bytes: u64,
 }
 
 /// Where frames are encoded to.
@@ -36,7 +38,13 @@ impl Trains {
             let train = self.begin(port, peer)?;
             self.list.push(train);
         }
+        self.turn_bytes += len_bytes as u64;
         self.list.last_mut()?.push(len_bytes)
+    }
+
+    /// The bytes of a turn that ends.
+    pub(super) fn end_turn(&mut self) -> u64 {
+        std::mem::take(&mut self.turn_bytes)
     }
 
     /// An empty train. Where no buffer is left, those that wait are transmitted first.
@@ -65,7 +73,7 @@ impl Trains {
 
 impl Outgoing<'_> {
     /// Sends a frame whose segment of `len_bytes` is written by `write`. Where there is no room it is dropped: a port
-    /// loses datagrams, and so does what comes before it.
+    /// loses datagrams, and so does what comes before it. Whether there was room.
     #[inline]
     pub(super) fn frame(
         &mut self,
@@ -73,37 +81,39 @@ impl Outgoing<'_> {
         header: &Header,
         len_bytes: usize,
         write: impl FnOnce(&mut [u8]),
-    ) {
+    ) -> bool {
         let frame_bytes = HEADER_BYTES + len_bytes;
         match to {
             Path::Datagram(peer) => {
-                let Some(port) = self.port.as_deref_mut() else { return };
+                let Some(port) = self.port.as_deref_mut() else { return false };
                 let Some(room) = self.trains.room(port, peer, frame_bytes) else {
                     self.trains.dropped += 1;
-                    return;
+                    return false;
                 };
                 write(&mut room[HEADER_BYTES..]);
                 header.seal(room);
             }
             Path::Stream(id) => {
-                let Some(outbox) = self.links.outbox(id) else { return };
+                let Some(outbox) = self.links.outbox(id) else { return false };
                 let room = outbox.room(self.pool, frame_bytes);
                 write(&mut room[HEADER_BYTES..]);
                 header.seal(room);
                 outbox.commit(frame_bytes);
             }
         }
+        true
     }
 
-    /// Sends up to `count` segments of a reply that is kept, from `offset` on.
+    /// Sends up to `count` segments of a reply that is kept, from `offset` on. A port carries so many bytes a turn: what is
+    /// beyond them is asked for again.
     pub(super) fn segments(&mut self, to: Path, reply: &Header, kept: &Kept, frame_bytes: usize, count: u16) {
         let (total, mut offset) = (kept.body.len_bytes(), u64::from(reply.offset));
         for _ in 0..count.max(1) {
             let len = segment_bytes(frame_bytes).min(usize::try_from(total - offset).unwrap_or(usize::MAX));
             let header = Header { offset: u32::try_from(offset).unwrap_or(u32::MAX), ..*reply };
-            self.frame(to, &header, len, |segment| kept.body.copy(offset, segment));
+            let went = self.frame(to, &header, len, |segment| kept.body.copy(offset, segment));
             offset += len as u64;
-            if offset >= total {
+            if offset >= total || !went || self.trains.turn_bytes > TURN_SENT_BYTES_MAX as u64 {
                 return;
             }
         }

@@ -3,15 +3,15 @@
 use adit_drivers::port::BURST_MAX;
 use adit_drivers::streams::ConnectionId;
 use adit_store::kv::Key;
-use adit_wire::native::frame::{self, VERSION};
+use adit_wire::native::frame;
 use adit_wire::native::request::Action;
 use adit_wire::native::{Frame, FrameError, HEADER_BYTES, Header, MULTI_BYTES_MAX, Opcode, Request, Status};
 
 use super::path::Path;
 use super::session::Standing;
-use super::upload::Upload;
+use super::upload::{Upload, UploadBudgets};
 use super::waiting::Origin;
-use crate::settings::{BATCH_REQUESTS_MAX, PORT_BURSTS_PER_TURN, UPLOADS_MAX};
+use crate::settings::{BATCH_REQUESTS_MAX, UPLOADS_MAX};
 use crate::shard::Shard;
 use crate::stats::Counter;
 
@@ -33,52 +33,59 @@ impl Shard {
         if !self.native.port_ready {
             return 0;
         }
+        let Some(port) = &mut self.native.port else { return 0 };
         let mut burst = std::mem::take(&mut self.native.burst);
-        let mut frames = 0;
-        for _ in 0..PORT_BURSTS_PER_TURN {
-            let Some(port) = &mut self.native.port else { break };
-            port.rx_burst(&mut burst);
-            // What comes later is told again.
-            self.native.port_ready = burst.len() == BURST_MAX;
-            let mut arrived = std::mem::take(&mut self.native.arrived);
-            for (buffer, train) in burst.iter().enumerate() {
-                let (path, bytes) = (Path::Datagram(train.peer()), train.bytes());
-                self.turn_bytes += bytes.len() as u64;
-                self.engine.counters.add(Counter::ReceivedBytes, bytes.len() as u64);
-                let mut start = 0;
-                for datagram in train.datagrams() {
-                    self.decode_frame(path, datagram, (buffer, start), &mut arrived);
-                    start += datagram.len();
-                    if arrived.len() == BATCH_REQUESTS_MAX {
-                        frames += self.take_arrived(&mut arrived, |buffer| burst[buffer].bytes());
-                    }
+        port.rx_burst(&mut burst);
+        // What comes later is told again.
+        self.native.port_ready = burst.len() == BURST_MAX;
+        let (mut arrived, mut frames) = (std::mem::take(&mut self.native.arrived), 0);
+        for (buffer, train) in burst.iter().enumerate() {
+            let (path, bytes) = (Path::Datagram(train.peer()), train.bytes());
+            self.turn_bytes += bytes.len() as u64;
+            self.engine.counters.add(Counter::ReceivedBytes, bytes.len() as u64);
+            let mut start = 0;
+            for datagram in train.datagrams() {
+                self.decode_frame(path, datagram, (buffer, start), &mut arrived);
+                start += datagram.len();
+                if arrived.len() == BATCH_REQUESTS_MAX {
+                    frames += self.take_arrived(&mut arrived, |buffer| burst[buffer].bytes());
                 }
             }
-            frames += self.take_arrived(&mut arrived, |buffer| burst[buffer].bytes());
-            self.native.arrived = arrived;
-            burst.clear();
-            if !self.native.port_ready {
-                break;
-            }
         }
+        frames += self.take_arrived(&mut arrived, |buffer| burst[buffer].bytes());
+        self.native.arrived = arrived;
+        burst.clear();
         self.native.burst = burst;
         frames
     }
 
-    /// Decodes and executes the frames that `bytes` of a stream begin with; says how many bytes those took.
-    pub(super) fn take_frames(&mut self, path: Path, bytes: &[u8]) -> usize {
+    /// Decodes and executes frames that `bytes` of a stream begin with, as long as the stream takes replies; says how many
+    /// bytes those took.
+    pub(super) fn take_frames(&mut self, id: ConnectionId, bytes: &[u8]) -> usize {
         let mut arrived = std::mem::take(&mut self.native.arrived);
-        let mut taken = 0;
+        let mut decoded = 0;
         while arrived.len() < BATCH_REQUESTS_MAX
-            && let Ok(Some(len)) = frame::length_in_stream(&bytes[taken..])
-            && let Some(frame) = bytes.get(taken..taken + len)
+            && self.native.links.goes_on(id)
+            && let Ok(Some(len)) = frame::length_in_stream(&bytes[decoded..])
+            && let Some(frame) = bytes.get(decoded..decoded + len)
         {
-            self.decode_frame(path, frame, (0, taken), &mut arrived);
-            taken += len;
+            self.decode_frame(Path::Stream(id), frame, (0, decoded), &mut arrived);
+            decoded += len;
         }
-        self.take_arrived(&mut arrived, |_| bytes);
+        self.fetch_arrived(&arrived);
+        let mut taken = 0;
+        for frame in arrived.drain(..) {
+            if taken > 0 && !self.native.links.has_room(id) {
+                break;
+            }
+            taken = frame.end;
+            self.take_frame(frame.path, &frame.header, &bytes[frame.start..frame.end], frame.hash);
+            self.engine.counters.add(Counter::NativeFrames, 1);
+            self.native.links.count_frame();
+        }
         self.native.arrived = arrived;
-        taken
+        // What was no request is taken as well, once all before it is.
+        if taken == 0 { decoded } else { taken }
     }
 
     /// Decodes a frame, and asks memory for the index bucket of its key.
@@ -93,7 +100,7 @@ impl Shard {
         let frame = match Frame::decode(bytes) {
             Ok(frame) if !frame.header.is_reply => frame,
             Ok(_) => return self.engine.counters.add(Counter::NativeRefused, 1),
-            Err(error) => return self.refuse_frame(path, error),
+            Err(error) => return self.refuse_frame(path, bytes, error),
         };
         let mut hash = 0;
         if let Some(opcode) = Opcode::of(frame.header.opcode)
@@ -109,11 +116,12 @@ impl Shard {
     }
 
     #[cold]
-    fn refuse_frame(&mut self, path: Path, error: FrameError) {
+    fn refuse_frame(&mut self, path: Path, bytes: &[u8], error: FrameError) {
         self.engine.counters.add(Counter::NativeRefused, 1);
         match (path, error) {
-            // The peer is told the version that is spoken here, in as many bytes as a header has.
-            (_, FrameError::Version(version)) if version != VERSION => {
+            // The peer is told the version that is spoken here, in as many bytes as a header has; not for as many, which
+            // may be what it is told itself.
+            (_, FrameError::Version(_)) if bytes.len() > HEADER_BYTES => {
                 let status = Status::UnsupportedVersion;
                 self.answer_short(path, &Header::default(), status, &[]);
             }
@@ -124,9 +132,7 @@ impl Shard {
 
     /// Executes what was decoded, once memory has brought the items; says how many frames that were.
     fn take_arrived<'a>(&mut self, arrived: &mut Vec<Arrived>, bytes: impl Fn(usize) -> &'a [u8]) -> usize {
-        for frame in arrived.iter().filter(|frame| frame.hash != 0) {
-            self.engine.store.prefetch_item(frame.hash);
-        }
+        self.fetch_arrived(arrived);
         let count = arrived.len();
         for frame in arrived.drain(..) {
             let segment = &bytes(frame.buffer)[frame.start..frame.end];
@@ -134,6 +140,14 @@ impl Shard {
         }
         self.engine.counters.add(Counter::NativeFrames, count as u64);
         count
+    }
+
+    /// Asks memory for the items of frames, now that the buckets have come.
+    #[inline]
+    fn fetch_arrived(&self, arrived: &[Arrived]) {
+        for frame in arrived.iter().filter(|frame| frame.hash != 0) {
+            self.engine.store.prefetch_item(frame.hash);
+        }
     }
 
     #[inline]
@@ -182,25 +196,36 @@ impl Shard {
         if !has_value && header.total_bytes as usize > MULTI_BYTES_MAX {
             return self.refuse_native(origin, Status::TooLarge);
         }
-        let sessions = &mut self.native.sessions;
-        let (has_room, budget) = (sessions.has_room(), sessions.pool.clone());
+        let (now_ns, sessions) = (self.now.mono_ns, &mut self.native.sessions);
+        let (copies, pinned) = (sessions.copies.clone(), sessions.pinned.clone());
         let Some(session) = sessions.get_mut(header.session) else { return };
         let known = session.uploads.iter().position(|upload| upload.is_of(header));
-        let place = known.unwrap_or(session.uploads.len());
-        if known.is_none() {
-            // Also where another request had its number: that one was given up.
+        if known.is_none() && header.offset > 0 {
+            let path = session.path;
+            return self.answer_credit(path, header, 0);
+        }
+        let place = known.unwrap_or_else(|| {
+            // Where another request had its number, that one was given up.
             session.uploads.retain(|upload| upload.request != header.request);
-            if session.uploads.len() >= UPLOADS_MAX || !has_room {
+            session.forget_silent_upload(now_ns);
+            session.uploads.len()
+        });
+        if known.is_none() {
+            let (copies_of_session, of_session) = (session.copies.clone(), session.budget.clone());
+            let budgets = UploadBudgets { copies, copies_of_session, pinned, session: of_session };
+            if session.uploads.len() >= UPLOADS_MAX || !budgets.have_room() {
                 return self.refuse_native(origin, Status::Busy);
             }
-            session.uploads.push(Upload::new(*header, origin.opcode, &budget));
+            session.uploads.push(Upload::new(*header, origin.opcode, now_ns, &budgets));
         }
-        let place = place.min(session.uploads.len() - 1);
         let upload = &mut session.uploads[place];
-        let taken = upload.take(header.offset, segment, &mut self.engine.store, self.now.mono_ns);
+        let taken = upload.take(header.offset, segment, &mut self.engine.store, now_ns);
         if let Err(status) = taken {
             session.uploads.swap_remove(place);
-            return self.finish_short(origin, status, &[]);
+            return match status {
+                Status::Busy => self.refuse_native(origin, status),
+                status => self.finish_short(origin, status, &[]),
+            };
         }
         if upload.is_whole() {
             let (body, chain) = session.uploads.swap_remove(place).into_parts();
@@ -227,11 +252,12 @@ impl Shard {
         self.native.credits = credits;
     }
 
-    /// Transmits what waits for the port.
-    pub(crate) fn transmit(&mut self) {
+    /// Transmits what waits for the port; says how many bytes this turn had for it.
+    pub(crate) fn transmit(&mut self) -> u64 {
         if let Some(port) = &mut self.native.port {
             self.native.trains.transmit(port);
         }
+        self.native.trains.end_turn()
     }
 
     /// Executes a whole request.

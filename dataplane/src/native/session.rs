@@ -7,8 +7,9 @@ use adit_wire::native::{Header, Opcode, Status, WINDOW_REQUESTS};
 use super::body::Body;
 use super::budget::{Budget, Charge};
 use super::path::Path;
+use super::sessions::Sessions;
 use super::upload::Upload;
-use crate::settings::SESSION_KEPT_BYTES_MAX;
+use crate::settings::{SESSION_KEPT_BYTES_MAX, UPLOAD_SILENCE_NS_MIN, UPLOADS_MAX};
 
 /// A session, as one shard knows it.
 pub(crate) struct Session {
@@ -28,8 +29,11 @@ pub(crate) struct Session {
     pub(super) is_closed: bool,
     /// What is known of requests, ascending by their numbers.
     records: VecDeque<Record>,
-    /// What their replies may keep.
+    /// Those that are pending.
+    pending: usize,
+    /// What their replies may keep, and how much of that on the heap.
     pub(super) budget: Budget,
+    pub(super) copies: Budget,
     /// What all sessions of the shard take on the heap.
     pool: Budget,
     #[expect(dead_code, reason = "it counts by being there")]
@@ -69,7 +73,7 @@ pub(super) enum KeptBody {
     Long {
         body: Box<Body>,
         #[expect(dead_code, reason = "they count by being there")]
-        charges: [Charge; 3],
+        charges: [Charge; 4],
     },
 }
 
@@ -97,11 +101,13 @@ impl Session {
         (path, frame_bytes): (Path, usize),
         floor: u64,
         now_ns: u64,
-        pool: &Budget,
+        sessions: &Sessions,
     ) -> Self {
         Self {
-            pool: pool.clone(),
-            charge: pool.charge(SESSION_BYTES),
+            pool: sessions.pool.clone(),
+            charge: sessions.pool.charge(SESSION_BYTES),
+            copies: Budget::new(sessions.copies.limit_bytes() / COPIES_PARTS),
+            pending: 0,
             id,
             path,
             frame_bytes,
@@ -127,7 +133,8 @@ impl Session {
 
     fn forget_acknowledged(&mut self) {
         while self.records.front().is_some_and(|first| first.request < self.oldest) {
-            self.records.pop_front();
+            let first = self.records.pop_front();
+            self.pending -= usize::from(first.is_some_and(|first| matches!(first.state, State::Pending)));
         }
         self.uploads.retain(|upload| upload.request >= self.oldest);
     }
@@ -141,7 +148,7 @@ impl Session {
         if request < self.oldest {
             return Standing::Acknowledged;
         }
-        if request >= self.oldest.max(1) + WINDOW_REQUESTS {
+        if request >= self.oldest.max(1).saturating_add(WINDOW_REQUESTS) {
             return Standing::Beyond;
         }
         if self.records.is_empty() || cfg!(feature = "sabotage-dedup") {
@@ -166,6 +173,7 @@ impl Session {
     pub(super) fn begin(&mut self, request: u64) {
         if let Err(place) = self.find(request) {
             self.insert(place, request, State::Pending);
+            self.pending += 1;
         }
     }
 
@@ -176,7 +184,10 @@ impl Session {
         }
         let state = State::Done(kept);
         match self.find(request) {
-            Ok(place) => self.records[place].state = state,
+            Ok(place) => {
+                let before = std::mem::replace(&mut self.records[place].state, state);
+                self.pending -= usize::from(matches!(before, State::Pending));
+            }
             Err(place) => self.insert(place, request, state),
         }
     }
@@ -192,7 +203,36 @@ impl Session {
             && matches!(self.records[place].state, State::Pending)
         {
             self.records.remove(place);
+            self.pending -= 1;
         }
+    }
+
+    /// Makes a place for a long request, if they are all taken and one was silent for a while: it may be a late copy.
+    pub(super) fn forget_silent_upload(&mut self, now_ns: u64) {
+        if self.uploads.len() < UPLOADS_MAX {
+            return;
+        }
+        let oldest = (0..self.uploads.len()).min_by_key(|place| self.uploads[*place].heard_ns());
+        if let Some(place) = oldest
+            && self.uploads[place].is_silent(now_ns, UPLOAD_SILENCE_NS_MIN)
+        {
+            self.uploads.swap_remove(place);
+        }
+    }
+
+    /// Whether another request may wait for a key or a transaction.
+    pub(super) fn may_wait(&self) -> bool {
+        self.pending < PENDING_MAX
+    }
+
+    /// Whether another long reply may be kept.
+    pub(super) fn may_keep(&self) -> bool {
+        self.budget.has_room() && self.copies.has_room()
+    }
+
+    /// Gives back room for records that is not needed any more.
+    pub(super) fn shrink(&mut self) {
+        self.records.shrink_to(2 * self.records.len() + RECORDS_MIN);
     }
 
     /// The reply that is kept of a request.
@@ -213,7 +253,7 @@ impl Session {
 
     /// Forgets everything but that the session is closed.
     pub(super) fn close(&mut self) {
-        self.is_closed = true;
+        (self.is_closed, self.pending) = (true, 0);
         self.records.clear();
         self.uploads.clear();
     }
@@ -250,6 +290,12 @@ impl KeptBody {
     }
 }
 
+/// A session may have such a part of what copies take.
+const COPIES_PARTS: u64 = 8;
+/// Requests of a session that may wait for keys or transactions.
+const PENDING_MAX: usize = 256;
+/// Records that a session keeps room for.
+const RECORDS_MIN: usize = 16;
 /// Bytes that a session takes without its records.
 const SESSION_BYTES: u64 = 512;
 /// Bytes that a record takes, with room to grow.
@@ -264,7 +310,7 @@ mod tests {
 
     fn session() -> Session {
         let path = Path::Datagram("127.0.0.1:1".parse().unwrap());
-        Session::new(9, (path, 1_472), 3, 0, &Budget::new(1))
+        Session::new(9, (path, 1_472), 3, 0, &Sessions::new(1, 1))
     }
 
     fn header(request: u64, oldest: u64) -> Header {
@@ -297,7 +343,7 @@ mod tests {
     fn acknowledged_replies_are_forgotten_and_their_requests_refused() {
         let mut session = session();
         let (body, charges) =
-            (Box::new(Body::of(vec![0; 100])), [60, 30, 10].map(|bytes| session.budget.charge(bytes)));
+            (Box::new(Body::of(vec![0; 100])), [50, 20, 20, 10].map(|bytes| session.budget.charge(bytes)));
         let long = Kept { opcode: 0, status: Status::Ok, body: KeptBody::Long { body, charges } };
         session.keep(5, long);
         session.keep(7, Kept::short(Opcode::Add, Status::Ok, b""));

@@ -15,8 +15,10 @@ pub(crate) struct Sessions {
     table: HashTable<Box<Session>>,
     /// When each is looked at next, soonest first.
     checks: VecDeque<(u64, u64)>,
-    /// What all of them may take on the heap: sessions, records, short replies, requests that are not whole.
+    /// What all of them may take on the heap for themselves and their records.
     pub(super) pool: Budget,
+    /// What copies of their replies, and requests that are not whole, may take on the heap.
+    pub(super) copies: Budget,
     /// What their replies may pin of the store.
     pub(super) pinned: Budget,
 }
@@ -27,7 +29,8 @@ impl Sessions {
         Self {
             table: HashTable::new(),
             checks: VecDeque::new(),
-            pool: Budget::new(pool_bytes),
+            pool: Budget::new(pool_bytes / 2),
+            copies: Budget::new(pool_bytes / 2),
             pinned: Budget::new(pinned_bytes),
         }
     }
@@ -44,10 +47,15 @@ impl Sessions {
         self.table.find(id, |session| session.id == id).map(Box::as_ref)
     }
 
-    /// Whether something more may be kept on the heap: a session, a record.
+    /// Whether another record may be kept.
     #[inline]
     pub(super) fn has_room(&self) -> bool {
         self.pool.has_room()
+    }
+
+    /// Whether another session may be opened: half of the pool is for the records of those that are.
+    pub(super) fn may_open(&self) -> bool {
+        self.pool.used_bytes() < self.pool.limit_bytes() / 2
     }
 
     /// Adds a session that is not known.
@@ -63,7 +71,7 @@ impl Sessions {
 
     /// Bytes that are kept for clients now.
     pub(crate) fn kept_bytes(&self) -> u64 {
-        self.pool.used_bytes() + self.pinned.used_bytes()
+        self.pool.used_bytes() + self.copies.used_bytes() + self.pinned.used_bytes()
     }
 
     /// When the next session is to be looked at.
@@ -82,6 +90,7 @@ impl Sessions {
             if now_ns.saturating_sub(session.heard_ns) > life_ns {
                 self.remove(id);
             } else {
+                session.shrink();
                 session.uploads.retain(|upload| !upload.is_silent(now_ns, UPLOAD_SILENCE_NS_MAX));
                 self.checks.push_back((now_ns + SESSION_CHECK_NS, id));
             }
@@ -102,7 +111,7 @@ mod tests {
 
     fn session(id: u64) -> Session {
         let path = Path::Datagram("127.0.0.1:1".parse().unwrap());
-        Session::new(id, (path, 1_472), 0, 0, &Budget::new(1))
+        Session::new(id, (path, 1_472), 0, 0, &Sessions::new(1, 1))
     }
 
     #[test]

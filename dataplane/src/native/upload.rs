@@ -23,14 +23,34 @@ pub(crate) struct Upload {
     /// Bytes that have come.
     taken_bytes: u32,
     heard_ns: u64,
-    charge: Charge,
+    /// What the head takes on the heap, as the shard and the session count it, and the value in blocks.
+    heads: [Charge; 2],
+    values: [Charge; 2],
+    copies: Budget,
     /// How far it has come is to be told.
     pub(super) owes_credit: bool,
 }
 
+/// What a request that is not whole is counted by.
+pub(super) struct UploadBudgets {
+    pub(super) copies: Budget,
+    pub(super) copies_of_session: Budget,
+    pub(super) pinned: Budget,
+    pub(super) session: Budget,
+}
+
+impl UploadBudgets {
+    /// Whether another one may begin.
+    pub(super) fn have_room(&self) -> bool {
+        [&self.copies, &self.copies_of_session, &self.pinned, &self.session]
+            .iter()
+            .all(|budget| budget.has_room())
+    }
+}
+
 impl Upload {
     /// A request that begins with the frame of this header.
-    pub(super) fn new(header: Header, opcode: Opcode, budget: &Budget) -> Self {
+    pub(super) fn new(header: Header, opcode: Opcode, now_ns: u64, budgets: &UploadBudgets) -> Self {
         Self {
             header,
             request: header.request,
@@ -39,8 +59,10 @@ impl Upload {
             chain: Chain::new(),
             value_at: None,
             taken_bytes: 0,
-            heard_ns: 0,
-            charge: budget.charge(0),
+            heard_ns: now_ns,
+            heads: [&budgets.copies, &budgets.copies_of_session].map(|budget| budget.charge(0)),
+            values: [&budgets.pinned, &budgets.session].map(|budget| budget.charge(0)),
+            copies: budgets.copies.clone(),
             owes_credit: false,
         }
     }
@@ -53,6 +75,11 @@ impl Upload {
     /// Whether all of it has come.
     pub(super) fn is_whole(&self) -> bool {
         self.taken_bytes == self.header.total_bytes
+    }
+
+    /// When something of it came last.
+    pub(super) fn heard_ns(&self) -> u64 {
+        self.heard_ns
     }
 
     /// Whether nothing of it has come for longer than `silence_ns`.
@@ -75,11 +102,12 @@ impl Upload {
         store: &mut Store,
         now_ns: u64,
     ) -> Result<(), Status> {
-        self.heard_ns = now_ns;
         if offset != self.taken_bytes {
             return Ok(());
         }
+        self.heard_ns = now_ns;
         let large = self.take_head(segment)?;
+        self.values.iter_mut().for_each(|charge| charge.add(large.len() as u64));
         store.extend_chain(&mut self.chain, large).map_err(|error| match error {
             StoreError::OutOfMemory => Status::OutOfMemory,
             StoreError::KeyTooLong | StoreError::ValueTooLong => Status::ValueTooLong,
@@ -94,7 +122,10 @@ impl Upload {
         let left =
             self.value_at.map_or(segment.len(), |value_at| segment.len().min(value_at - self.head.len()));
         let (head, large) = segment.split_at(left);
-        self.charge.add(head.len() as u64);
+        if !head.is_empty() && !self.copies.has_room() {
+            return Err(Status::Busy);
+        }
+        self.heads.iter_mut().for_each(|charge| charge.add(head.len() as u64));
         self.head.extend_from_slice(head);
         if self.value_at.is_none() && matches!(self.opcode, Opcode::Put | Opcode::Append) {
             self.find_value()?;
@@ -143,11 +174,16 @@ mod tests {
         body
     }
 
+    fn budgets(budget: &Budget) -> UploadBudgets {
+        let [copies, copies_of_session, pinned, session] = [(); 4].map(|()| budget.clone());
+        UploadBudgets { copies, copies_of_session, pinned, session }
+    }
+
     fn upload(body: &[u8], segment_bytes: usize) -> (Vec<u8>, Option<Chain>) {
         let total_bytes = u32::try_from(body.len()).unwrap();
         let header = Header { total_bytes, opcode: Opcode::Put as u8, ..Header::default() };
-        let (budget, mut store) = (Budget::new(1), store());
-        let mut upload = Upload::new(header, Opcode::Put, &budget);
+        let (budget, mut store) = (Budget::new(1 << 30), store());
+        let mut upload = Upload::new(header, Opcode::Put, 0, &budgets(&budget));
         for segment in body.chunks(segment_bytes) {
             let offset = upload.taken_bytes();
             upload.take(offset + 1, b"not the next", &mut store, 0).unwrap();
@@ -179,11 +215,12 @@ mod tests {
 
     #[test]
     fn a_body_that_lies_about_its_key_is_no_upload() {
-        let (budget, mut store) = (Budget::new(1), store());
+        let (budget, mut store) = (Budget::new(1 << 30), store());
         let header = Header { total_bytes: 100_000, opcode: Opcode::Put as u8, ..Header::default() };
-        let mut upload = Upload::new(header, Opcode::Put, &budget);
+        let mut upload = Upload::new(header, Opcode::Put, 0, &budgets(&budget));
         assert_eq!(upload.take(0, &[0xFF; 20], &mut store, 0), Err(Status::KeyTooLong));
-        let mut upload = Upload::new(Header { total_bytes: 20, ..header }, Opcode::Put, &budget);
+        let header = Header { total_bytes: 20, ..header };
+        let mut upload = Upload::new(header, Opcode::Put, 0, &budgets(&budget));
         assert_eq!(upload.take(0, b"\0\0\0\0\x64\0\0\0", &mut store, 0), Ok(()), "the rest decides");
         assert_eq!(upload.take(8, &[0; 12], &mut store, 0), Ok(()));
         assert!(upload.is_whole());

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 
 use adit_drivers::chunk::ChunkPool;
 use adit_store::kv::{Chain, ChainSlice, Store, StoreError};
-use adit_wire::native::Status;
 use adit_wire::native::reply::ABSENT;
+use adit_wire::native::{MULTI_REPLY_BYTES_MAX, Status};
 use adit_wire::resp::Version;
 use adit_wire::resp::reply::{self, Sink};
 
@@ -35,8 +35,8 @@ pub struct Encoded {
 #[derive(Clone, Copy)]
 enum Form {
     Resp(Version),
-    /// The native one, with what became of the request.
-    Native(Status),
+    /// The native one, with what became of the request, and the bytes that its values take.
+    Native(Status, u64),
 }
 
 impl Default for Form {
@@ -61,19 +61,19 @@ impl Encoded {
         self.parts.clear();
         self.bytes.clear();
         self.delivered = 0;
-        if let Form::Native(status) = &mut self.form {
-            *status = Status::Ok;
+        if let Form::Native(..) = self.form {
+            self.set_native();
         }
     }
 
     /// The replies are for a native session.
     pub fn set_native(&mut self) {
-        self.form = Form::Native(Status::Ok);
+        self.form = Form::Native(Status::Ok, 0);
     }
 
     /// What became of a native request: its body, or why it was refused.
     pub(crate) fn into_body(self) -> Result<Body, Status> {
-        if let Form::Native(status) = self.form
+        if let Form::Native(status, _) = self.form
             && status != Status::Ok
         {
             return Err(status);
@@ -96,7 +96,7 @@ impl Encoded {
         self.reset();
         self.errors = ErrorCounts::default();
         match &mut self.form {
-            Form::Native(status) => *status = Status::OutOfMemory,
+            Form::Native(status, _) => *status = Status::OutOfMemory,
             Form::Resp(_) => reply::error(self, text),
         }
     }
@@ -182,7 +182,23 @@ fn deliver_some(bytes: &[u8], delivered: &mut usize, writer: &mut Writer<'_>) ->
 }
 
 impl Encoded {
+    /// Counts the bytes of a value; whether the values so far are not too many. Else all of them are dropped.
+    fn counts(&mut self, bytes: u64) -> bool {
+        let Form::Native(status, sum) = &mut self.form else { return true };
+        *sum += bytes;
+        if *sum > MULTI_REPLY_BYTES_MAX {
+            *status = Status::TooLarge;
+            self.parts.clear();
+            self.bytes.clear();
+            return false;
+        }
+        true
+    }
+
     fn native_value(&mut self, bytes: &[u8]) {
+        if !self.counts(bytes.len() as u64) {
+            return;
+        }
         let len = u32::try_from(bytes.len()).unwrap_or(ABSENT);
         self.write(&len.to_le_bytes());
         self.write(bytes);
@@ -204,7 +220,7 @@ impl ReplySink for Encoded {
     fn version(&self) -> Version {
         match self.form {
             Form::Resp(version) => version,
-            Form::Native(_) => Version::default(),
+            Form::Native(..) => Version::default(),
         }
     }
 
@@ -216,7 +232,7 @@ impl ReplySink for Encoded {
     fn outcome(&mut self, outcome: Outcome<'_>) {
         match (&self.form, outcome) {
             (Form::Resp(_), Outcome::Bytes(bytes)) => self.write_bulk(bytes),
-            (Form::Native(_), Outcome::Bytes(bytes)) => self.native_value(bytes),
+            (Form::Native(..), Outcome::Bytes(bytes)) => self.native_value(bytes),
             (_, Outcome::Reply(reply)) => self.reply(reply),
         }
     }
@@ -224,18 +240,19 @@ impl ReplySink for Encoded {
     fn reply(&mut self, reply: Reply) {
         match &mut self.form {
             Form::Resp(_) => write_reply(self, reply),
-            Form::Native(status) => match reply {
+            Form::Native(status, _) => match reply {
                 Reply::Done | Reply::Array(_) | Reply::Integer(1) => {}
                 Reply::Integer(_) => *status = Status::ConditionFailed,
                 Reply::Failed(failed) => *status = status_of(failed),
                 Reply::Nil => self.write(&ABSENT.to_le_bytes()),
                 Reply::Bytes(bytes) => self.native_value(bytes.as_slice()),
-                Reply::Chain(chain) => {
+                Reply::Chain(chain) if self.counts(chain.len_bytes()) => {
                     // Values are shorter than 4 GiB.
                     let len = u32::try_from(chain.len_bytes()).unwrap_or(ABSENT);
                     self.write(&len.to_le_bytes());
                     self.pin(chain.into());
                 }
+                Reply::Chain(_) => {}
                 _ => unreachable!("native transactions read and write values"),
             },
         }

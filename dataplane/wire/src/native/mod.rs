@@ -29,6 +29,8 @@ pub const WINDOW_REQUESTS: u64 = 1_024;
 pub const CREDITS_MAX: u16 = 64;
 /// Longest body of a request on several keys.
 pub const MULTI_BYTES_MAX: usize = 1 << 20;
+/// Most bytes of values in a reply to a request on several keys.
+pub const MULTI_REPLY_BYTES_MAX: u64 = 64 << 20;
 /// Longest body of any message: the longest value with its key.
 pub const BODY_BYTES_MAX: u32 = 513 << 20;
 const _: () = assert!(BODY_BYTES_MAX as u64 == crate::kv::VALUE_BYTES_MAX + (1 << 20));
