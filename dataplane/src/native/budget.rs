@@ -29,6 +29,12 @@ impl Budget {
         self.used_bytes.get() < self.limit_bytes
     }
 
+    /// Whether something that was begun may go on: it may go beyond the limit by `more_bytes`, so that whatever is alone
+    /// comes to its end.
+    pub(crate) fn has_room_to_end(&self, more_bytes: u64) -> bool {
+        self.used_bytes.get() < self.limit_bytes + more_bytes
+    }
+
     /// Counts bytes.
     pub(crate) fn charge(&self, bytes: u64) -> Charge {
         let mut charge = Charge { used_bytes: Rc::clone(&self.used_bytes), bytes: 0 };

@@ -8,6 +8,7 @@ use adit_drivers::streams::{ConnectionId, Sending};
 use adit_wire::native::frame::{LENGTH_KNOWN_BYTES, length_in_stream};
 use adit_wire::native::{FRAME_BYTES_MAX, FrameError};
 
+use super::path::Path;
 use super::waiting::Origin;
 use crate::settings::{
     INPUT_CHUNKS_MAX, OUTPUT_BYTES_SOFT, STALL_NS_MAX, TURN_REQUESTS_MAX, TURN_SENT_BYTES_MAX,
@@ -64,6 +65,13 @@ impl Links {
             && !std::mem::replace(&mut link.scheduled, true)
         {
             self.ready.push(id.index);
+        }
+    }
+
+    /// A stream whose bytes are no frames is read no further.
+    pub(super) fn end(&mut self, id: ConnectionId) {
+        if let Some(link) = self.of(id) {
+            link.closing = true;
         }
     }
 
@@ -270,7 +278,8 @@ impl Shard {
                         None => self.pool.give(chunk),
                     }
                 }
-                Err(_) => self.break_link(id),
+                // How long a frame of another version is cannot be known.
+                Err(error) => self.refuse_frame(Path::Stream(id), usize::MAX, error),
             }
             if let Some(link) = self.native.links.of(id) {
                 link.drop_empty(&mut self.pool);
@@ -279,14 +288,6 @@ impl Shard {
                     self.streams.resume(id);
                 }
             }
-        }
-    }
-
-    /// A stream whose bytes are no frames is read no further.
-    pub(super) fn break_link(&mut self, id: ConnectionId) {
-        if let Some(link) = self.native.links.of(id) {
-            link.closing = true;
-            self.engine.counters.add(Counter::NativeRefused, 1);
         }
     }
 

@@ -75,7 +75,7 @@ impl Shard {
         self.fetch_arrived(&arrived);
         let mut taken = 0;
         for frame in arrived.drain(..) {
-            if taken > 0 && !self.native.links.has_room(id) {
+            if taken > 0 && !(self.native.links.has_room(id) && self.pool.may_reply()) {
                 break;
             }
             taken = frame.end;
@@ -100,7 +100,7 @@ impl Shard {
         let frame = match Frame::decode(bytes) {
             Ok(frame) if !frame.header.is_reply => frame,
             Ok(_) => return self.engine.counters.add(Counter::NativeRefused, 1),
-            Err(error) => return self.refuse_frame(path, bytes, error),
+            Err(error) => return self.refuse_frame(path, bytes.len(), error),
         };
         let mut hash = 0;
         if let Some(opcode) = Opcode::of(frame.header.opcode)
@@ -115,18 +115,17 @@ impl Shard {
         arrived.push(Arrived { path, header: frame.header, buffer, start, end, hash });
     }
 
+    /// Counts what was no frame, of so many bytes. A stream that brings it is closed.
     #[cold]
-    fn refuse_frame(&mut self, path: Path, bytes: &[u8], error: FrameError) {
+    pub(super) fn refuse_frame(&mut self, path: Path, len_bytes: usize, error: FrameError) {
         self.engine.counters.add(Counter::NativeRefused, 1);
-        match (path, error) {
-            // The peer is told the version that is spoken here, in as many bytes as a header has; not for as many, which
-            // may be what it is told itself.
-            (_, FrameError::Version(_)) if bytes.len() > HEADER_BYTES => {
-                let status = Status::UnsupportedVersion;
-                self.answer_short(path, &Header::default(), status, &[]);
-            }
-            (Path::Stream(id), _) => self.break_link(id),
-            (Path::Datagram(_), _) => {}
+        // The peer is told the version that is spoken here, in as many bytes as a header has; not for as many, which may be
+        // what it is told itself.
+        if matches!(error, FrameError::Version(_)) && len_bytes > HEADER_BYTES {
+            self.answer_short(path, &Header::default(), Status::UnsupportedVersion, &[]);
+        }
+        if let Path::Stream(id) = path {
+            self.native.links.end(id);
         }
     }
 

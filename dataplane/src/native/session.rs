@@ -106,7 +106,7 @@ impl Session {
         Self {
             pool: sessions.pool.clone(),
             charge: sessions.pool.charge(SESSION_BYTES),
-            copies: Budget::new(sessions.copies.limit_bytes() / COPIES_PARTS),
+            copies: Budget::new((sessions.copies.limit_bytes() / COPIES_PARTS).max(COPIES_BYTES_MIN)),
             pending: 0,
             id,
             path,
@@ -292,6 +292,8 @@ impl KeptBody {
 
 /// A session may have such a part of what copies take.
 const COPIES_PARTS: u64 = 8;
+/// And no less than this.
+const COPIES_BYTES_MIN: u64 = 256 << 10;
 /// Requests of a session that may wait for keys or transactions.
 const PENDING_MAX: usize = 256;
 /// Records that a session keeps room for.

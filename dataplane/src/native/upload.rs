@@ -3,7 +3,7 @@
 use adit_drivers::memory::BLOCK_BYTES;
 use adit_store::kv::{Chain, Store, StoreError};
 use adit_wire::native::request::value_offset;
-use adit_wire::native::{Header, Opcode, Status};
+use adit_wire::native::{Header, MULTI_BYTES_MAX, Opcode, Status};
 
 use super::budget::{Budget, Charge};
 
@@ -122,7 +122,7 @@ impl Upload {
         let left =
             self.value_at.map_or(segment.len(), |value_at| segment.len().min(value_at - self.head.len()));
         let (head, large) = segment.split_at(left);
-        if !head.is_empty() && !self.copies.has_room() {
+        if !head.is_empty() && !self.copies.has_room_to_end(MULTI_BYTES_MAX as u64) {
             return Err(Status::Busy);
         }
         self.heads.iter_mut().for_each(|charge| charge.add(head.len() as u64));
