@@ -211,10 +211,9 @@ impl Shard {
     }
 
     fn run_link(&mut self, id: ConnectionId) {
-        while let Some(link) = self.native.links.of(id)
+        while self.takes_replies(id)
+            && let Some(link) = self.native.links.of(id)
             && !link.closing
-            && link.outbox.left_bytes() < OUTPUT_BYTES_SOFT
-            && self.pool.may_reply()
         {
             match link.next() {
                 Ok(None) => break,
@@ -228,7 +227,7 @@ impl Shard {
                         None => self.pool.give(chunk),
                     }
                 }
-                Err(_) => self.break_link(id),
+                Err(error) => self.refuse_frame(Path::Stream(id), error),
             }
             if let Some(link) = self.native.links.of(id) {
                 link.drop_empty(&mut self.pool);
@@ -240,11 +239,16 @@ impl Shard {
         }
     }
 
+    /// Whether the replies to another request on a stream find room.
+    pub(super) fn takes_replies(&mut self, id: ConnectionId) -> bool {
+        self.pool.may_reply()
+            && self.native.links.of(id).is_none_or(|link| link.outbox.left_bytes() < OUTPUT_BYTES_SOFT)
+    }
+
     /// A stream whose bytes are no frames is read no further.
     pub(super) fn break_link(&mut self, id: ConnectionId) {
         if let Some(link) = self.native.links.of(id) {
             link.closing = true;
-            self.engine.counters.add(Counter::NativeRefused, 1);
         }
     }
 

@@ -50,11 +50,13 @@ impl Shard {
                     self.decode_frame(path, datagram, (buffer, start), &mut arrived);
                     start += datagram.len();
                     if arrived.len() == BATCH_REQUESTS_MAX {
-                        frames += self.take_arrived(&mut arrived, |buffer| burst[buffer].bytes());
+                        frames += self.take_arrived(&arrived, |buffer| burst[buffer].bytes());
+                        arrived.clear();
                     }
                 }
             }
-            frames += self.take_arrived(&mut arrived, |buffer| burst[buffer].bytes());
+            frames += self.take_arrived(&arrived, |buffer| burst[buffer].bytes());
+            arrived.clear();
             self.native.arrived = arrived;
             burst.clear();
             if !self.native.port_ready {
@@ -65,7 +67,8 @@ impl Shard {
         frames
     }
 
-    /// Decodes and executes the frames that `bytes` of a stream begin with; says how many bytes those took.
+    /// Decodes and executes the frames that `bytes` of a stream begin with, at least one, while their replies find room;
+    /// says how many bytes those took.
     pub(super) fn take_frames(&mut self, path: Path, bytes: &[u8]) -> usize {
         let mut arrived = std::mem::take(&mut self.native.arrived);
         let mut taken = 0;
@@ -76,7 +79,11 @@ impl Shard {
             self.decode_frame(path, frame, (0, taken), &mut arrived);
             taken += len;
         }
-        self.take_arrived(&mut arrived, |_| bytes);
+        let executed = self.take_arrived(&arrived, |_| bytes);
+        if let Some(next) = arrived.get(executed) {
+            taken = next.start - HEADER_BYTES;
+        }
+        arrived.clear();
         self.native.arrived = arrived;
         taken
     }
@@ -109,28 +116,36 @@ impl Shard {
     }
 
     #[cold]
-    fn refuse_frame(&mut self, path: Path, error: FrameError) {
+    pub(super) fn refuse_frame(&mut self, path: Path, error: FrameError) {
         self.engine.counters.add(Counter::NativeRefused, 1);
-        match (path, error) {
+        if let FrameError::Version(version) = error
+            && version != VERSION
+        {
             // The peer is told the version that is spoken here, in as many bytes as a header has.
-            (_, FrameError::Version(version)) if version != VERSION => {
-                let status = Status::UnsupportedVersion;
-                self.answer_short(path, &Header::default(), status, &[]);
-            }
-            (Path::Stream(id), _) => self.break_link(id),
-            (Path::Datagram(_), _) => {}
+            self.answer_short(path, &Header::default(), Status::UnsupportedVersion, &[]);
+        }
+        if let Path::Stream(id) = path {
+            self.break_link(id);
         }
     }
 
-    /// Executes what was decoded, once memory has brought the items; says how many frames that were.
-    fn take_arrived<'a>(&mut self, arrived: &mut Vec<Arrived>, bytes: impl Fn(usize) -> &'a [u8]) -> usize {
+    /// Executes what was decoded, once memory has brought the items; says how many frames that were: of a stream that
+    /// takes no more replies not all, since a few bytes may ask for many.
+    fn take_arrived<'a>(&mut self, arrived: &[Arrived], bytes: impl Fn(usize) -> &'a [u8]) -> usize {
         for frame in arrived.iter().filter(|frame| frame.hash != 0) {
             self.engine.store.prefetch_item(frame.hash);
         }
-        let count = arrived.len();
-        for frame in arrived.drain(..) {
+        let mut count = 0;
+        for frame in arrived {
+            if let Path::Stream(id) = frame.path
+                && count > 0
+                && !self.takes_replies(id)
+            {
+                break;
+            }
             let segment = &bytes(frame.buffer)[frame.start..frame.end];
             self.take_frame(frame.path, &frame.header, segment, frame.hash);
+            count += 1;
         }
         self.engine.counters.add(Counter::NativeFrames, count as u64);
         count
