@@ -49,7 +49,10 @@ fn values_around_every_boundary_come_back() {
                 assert!(found.bytes() == value, "{len} bytes");
                 assert_eq!(client.append(BUCKET, KEY, value), Ok(2 * len as u64), "{len} bytes");
                 let found = client.take(BUCKET, KEY).expect("a take is answered").expect("it is there");
-                assert!(found.bytes()[..len] == *value && found.bytes()[len..] == *value, "{len} bytes twice");
+                assert!(
+                    found.bytes()[..len] == *value && found.bytes()[len..] == *value,
+                    "{len} bytes twice"
+                );
             }
             server.assert_alive("in the end");
             client.close();
@@ -65,7 +68,8 @@ fn there_and_back(client: &mut Client, value: &Arc<[u8]>) {
 }
 
 fn longest(shards: u16, transport: Transport, len: usize) {
-    let mut server = Server::start_with(shards, &["--memory", if shards == 1 { "1GiB" } else { "2GiB" }], &[]);
+    let mut server =
+        Server::start_with(shards, &["--memory", if shards == 1 { "1GiB" } else { "2GiB" }], &[]);
     let mut watch = Watch::begin(&server);
     let mut client = connect(&server, transport);
     let value: Arc<[u8]> = pattern(len).into();
