@@ -330,11 +330,12 @@ fn serves_native_clients(old: &mut Client, server: &Server) {
     for transport in TRANSPORTS {
         let mut new = connect(server, transport);
         for client in [&mut new, &mut *old] {
-            client.put(BUCKET, b"long", vec![b'o'; 1 << 20], PutOptions::default()).unwrap();
+            client.put(BUCKET, b"long", vec![b'o'; 1 << 20], PutOptions::default()).expect("a put is done");
             assert_eq!(client.append(BUCKET, b"long", &b"!"[..]), Ok((1 << 20) + 1));
             assert_eq!(client.delete(BUCKET, b"long"), Ok(true));
-            client.put(BUCKET, b"short", vec![b'o'; 1_000], PutOptions::default()).unwrap();
-            assert!(client.get(BUCKET, b"short").unwrap().unwrap().bytes() == [b'o'; 1_000]);
+            client.put(BUCKET, b"short", vec![b'o'; 1_000], PutOptions::default()).expect("a put is done");
+            let found = client.get(BUCKET, b"short").expect("a get is answered").expect("it is there");
+            assert!(found.bytes() == [b'o'; 1_000]);
         }
         new.close();
     }

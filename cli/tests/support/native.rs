@@ -130,7 +130,7 @@ impl Frames {
     }
 
     /// Sends no more on a stream, and reads on.
-    pub fn end(&mut self) {
+    pub fn end(&self) {
         if let Socket::Tcp(socket) = &self.socket {
             // It may have ended by itself.
             let _ = socket.shutdown(std::net::Shutdown::Write);
