@@ -1,12 +1,14 @@
-//! `adit kv`: one request to a running server, for people and scripts.
+//! `adit kv`: one request to a running server, for people and scripts, over RESP or the native protocol.
+
+mod native;
+mod resp;
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::os::unix::net::UnixStream;
-use std::time::Duration;
 
-use adit_wire::resp::client::{ReplyValue, decode_reply, encode_request};
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
+
+use native::NativeStore;
+use resp::RespStore;
 
 /// Flags of `adit kv`.
 #[derive(clap::Args)]
@@ -14,6 +16,12 @@ pub(crate) struct KvArguments {
     /// The server: an address, or unix:PATH
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7379", global = true)]
     resp: String,
+    /// The server by the native protocol instead: the address of its first shard
+    #[arg(long, value_name = "ADDR", conflicts_with = "resp", global = true)]
+    native: Option<String>,
+    /// The native protocol over TCP instead of UDP
+    #[arg(long, requires = "native", global = true)]
+    tcp: bool,
     /// The bucket, the database of Redis's SELECT
     #[arg(long, value_name = "N", default_value_t = 0, global = true)]
     bucket: u32,
@@ -67,45 +75,68 @@ enum KvCommand {
     },
 }
 
+/// What the commands do, whatever the protocol.
+trait Store {
+    /// The value of a key, if it exists.
+    fn get(&mut self, key: &[u8]) -> anyhow::Result<Option<Vec<u8>>>;
+    /// Writes a value; says whether the condition held.
+    fn set(&mut self, key: &[u8], value: Vec<u8>, ttl_s: Option<u64>, when: When) -> anyhow::Result<bool>;
+    /// Removes keys; says how many there were.
+    fn del(&mut self, keys: &[String]) -> anyhow::Result<u64>;
+    /// Gives all keys that match a pattern to `visit`, until that says that it has enough.
+    fn scan(&mut self, pattern: &[u8], visit: &mut Visit<'_>) -> anyhow::Result<()>;
+}
+
+/// Takes a key; says whether there may be more.
+type Visit<'a> = dyn FnMut(&[u8]) -> anyhow::Result<bool> + 'a;
+
+/// When a value is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum When {
+    Always,
+    IfAbsent,
+    IfPresent,
+}
+
 /// Runs one command.
 pub(crate) fn run(arguments: &KvArguments) -> anyhow::Result<()> {
-    let mut client = Client::connect(&arguments.resp)?;
-    if let Some(password) = &arguments.password {
-        client.call(&[b"AUTH", password.as_bytes()])?;
-    }
-    if arguments.bucket > 0 {
-        client.call(&[b"SELECT", arguments.bucket.to_string().as_bytes()])?;
-    }
+    let mut store = connect(arguments)?;
     let json = arguments.json;
     match &arguments.command {
-        KvCommand::Get { key } => get(&mut client, key, json),
+        KvCommand::Get { key } => get(&mut *store, key, json),
         KvCommand::Set { key, value, ttl, if_absent, if_present } => {
-            set(&mut client, key, value, *ttl, *if_absent, *if_present, json)
+            let when = match (if_absent, if_present) {
+                (true, _) => When::IfAbsent,
+                (_, true) => When::IfPresent,
+                _ => When::Always,
+            };
+            set(&mut *store, key, value, *ttl, when, json)
         }
-        KvCommand::Del { keys } => del(&mut client, keys, json),
-        KvCommand::Scan { pattern, limit } => scan(&mut client, pattern, *limit, json),
+        KvCommand::Del { keys } => del(&mut *store, keys, json),
+        KvCommand::Scan { pattern, limit } => scan(&mut *store, pattern, *limit, json),
     }
 }
 
-fn get(client: &mut Client, key: &str, json: bool) -> anyhow::Result<()> {
-    let value = match client.call(&[b"GET", key.as_bytes()])? {
-        ReplyValue::Bulk(Some(value)) => value,
-        ReplyValue::Bulk(None) | ReplyValue::Null => bail!("there is no key {key:?}"),
-        other => bail!("the server answered {other:?}"),
-    };
-    if json {
-        return print(quoted(&value).as_bytes());
-    }
-    print(&value)
+fn connect(arguments: &KvArguments) -> anyhow::Result<Box<dyn Store>> {
+    let KvArguments { resp, native, tcp, bucket, password, .. } = arguments;
+    let password = password.as_deref();
+    Ok(match native {
+        Some(address) => Box::new(NativeStore::connect(address, *tcp, password, *bucket)?),
+        None => Box::new(RespStore::connect(resp, password, *bucket)?),
+    })
+}
+
+fn get(store: &mut dyn Store, key: &str, json: bool) -> anyhow::Result<()> {
+    let Some(value) = store.get(key.as_bytes())? else { bail!("there is no key {key:?}") };
+    if json { print(quoted(&value).as_bytes()) } else { print(&value) }
 }
 
 fn set(
-    client: &mut Client,
+    store: &mut dyn Store,
     key: &str,
     value: &str,
-    ttl: Option<u64>,
-    if_absent: bool,
-    if_present: bool,
+    ttl_s: Option<u64>,
+    when: When,
     json: bool,
 ) -> anyhow::Result<()> {
     let mut input = Vec::new();
@@ -114,61 +145,36 @@ fn set(
     } else {
         input.extend_from_slice(value.as_bytes());
     }
-    let seconds = ttl.map(|ttl| ttl.to_string());
-    let mut request: Vec<&[u8]> = vec![b"SET", key.as_bytes(), &input];
-    if let Some(seconds) = &seconds {
-        request.extend([&b"EX"[..], seconds.as_bytes()]);
-    }
-    request.extend(if_absent.then_some(&b"NX"[..]));
-    request.extend(if_present.then_some(&b"XX"[..]));
-    match client.call(&request)? {
-        ReplyValue::Simple(_) if json => print(b"true"),
-        ReplyValue::Simple(_) => Ok(()),
-        _ if if_absent => bail!("the key {key:?} exists already"),
-        _ => bail!("there is no key {key:?}"),
+    match store.set(key.as_bytes(), input, ttl_s, when)? {
+        true if json => print(b"true"),
+        true => Ok(()),
+        false if when == When::IfAbsent => bail!("the key {key:?} exists already"),
+        false => bail!("there is no key {key:?}"),
     }
 }
 
-fn del(client: &mut Client, keys: &[String], json: bool) -> anyhow::Result<()> {
-    let mut request: Vec<&[u8]> = vec![b"DEL"];
-    request.extend(keys.iter().map(|key| key.as_bytes()));
-    match client.call(&request)? {
-        ReplyValue::Integer(count) if json => print(count.to_string().as_bytes()),
-        ReplyValue::Integer(1) => print(b"1 key removed"),
-        ReplyValue::Integer(count) => print(format!("{count} keys removed").as_bytes()),
-        other => bail!("the server answered {other:?}"),
+fn del(store: &mut dyn Store, keys: &[String], json: bool) -> anyhow::Result<()> {
+    match store.del(keys)? {
+        count if json => print(count.to_string().as_bytes()),
+        1 => print(b"1 key removed"),
+        count => print(format!("{count} keys removed").as_bytes()),
     }
 }
 
-fn scan(client: &mut Client, pattern: &str, limit: Option<usize>, json: bool) -> anyhow::Result<()> {
-    let mut cursor = b"0".to_vec();
+fn scan(store: &mut dyn Store, pattern: &str, limit: Option<usize>, json: bool) -> anyhow::Result<()> {
     let mut left = limit.unwrap_or(usize::MAX);
-    while left > 0 {
-        let request = [&b"SCAN"[..], &cursor, b"MATCH", pattern.as_bytes(), b"COUNT", b"1000"];
-        let (next, keys) = scanned(client.call(&request)?)?;
-        for key in keys.iter().take(left) {
-            if json { print(quoted(key).as_bytes())? } else { print(key)? }
-        }
-        left = left.saturating_sub(keys.len());
-        if next == b"0" {
-            break;
-        }
-        cursor = next;
+    if left == 0 {
+        return Ok(());
     }
-    Ok(())
-}
-
-/// The cursor and the keys of a reply to SCAN.
-fn scanned(reply: ReplyValue) -> anyhow::Result<(Vec<u8>, Vec<Vec<u8>>)> {
-    let ReplyValue::Array(Some(parts)) = reply else { bail!("the server answered {reply:?}") };
-    let mut parts = parts.into_iter();
-    match (parts.next(), parts.next()) {
-        (Some(ReplyValue::Bulk(Some(cursor))), Some(ReplyValue::Array(Some(keys)))) => {
-            let name = |key| if let ReplyValue::Bulk(Some(key)) = key { Some(key) } else { None };
-            Ok((cursor, keys.into_iter().filter_map(name).collect()))
+    store.scan(pattern.as_bytes(), &mut |key| {
+        if json {
+            print(quoted(key).as_bytes())?
+        } else {
+            print(key)?
         }
-        other => bail!("the server answered {other:?}"),
-    }
+        left -= 1;
+        Ok(left > 0)
+    })
 }
 
 fn print(line: &[u8]) -> anyhow::Result<()> {
@@ -184,54 +190,3 @@ fn print(line: &[u8]) -> anyhow::Result<()> {
 fn quoted(bytes: &[u8]) -> String {
     serde_json::Value::from(String::from_utf8_lossy(bytes)).to_string()
 }
-
-/// A connection that sends one request and waits for its reply.
-struct Client {
-    stream: Box<dyn Stream>,
-    received: Vec<u8>,
-}
-
-trait Stream: Read + Write {}
-impl<T: Read + Write> Stream for T {}
-
-impl Client {
-    fn connect(target: &str) -> anyhow::Result<Self> {
-        let hint = || format!("cannot connect to {target}; is `adit serve` running there?");
-        let stream: Box<dyn Stream> = if let Some(path) = target.strip_prefix("unix:") {
-            let stream = UnixStream::connect(path).with_context(hint)?;
-            stream.set_read_timeout(Some(REPLY_TIMEOUT))?;
-            Box::new(stream)
-        } else {
-            let stream = TcpStream::connect(target).with_context(hint)?;
-            stream.set_read_timeout(Some(REPLY_TIMEOUT))?;
-            stream.set_nodelay(true)?;
-            Box::new(stream)
-        };
-        Ok(Self { stream, received: Vec::new() })
-    }
-
-    /// Sends a request and waits for its reply; an error reply is an error.
-    fn call(&mut self, request: &[&[u8]]) -> anyhow::Result<ReplyValue> {
-        let mut bytes = Vec::new();
-        encode_request(&mut bytes, request);
-        self.stream.write_all(&bytes).context("the server closed the connection")?;
-        loop {
-            let decoded =
-                decode_reply(&self.received).map_err(|error| anyhow!("no RESP came back: {error:?}"))?;
-            if let Some((reply, len)) = decoded {
-                self.received.drain(..len);
-                return match reply {
-                    ReplyValue::Error(text) => Err(anyhow!("{}", String::from_utf8_lossy(&text))),
-                    reply => Ok(reply),
-                };
-            }
-            let mut part = [0; 64 << 10];
-            match self.stream.read(&mut part).context("no reply came within a minute")? {
-                0 => bail!("the server closed the connection"),
-                count => self.received.extend_from_slice(&part[..count]),
-            }
-        }
-    }
-}
-
-const REPLY_TIMEOUT: Duration = Duration::from_secs(60);

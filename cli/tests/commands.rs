@@ -117,6 +117,69 @@ fn kv_tells_what_is_wrong() {
     assert_eq!(both.status.code(), Some(2));
 }
 
+/// Runs `adit kv` over the native protocol, by UDP or TCP.
+fn expect_native(server: &Server, arguments: &[&str], code: i32, stdout: &str, stderr: &str) {
+    for tcp in [&[][..], &["--tcp"]] {
+        let native = server.native.to_string();
+        let line = [&["kv", "--native", &native], tcp, arguments].concat();
+        let found = output(&line);
+        let (out, err) = (text(&found.stdout), text(&found.stderr));
+        assert_eq!((found.status.code(), out.as_str()), (Some(code), stdout), "adit {line:?}: {err}");
+        assert!(err.contains(stderr) && err.is_empty() == stderr.is_empty(), "adit {line:?}: {err}");
+    }
+}
+
+#[test]
+fn kv_says_the_same_over_the_native_protocol() {
+    for shards in [1, 2] {
+        let server = Server::start(shards);
+        expect_native(&server, &["set", "a", "hello"], 0, "", "");
+        expect_native(&server, &["get", "a"], 0, "hello\n", "");
+        expect_kv(&server, &["get", "a"], 0, "hello\n", "");
+        expect_native(&server, &["get", "a", "--json"], 0, "\"hello\"\n", "");
+        expect_native(&server, &["get", "none"], 1, "", "adit: there is no key \"none\"");
+        expect_native(&server, &["set", "a", "x", "--if-absent"], 1, "", "the key \"a\" exists already");
+        expect_native(&server, &["set", "none", "x", "--if-present"], 1, "", "there is no key \"none\"");
+        expect_native(&server, &["set", "a", "x", "--if-present", "--json"], 0, "true\n", "");
+        expect_native(&server, &["set", "c", "z", "--ttl", "1000"], 0, "", "");
+        let ttl = server.connect().ask(&["TTL", "c"]);
+        assert!(ttl == ":1000\r\n" || ttl.starts_with(":9"), "{ttl}");
+        expect_native(&server, &["set", "c", "z", "--ttl", "0"], 1, "", "invalid expire time");
+        expect_native(&server, &["--bucket", "3", "set", "a", "three"], 0, "", "");
+        expect_native(&server, &["get", "a"], 0, "x\n", "");
+        expect_native(&server, &["--bucket", "3", "get", "a"], 0, "three\n", "");
+        expect_native(&server, &["--bucket", "99", "get", "a"], 1, "", "use 0 to 15");
+        expect_native(&server, &["scan", "a*"], 0, "a\n", "");
+        expect_native(&server, &["scan", "--limit", "0"], 0, "", "");
+        expect_native(&server, &["scan", "?", "--limit", "1", "--bucket", "3", "--json"], 0, "\"a\"\n", "");
+        expect_native(&server, &["del", "none", "--json"], 0, "0\n", "");
+        let native = server.native.to_string();
+        let removed = output(&["kv", "--native", &native, "del", "a", "b", "c"]);
+        assert_eq!(text(&removed.stdout), "2 keys removed\n");
+    }
+}
+
+#[test]
+fn kv_tells_what_is_wrong_over_the_native_protocol() {
+    let server = Server::start_with(1, &[], &[("ADIT_PASSWORD", "secret")]);
+    expect_native(&server, &["get", "a"], 1, "", "tenant or password are wrong");
+    expect_native(&server, &["--password", "wrong", "get", "a"], 1, "", "tenant or password are wrong");
+    expect_native(&server, &["--password", "secret", "set", "a", "v"], 0, "", "");
+    let native = server.native.to_string();
+    drop(server);
+    let missing = output(&["kv", "--native", &native, "get", "a"]);
+    let told = text(&missing.stderr);
+    assert_eq!(missing.status.code(), Some(1), "{told}");
+    assert!(told.contains(&native) && told.contains("is `adit serve` running there?"), "{told}");
+    let nowhere = text(&output(&["kv", "--native", "nowhere", "get", "a"]).stderr);
+    assert!(nowhere.contains("nowhere is no address"), "{nowhere}");
+    for wrong in
+        [&["kv", "--tcp", "get", "a"][..], &["kv", "--native", &native, "--resp", "127.0.0.1:1", "get", "a"]]
+    {
+        assert_eq!(output(wrong).status.code(), Some(2), "{wrong:?}");
+    }
+}
+
 #[test]
 fn wrong_flags_are_refused_with_what_to_do() {
     for flags in
@@ -291,7 +354,9 @@ fn help_names_every_flag() {
         "the password must not be shown"
     );
     let printed = text(&output(&["kv", "--help"]).stdout);
-    for word in ["get", "set", "del", "scan", "--resp", "--bucket", "--password", "--json"] {
+    for word in
+        ["get", "set", "del", "scan", "--resp", "--native", "--tcp", "--bucket", "--password", "--json"]
+    {
         assert!(printed.contains(word), "{word} is not in {printed}");
     }
     let printed = text(&output(&["--help"]).stdout);

@@ -129,6 +129,14 @@ impl Frames {
         }
     }
 
+    /// Sends no more on a stream, and reads on.
+    pub fn end(&self) {
+        if let Socket::Tcp(socket) = &self.socket {
+            // It may have ended by itself.
+            let _ = socket.shutdown(std::net::Shutdown::Write);
+        }
+    }
+
     /// Gives up sending on a stream when nothing was taken for so long.
     pub fn set_write_timeout(&self, timeout: std::time::Duration) {
         match &self.socket {

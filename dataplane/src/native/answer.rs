@@ -189,7 +189,7 @@ pub(super) fn header_of(request: &Header, status: Status, total_bytes: u64, map_
     }
 }
 
-fn body_of_keys(keys: &Keys) -> Body {
+pub(super) fn body_of_keys(keys: &Keys) -> Body {
     let mut bytes = keys.cursor.to_le_bytes().to_vec();
     for key in keys.iter() {
         bytes.extend_from_slice(&u32::try_from(key.len()).unwrap_or(u32::MAX).to_le_bytes());

@@ -7,14 +7,14 @@ use adit_wire::native::request::{Action, Condition, NewExpiry};
 use adit_wire::native::{Opcode, Request, Status};
 
 use super::Native;
-use super::answer::header_of;
+use super::answer::{body_of_keys, header_of};
 use super::body::Body;
 use super::outgoing::{Outgoing, segment_bytes};
 use super::session::Session;
 use super::waiting::Origin;
 use crate::engine;
 use crate::engine::value_of;
-use crate::message::Ask;
+use crate::message::{Ask, Reply};
 use crate::settings::WALK_BUCKETS_PER_STEP;
 use crate::shard::Shard;
 use crate::splicing::is_long;
@@ -167,20 +167,22 @@ impl Shard {
         let buckets_max = WALK_BUCKETS_PER_STEP;
         let operation = Operation::Scan { cursor, buckets_max, keys_max: keys_max.max(1) };
         let (key, value) = (Key::hashed(bucket, &[], 0), value_of(&[], None));
-        if !self.may_keep(origin) {
-            return self.refuse_native(origin, Status::Busy);
-        }
         // Of a transaction that was answered, writes may wait here for its verdict: who has that answer sees them.
         if !self.intents.is_idle() {
             return self.park(origin, operation, &key, &[], None);
         }
         let request = engine::Request { operation, key, value };
-        let reply = self.engine.execute(request, self.now.unix_ms).into_reply();
-        self.finish_reply(origin, reply);
+        match self.engine.execute(request, self.now.unix_ms).into_reply() {
+            Reply::Keys(keys) => self.finish_kept(origin, body_of_keys(&keys)),
+            reply => self.finish_reply(origin, reply),
+        }
     }
 
+    /// Answers what only reads. A reply that a frame holds needs no room: it is not kept.
     fn finish_kept(&mut self, origin: &Origin, body: Body) {
-        if self.may_keep(origin) {
+        let Some(session) = self.native.sessions.get(origin.header.session) else { return };
+        let frame_bytes = session.frame_bytes_of(session.path);
+        if body.len_bytes() <= segment_bytes(frame_bytes) as u64 || self.may_keep(origin) {
             self.finish_long(origin, Status::Ok, body);
         } else {
             self.refuse_native(origin, Status::Busy);
@@ -188,7 +190,7 @@ impl Shard {
     }
 
     /// The reply to a request that has waited.
-    pub(crate) fn finish_waiting(&mut self, slot: u32, reply: crate::message::Reply) {
+    pub(crate) fn finish_waiting(&mut self, slot: u32, reply: Reply) {
         let origin = self.native.waiting.complete(slot);
         self.engine.counters.add(Counter::NativeWaited, 1);
         // The build that must fail has answered already.
