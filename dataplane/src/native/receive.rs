@@ -9,7 +9,7 @@ use adit_wire::native::{Frame, FrameError, HEADER_BYTES, Header, MULTI_BYTES_MAX
 
 use super::path::Path;
 use super::session::Standing;
-use super::upload::{Upload, UploadBudgets};
+use super::upload::Upload;
 use super::waiting::Origin;
 use crate::settings::{BATCH_REQUESTS_MAX, UPLOADS_MAX};
 use crate::shard::Shard;
@@ -196,7 +196,7 @@ impl Shard {
             return self.refuse_native(origin, Status::TooLarge);
         }
         let (now_ns, sessions) = (self.now.mono_ns, &mut self.native.sessions);
-        let (copies, pinned) = (sessions.copies.clone(), sessions.pinned.clone());
+        let (heads, values) = (sessions.heads.clone(), sessions.values.clone());
         let Some(session) = sessions.get_mut(header.session) else { return };
         let known = session.uploads.iter().position(|upload| upload.is_of(header));
         if known.is_none() && header.offset > 0 {
@@ -210,12 +210,11 @@ impl Shard {
             session.uploads.len()
         });
         if known.is_none() {
-            let (copies_of_session, of_session) = (session.copies.clone(), session.budget.clone());
-            let budgets = UploadBudgets { copies, copies_of_session, pinned, session: of_session };
-            if session.uploads.len() >= UPLOADS_MAX || !budgets.have_room() {
+            let has_room = heads.has_room() && values.has_room();
+            if session.uploads.len() >= UPLOADS_MAX || !has_room {
                 return self.refuse_native(origin, Status::Busy);
             }
-            session.uploads.push(Upload::new(*header, origin.opcode, now_ns, &budgets));
+            session.uploads.push(Upload::new(*header, origin.opcode, now_ns, &heads, &values));
         }
         let upload = &mut session.uploads[place];
         let taken = upload.take(header.offset, segment, &mut self.engine.store, now_ns);

@@ -17,10 +17,13 @@ pub(crate) struct Sessions {
     checks: VecDeque<(u64, u64)>,
     /// What all of them may take on the heap for themselves and their records.
     pub(super) pool: Budget,
-    /// What copies of their replies, and requests that are not whole, may take on the heap.
+    /// What copies of their replies may take on the heap.
     pub(super) copies: Budget,
     /// What their replies may pin of the store.
     pub(super) pinned: Budget,
+    /// What requests that are not whole may take on the heap, and of the store: who does not read takes none of that.
+    pub(super) heads: Budget,
+    pub(super) values: Budget,
 }
 
 impl Sessions {
@@ -30,7 +33,9 @@ impl Sessions {
             table: HashTable::new(),
             checks: VecDeque::new(),
             pool: Budget::new(pool_bytes / 2),
-            copies: Budget::new(pool_bytes / 2),
+            copies: Budget::new(pool_bytes / 4),
+            heads: Budget::new(pool_bytes / 4),
+            values: Budget::new(pinned_bytes),
             pinned: Budget::new(pinned_bytes),
         }
     }
@@ -71,7 +76,8 @@ impl Sessions {
 
     /// Bytes that are kept for clients now.
     pub(crate) fn kept_bytes(&self) -> u64 {
-        self.pool.used_bytes() + self.copies.used_bytes() + self.pinned.used_bytes()
+        let budgets = [&self.pool, &self.copies, &self.pinned, &self.heads, &self.values];
+        budgets.into_iter().map(Budget::used_bytes).sum()
     }
 
     /// When the next session is to be looked at.

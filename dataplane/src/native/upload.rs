@@ -23,34 +23,17 @@ pub(crate) struct Upload {
     /// Bytes that have come.
     taken_bytes: u32,
     heard_ns: u64,
-    /// What the head takes on the heap, as the shard and the session count it, and the value in blocks.
-    heads: [Charge; 2],
-    values: [Charge; 2],
-    copies: Budget,
+    /// What the head takes on the heap, and the value in blocks, as the shard counts it.
+    heads: Charge,
+    values: Charge,
+    budget: Budget,
     /// How far it has come is to be told.
     pub(super) owes_credit: bool,
 }
 
-/// What a request that is not whole is counted by.
-pub(super) struct UploadBudgets {
-    pub(super) copies: Budget,
-    pub(super) copies_of_session: Budget,
-    pub(super) pinned: Budget,
-    pub(super) session: Budget,
-}
-
-impl UploadBudgets {
-    /// Whether another one may begin.
-    pub(super) fn have_room(&self) -> bool {
-        [&self.copies, &self.copies_of_session, &self.pinned, &self.session]
-            .iter()
-            .all(|budget| budget.has_room())
-    }
-}
-
 impl Upload {
     /// A request that begins with the frame of this header.
-    pub(super) fn new(header: Header, opcode: Opcode, now_ns: u64, budgets: &UploadBudgets) -> Self {
+    pub(super) fn new(header: Header, opcode: Opcode, now_ns: u64, heads: &Budget, values: &Budget) -> Self {
         Self {
             header,
             request: header.request,
@@ -60,9 +43,9 @@ impl Upload {
             value_at: None,
             taken_bytes: 0,
             heard_ns: now_ns,
-            heads: [&budgets.copies, &budgets.copies_of_session].map(|budget| budget.charge(0)),
-            values: [&budgets.pinned, &budgets.session].map(|budget| budget.charge(0)),
-            copies: budgets.copies.clone(),
+            heads: heads.charge(0),
+            values: values.charge(0),
+            budget: heads.clone(),
             owes_credit: false,
         }
     }
@@ -107,7 +90,7 @@ impl Upload {
         }
         self.heard_ns = now_ns;
         let large = self.take_head(segment)?;
-        self.values.iter_mut().for_each(|charge| charge.add(large.len() as u64));
+        self.values.add(large.len() as u64);
         store.extend_chain(&mut self.chain, large).map_err(|error| match error {
             StoreError::OutOfMemory => Status::OutOfMemory,
             StoreError::KeyTooLong | StoreError::ValueTooLong => Status::ValueTooLong,
@@ -122,10 +105,10 @@ impl Upload {
         let left =
             self.value_at.map_or(segment.len(), |value_at| segment.len().min(value_at - self.head.len()));
         let (head, large) = segment.split_at(left);
-        if !head.is_empty() && !self.copies.has_room_to_end(MULTI_BYTES_MAX as u64) {
+        if !head.is_empty() && !self.budget.has_room_to_end(MULTI_BYTES_MAX as u64) {
             return Err(Status::Busy);
         }
-        self.heads.iter_mut().for_each(|charge| charge.add(head.len() as u64));
+        self.heads.add(head.len() as u64);
         self.head.extend_from_slice(head);
         if self.value_at.is_none() && matches!(self.opcode, Opcode::Put | Opcode::Append) {
             self.find_value()?;
@@ -174,16 +157,11 @@ mod tests {
         body
     }
 
-    fn budgets(budget: &Budget) -> UploadBudgets {
-        let [copies, copies_of_session, pinned, session] = [(); 4].map(|()| budget.clone());
-        UploadBudgets { copies, copies_of_session, pinned, session }
-    }
-
     fn upload(body: &[u8], segment_bytes: usize) -> (Vec<u8>, Option<Chain>) {
         let total_bytes = u32::try_from(body.len()).unwrap();
         let header = Header { total_bytes, opcode: Opcode::Put as u8, ..Header::default() };
         let (budget, mut store) = (Budget::new(1 << 30), store());
-        let mut upload = Upload::new(header, Opcode::Put, 0, &budgets(&budget));
+        let mut upload = Upload::new(header, Opcode::Put, 0, &budget, &budget);
         for segment in body.chunks(segment_bytes) {
             let offset = upload.taken_bytes();
             upload.take(offset + 1, b"not the next", &mut store, 0).unwrap();
@@ -217,10 +195,10 @@ mod tests {
     fn a_body_that_lies_about_its_key_is_no_upload() {
         let (budget, mut store) = (Budget::new(1 << 30), store());
         let header = Header { total_bytes: 100_000, opcode: Opcode::Put as u8, ..Header::default() };
-        let mut upload = Upload::new(header, Opcode::Put, 0, &budgets(&budget));
+        let mut upload = Upload::new(header, Opcode::Put, 0, &budget, &budget);
         assert_eq!(upload.take(0, &[0xFF; 20], &mut store, 0), Err(Status::KeyTooLong));
         let header = Header { total_bytes: 20, ..header };
-        let mut upload = Upload::new(header, Opcode::Put, 0, &budgets(&budget));
+        let mut upload = Upload::new(header, Opcode::Put, 0, &budget, &budget);
         assert_eq!(upload.take(0, b"\0\0\0\0\x64\0\0\0", &mut store, 0), Ok(()), "the rest decides");
         assert_eq!(upload.take(8, &[0; 12], &mut store, 0), Ok(()));
         assert!(upload.is_whole());
