@@ -249,6 +249,7 @@ impl Shard {
         !(self.ready.is_empty() && self.again.is_empty() && self.dirty.is_empty())
             || self.engine.store.has_sweep_debt()
             || self.engine.store.has_adoption_debt()
+            || self.engine.store.is_collecting()
             || self.intents.has_ready()
             || !self.splicings.is_empty()
             || self.transactions.has_active()

@@ -304,6 +304,11 @@ impl Arena {
         }
     }
 
+    /// Whether [`Arena::collect`] has left some of the blocks that it found.
+    pub fn is_collecting(&self) -> bool {
+        self.collecting != NO_BLOCK
+    }
+
     /// Whether `count` blocks can be had, if need be after dropped ones were taken back.
     pub fn has_blocks(&mut self, count: usize) -> bool {
         let units = count as u64;

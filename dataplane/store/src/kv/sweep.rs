@@ -43,6 +43,11 @@ impl Store {
         self.arena.collect();
     }
 
+    /// Whether dropped blocks are left to be taken back.
+    pub fn is_collecting(&self) -> bool {
+        self.arena.is_collecting()
+    }
+
     /// Whether flushed items or dropped chains are left to be swept, or more is in use than the limit and may
     /// be evicted.
     pub fn has_sweep_debt(&self) -> bool {
