@@ -18,7 +18,10 @@ impl Shard {
     /// Answers with one frame, and keeps nothing.
     pub(super) fn answer_short(&mut self, to: Path, request: &Header, status: Status, body: &[u8]) {
         let header = self.reply_header(request, status, body.len() as u64);
-        let _ = self.outgoing().frame(to, &header, body.len(), |segment| segment.copy_from_slice(body));
+        let _ = self
+            .native
+            .outgoing(&mut self.pool)
+            .frame(to, &header, body.len(), |segment| segment.copy_from_slice(body));
     }
 
     /// Refuses a request: nothing was applied, and nothing is kept. A copy of it must be refused as well, or its client
@@ -53,17 +56,17 @@ impl Shard {
         let (path, len_bytes) = (session.path, body.len_bytes());
         let frame_bytes = session.frame_bytes_of(path);
         let request = origin.header.request;
-        let has_room = match path {
-            Path::Stream(id) => self.native.links.has_room(id),
-            Path::Datagram(_) => true,
-        };
+        let has_room = self.native.links.takes(path);
         if !origin.opcode.is_write() && has_room && len_bytes <= segment_bytes(frame_bytes) as u64 {
             if let Some(session) = self.native.sessions.get_mut(origin.header.session) {
                 session.drop_pending(request);
             }
             let header = self.reply_header(&origin.header, status, len_bytes);
             let len = segment_bytes(frame_bytes).min(usize::try_from(len_bytes).unwrap_or(usize::MAX));
-            let _ = self.outgoing().frame(path, &header, len, |segment| body.copy(0, segment));
+            let _ = self
+                .native
+                .outgoing(&mut self.pool)
+                .frame(path, &header, len, |segment| body.copy(0, segment));
             return;
         }
         let Some(session) = self.native.sessions.get(origin.header.session) else { return };
@@ -95,15 +98,14 @@ impl Shard {
     /// Sends segments of a kept reply, from `offset` on, as many as the request gives credits for.
     pub(super) fn send_kept(&mut self, origin: &Origin, offset: u32) {
         let map_epoch = self.map.epoch;
-        let path = self.native.sessions.get(origin.header.session).map(|session| session.path);
-        if let Some(Path::Stream(id)) = path
-            && !self.native.links.has_room(id)
-        {
-            return self.native.links.send_later(id, origin, offset);
-        }
         let Native { port, sessions, trains, links, .. } = &mut self.native;
         let Some(session) = sessions.get(origin.header.session) else { return };
         let Some(kept) = session.kept(origin.header.request) else { return };
+        if let Path::Stream(id) = session.path
+            && !links.has_room(id)
+        {
+            return links.send_later(id, origin, offset);
+        }
         let total = kept.body.len_bytes();
         if u64::from(offset) >= total.max(1) {
             return;
@@ -124,7 +126,7 @@ impl Shard {
             offset: taken_bytes,
             ..self.reply_header(request, Status::Credit, u64::from(request.total_bytes))
         };
-        let _ = self.outgoing().frame(to, &header, 0, |_| {});
+        let _ = self.native.outgoing(&mut self.pool).frame(to, &header, 0, |_| {});
     }
 
     /// The reply of an operation on one key.
@@ -167,12 +169,6 @@ impl Shard {
     #[inline]
     pub(super) fn reply_header(&self, request: &Header, status: Status, total_bytes: u64) -> Header {
         header_of(request, status, total_bytes, self.map.epoch)
-    }
-
-    #[inline]
-    fn outgoing(&mut self) -> Outgoing<'_> {
-        let Native { port, trains, links, .. } = &mut self.native;
-        Outgoing { port: port.as_mut(), trains, links, pool: &mut self.pool }
     }
 }
 

@@ -6,11 +6,9 @@ use adit_wire::native::reply::{VALUE_HEAD_BYTES, wrong_shard};
 use adit_wire::native::request::{Action, Condition, NewExpiry};
 use adit_wire::native::{Opcode, Request, Status};
 
-use super::Native;
 use super::answer::{body_of_keys, header_of};
 use super::body::Body;
-use super::outgoing::{Outgoing, segment_bytes};
-use super::session::Session;
+use super::outgoing::segment_bytes;
 use super::waiting::Origin;
 use crate::engine;
 use crate::engine::value_of;
@@ -31,7 +29,6 @@ impl Shard {
         if self.intents.blocks(key.hash()) {
             return self.park(origin, Operation::Record, key, &[], None);
         }
-        let may_keep = self.may_keep(origin);
         let Some(session) = self.native.sessions.get(origin.header.session) else { return };
         let (path, room) = (session.path, segment_bytes(session.frame_bytes_of(session.path)));
         let Some((head, value)) = self.engine.read(key, self.now.unix_ms) else {
@@ -41,15 +38,15 @@ impl Shard {
             Value::Inline(bytes) if VALUE_HEAD_BYTES + bytes.len() <= room => {
                 let len = VALUE_HEAD_BYTES + bytes.len();
                 let header = header_of(&origin.header, Status::Ok, len as u64, self.map.epoch);
-                let Native { port, trains, links, .. } = &mut self.native;
-                let mut out = Outgoing { port: port.as_mut(), trains, links, pool: &mut self.pool };
-                let _ = out.frame(path, &header, len, |segment| {
+                let _ = self.native.outgoing(&mut self.pool).frame(path, &header, len, |segment| {
                     let (first, rest) = segment.split_at_mut(VALUE_HEAD_BYTES);
                     first.copy_from_slice(&head.encode());
                     rest.copy_from_slice(bytes);
                 });
             }
-            _ if !may_keep => self.refuse_native(origin, Status::Busy),
+            _ if !self.native.sessions.may_keep(origin.header.session) => {
+                self.refuse_native(origin, Status::Busy)
+            }
             value => {
                 let mut body = Body::of(head.encode());
                 match value {
@@ -102,9 +99,7 @@ impl Shard {
 
     /// Whether another long reply may be kept for the session of a request.
     pub(super) fn may_keep(&self, origin: &Origin) -> bool {
-        let sessions = &self.native.sessions;
-        let session = sessions.get(origin.header.session);
-        sessions.copies.has_room() && sessions.pinned.has_room() && session.is_some_and(Session::may_keep)
+        self.native.sessions.may_keep(origin.header.session)
     }
 
     /// Lets a request wait for its key; a scan, for all.

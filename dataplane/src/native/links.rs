@@ -10,6 +10,7 @@ use adit_wire::native::{FRAME_BYTES_MAX, FrameError};
 
 use super::path::Path;
 use super::waiting::Origin;
+use crate::connections::{Placed, Table};
 use crate::settings::{
     INPUT_CHUNKS_MAX, OUTPUT_BYTES_SOFT, STALL_NS_MAX, TURN_REQUESTS_MAX, TURN_SENT_BYTES_MAX,
 };
@@ -38,19 +39,25 @@ pub(crate) struct Link {
 /// The streams of a shard.
 #[derive(Default)]
 pub(crate) struct Links {
-    places: Vec<Option<Box<Link>>>,
-    count: usize,
+    table: Table<Link>,
     /// Those with something to do.
     ready: Vec<u32>,
     /// Frames that this turn still executes.
     frames_left: usize,
 }
 
+impl Placed for Link {
+    #[inline]
+    fn id(&self) -> ConnectionId {
+        self.id
+    }
+}
+
 impl Links {
     /// The stream with an id.
     #[inline]
     pub(super) fn of(&mut self, id: ConnectionId) -> Option<&mut Link> {
-        self.places.get_mut(id.index as usize)?.as_deref_mut().filter(|link| link.id == id)
+        self.table.of(id)
     }
 
     /// Where frames to a stream go; it is sent to in this turn.
@@ -86,6 +93,14 @@ impl Links {
         self.of(id).is_none_or(|link| link.outbox.left_bytes() < OUTPUT_BYTES_SOFT)
     }
 
+    /// Whether more replies find room on a path; a port loses those that do not.
+    pub(super) fn takes(&mut self, path: Path) -> bool {
+        match path {
+            Path::Stream(id) => self.has_room(id),
+            Path::Datagram(_) => true,
+        }
+    }
+
     /// Counts a frame that was executed.
     #[inline]
     pub(super) fn count_frame(&mut self) {
@@ -106,7 +121,7 @@ impl Links {
 
     /// Number of streams.
     pub(crate) fn count(&self) -> usize {
-        self.count
+        self.table.count()
     }
 
     /// Whether there is something to do.
@@ -115,10 +130,6 @@ impl Links {
     }
 
     fn insert(&mut self, id: ConnectionId, now_ns: u64) {
-        let index = id.index as usize;
-        if self.places.len() <= index {
-            self.places.resize_with(index + 1, || None);
-        }
         let link = Link {
             id,
             chunks: VecDeque::new(),
@@ -132,19 +143,12 @@ impl Links {
             closing: false,
             moved_ns: now_ns,
         };
-        self.places[index] = Some(Box::new(link));
-        self.count += 1;
-    }
-
-    fn remove(&mut self, id: ConnectionId) -> Option<Box<Link>> {
-        self.of(id)?;
-        self.count -= 1;
-        self.places[id.index as usize].take()
+        self.table.insert(id, link);
     }
 
     /// All streams.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Link> {
-        self.places.iter().filter_map(|place| place.as_deref())
+        self.table.iter()
     }
 }
 
@@ -237,7 +241,7 @@ impl Shard {
 
     /// Closes a stream. Its sessions live on: their clients may come back.
     pub(crate) fn close_link(&mut self, id: ConnectionId) {
-        if let Some(mut link) = self.native.links.remove(id) {
+        if let Some(mut link) = self.native.links.table.remove(id) {
             self.streams.close(id);
             link.outbox.clear(&mut self.pool, drop);
             link.chunks.drain(..).for_each(|chunk| self.pool.give(chunk));
@@ -249,8 +253,7 @@ impl Shard {
         self.native.links.frames_left = TURN_REQUESTS_MAX;
         for position in 0..self.native.links.ready.len() {
             let index = self.native.links.ready[position];
-            let link = self.native.links.places.get(index as usize).and_then(Option::as_ref);
-            if let Some(id) = link.map(|link| link.id) {
+            if let Some(id) = self.native.links.table.get(index).map(|link| link.id) {
                 self.run_link(id);
             }
         }
@@ -296,10 +299,7 @@ impl Shard {
         let mut left_bytes = TURN_SENT_BYTES_MAX as u64;
         let mut deferred = Vec::new();
         for index in std::mem::take(&mut self.native.links.ready) {
-            let Some(link) = self.native.links.places.get_mut(index as usize).and_then(Option::as_deref_mut)
-            else {
-                continue;
-            };
+            let Some(link) = self.native.links.table.get_mut(index) else { continue };
             if left_bytes == 0 {
                 deferred.push(index);
                 continue;

@@ -25,12 +25,13 @@ pub(crate) mod waiting;
 
 use std::net::SocketAddr;
 
+use adit_drivers::chunk::ChunkPool;
 use adit_drivers::port::{Mbuf, Port};
 use adit_wire::native::map::{Map, Range};
 use adit_wire::resp::request::Span;
 
 use self::links::Links;
-use self::outgoing::Trains;
+use self::outgoing::{Outgoing, Trains};
 use self::receive::Arrived;
 use self::secret::Secret;
 use self::sessions::Sessions;
@@ -90,6 +91,12 @@ impl Native {
             credits: Vec::new(),
             spans: Vec::new(),
         }
+    }
+
+    /// Where frames are encoded to.
+    #[inline]
+    fn outgoing<'a>(&'a mut self, pool: &'a mut ChunkPool) -> Outgoing<'a> {
+        Outgoing { port: self.port.as_mut(), trains: &mut self.trains, links: &mut self.links, pool }
     }
 
     /// Whether there is something to do.

@@ -58,6 +58,11 @@ impl Sessions {
         self.pool.has_room()
     }
 
+    /// Whether another long reply may be kept for a session.
+    pub(super) fn may_keep(&self, id: u64) -> bool {
+        self.copies.has_room() && self.pinned.has_room() && self.get(id).is_some_and(Session::may_keep)
+    }
+
     /// Whether another session may be opened: half of the pool is for the records of those that are.
     pub(super) fn may_open(&self) -> bool {
         self.pool.used_bytes() < self.pool.limit_bytes() / 2
