@@ -14,7 +14,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use crate::kernel::KernelPort;
-use crate::sim::SimPort;
+use crate::sim::{SimPort, WirePort};
 
 /// A buffer with a train of datagrams.
 pub struct Mbuf {
@@ -126,6 +126,12 @@ impl Mbuf {
         self.sent_bytes += sent_bytes;
     }
 
+    /// Makes a train that was transmitted one that was received from `peer`.
+    #[inline]
+    pub(crate) fn come_from(&mut self, peer: SocketAddr) {
+        self.peer = peer;
+    }
+
     /// The whole buffer, for a device to receive into; [`Mbuf::fill`] says what it received.
     #[inline]
     pub(crate) fn buffer_mut(&mut self) -> &mut [u8] {
@@ -218,6 +224,8 @@ pub struct PortCounters {
 pub enum Port {
     /// An endpoint of a simulated network.
     Sim(SimPort),
+    /// One end of a wire on this thread.
+    Wire(WirePort),
     /// A UDP socket of the kernel.
     Kernel(KernelPort),
 }
@@ -228,6 +236,7 @@ impl Port {
     pub fn rx_burst(&mut self, burst: &mut Vec<Mbuf>) {
         match self {
             Self::Sim(port) => port.rx_burst(burst),
+            Self::Wire(port) => port.rx_burst(burst),
             Self::Kernel(port) => port.rx_burst(burst),
         }
     }
@@ -239,6 +248,7 @@ impl Port {
     pub fn tx_burst(&mut self, burst: &mut Vec<Mbuf>) {
         match self {
             Self::Sim(port) => port.tx_burst(burst),
+            Self::Wire(port) => port.tx_burst(burst),
             Self::Kernel(port) => port.tx_burst(burst),
         }
     }
@@ -247,6 +257,7 @@ impl Port {
     pub fn address(&self) -> SocketAddr {
         match self {
             Self::Sim(port) => port.address(),
+            Self::Wire(port) => port.address(),
             Self::Kernel(port) => port.address(),
         }
     }
@@ -256,14 +267,22 @@ impl Port {
     pub fn mempool(&self) -> &Mempool {
         match self {
             Self::Sim(port) => port.mempool(),
+            Self::Wire(port) => port.mempool(),
             Self::Kernel(port) => port.mempool(),
         }
+    }
+
+    /// Whether nothing tells that something has come, so that it is to be asked in every turn.
+    #[inline]
+    pub fn is_polled(&self) -> bool {
+        matches!(self, Self::Wire(_))
     }
 
     /// What it has counted.
     pub fn counters(&self) -> PortCounters {
         match self {
             Self::Sim(port) => port.counters(),
+            Self::Wire(port) => port.counters(),
             Self::Kernel(port) => port.counters(),
         }
     }

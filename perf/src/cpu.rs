@@ -1,6 +1,7 @@
 //! Processor time of processes and threads, as the scheduler counts it.
 
 use anyhow::Context;
+use rustix::thread::{CpuSet, sched_getcpu, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 
 /// Processor time that the living threads of process `pid` have used, in nanoseconds.
@@ -28,6 +29,13 @@ pub(crate) fn thread_cpu_ns() -> u64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
     seconds * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or_default()
+}
+
+/// Keeps this thread on the core that it runs on.
+pub(crate) fn pin() -> anyhow::Result<()> {
+    let mut cores = CpuSet::new();
+    cores.set(sched_getcpu());
+    Ok(sched_setaffinity(None, &cores)?)
 }
 
 fn first_field(text: &str) -> Option<u64> {

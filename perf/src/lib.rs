@@ -15,12 +15,14 @@ mod load;
 mod machine;
 mod memory;
 mod number;
+mod path;
 mod plot;
 mod protocol;
 mod random;
 mod report;
 mod schedule;
 mod sizes;
+mod spread;
 mod store;
 mod tally;
 mod target;
@@ -38,6 +40,7 @@ pub use compare::CompareArguments;
 pub use datagram::NativeArguments;
 use datagram::run_datagrams;
 use machine::Machine;
+pub use path::PathArguments;
 use protocol::Protocol;
 use report::{RunReport, Terms, write_json};
 pub use store::StoreArguments;
@@ -64,6 +67,8 @@ pub enum Workload {
     Compare(CompareArguments),
     /// Compare the key-value store with a hashbrown table, without a server
     Store(StoreArguments),
+    /// Let a client and a shard take turns on one thread: what a request costs without a kernel in between
+    Path(PathArguments),
     /// Send and fetch one very long value beside short GETs of another client
     Transfer(TransferArguments),
 }
@@ -81,6 +86,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         Workload::Native(arguments) => run_native(&arguments, &interrupted),
         Workload::Compare(arguments) => compare::run_comparison(&arguments, &interrupted),
         Workload::Store(arguments) => store::run_store(&arguments, &interrupted),
+        Workload::Path(arguments) => path::run_path(&arguments, &interrupted),
         Workload::Transfer(arguments) => transfer::run_transfer(&arguments, &interrupted),
     }
 }

@@ -12,13 +12,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::Context;
-use rustix::thread::{CpuSet, sched_getcpu, sched_setaffinity};
 
-use crate::cpu::thread_cpu_ns;
+use crate::cpu::{pin, thread_cpu_ns};
 use crate::machine::Machine;
 use crate::number::{grouped, nanoseconds};
 use crate::random::{Random, mix};
 use crate::report::write_json;
+use crate::spread::Spread;
 use table::{Adit, BATCH, KEY_BYTES, KeyBytes, Peer, Table, VALUE_BYTES, ValueBytes};
 
 /// Rounds at least; fewer say nothing on a noisy machine.
@@ -236,13 +236,6 @@ fn per_operation(begin: Instant, operations: u64) -> f64 {
     nanoseconds(begin.elapsed()) as f64 / operations as f64
 }
 
-/// Keeps this thread on the core that it runs on.
-fn pin() -> anyhow::Result<()> {
-    let mut cores = CpuSet::new();
-    cores.set(sched_getcpu());
-    Ok(sched_setaffinity(None, &cores)?)
-}
-
 impl Run {
     /// The run as a Markdown table.
     fn text(&self) -> String {
@@ -271,42 +264,9 @@ impl Report {
     }
 }
 
-/// Median and ends of some figures.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Spread {
-    median: f64,
-    least: f64,
-    most: f64,
-}
-
-impl Spread {
-    fn of(figures: impl Iterator<Item = f64>) -> Self {
-        let mut sorted: Vec<f64> = figures.collect();
-        sorted.sort_by(f64::total_cmp);
-        let at = |place: usize| sorted.get(place).copied().unwrap_or_default();
-        Self { median: at(sorted.len() / 2), least: at(0), most: at(sorted.len().saturating_sub(1)) }
-    }
-
-    fn text(self) -> String {
-        let whole = |figure: f64| grouped(crate::number::whole(figure.round()));
-        format!("{} ({}-{})", whole(self.median), whole(self.least), whole(self.most))
-    }
-
-    fn ratio_text(self) -> String {
-        format!("{:.2} ({:.2}-{:.2})", self.median, self.least, self.most)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn spreads_of_odd_and_no_figures() {
-        let spread = Spread::of([3.0, 1.0, 2.0].into_iter());
-        assert_eq!(spread, Spread { median: 2.0, least: 1.0, most: 3.0 });
-        assert_eq!(Spread::of(std::iter::empty()), Spread { median: 0.0, least: 0.0, most: 0.0 });
-    }
 
     #[test]
     fn a_run_is_a_table_with_a_row_for_each_figure() {

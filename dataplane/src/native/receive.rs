@@ -36,8 +36,8 @@ impl Shard {
         let Some(port) = &mut self.native.port else { return 0 };
         let mut burst = std::mem::take(&mut self.native.burst);
         port.rx_burst(&mut burst);
-        // What comes later is told again.
-        self.native.port_ready = burst.len() == BURST_MAX;
+        // What comes later is told again, if the port tells.
+        self.native.port_ready = burst.len() == BURST_MAX || port.is_polled();
         let (mut arrived, mut frames) = (std::mem::take(&mut self.native.arrived), 0);
         for (buffer, train) in burst.iter().enumerate() {
             let (path, bytes) = (Path::Datagram(train.peer()), train.bytes());

@@ -150,7 +150,7 @@ impl AsFd for Wire {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Datagrams { port: Port::Kernel(port), .. } => port.as_fd(),
-            Self::Datagrams { port: Port::Sim(_), .. } => unreachable!("a load has sockets"),
+            Self::Datagrams { port: Port::Sim(_) | Port::Wire(_), .. } => unreachable!("a load has sockets"),
             Self::Stream { connection, .. } => connection.as_fd(),
         }
     }

@@ -1,0 +1,176 @@
+//! The measurement: a client and a shard with all their items, and how long operations take them.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use adit_drivers::memory::{Arena, Lines, PAGE_BYTES};
+use adit_store::kv::Store;
+use anyhow::Context;
+
+use super::pair::Pair;
+use super::stages::{Depth, Stages};
+use super::work::{KEY_BYTES, Kind, Work};
+use crate::cpu::thread_cpu_ns;
+use crate::number::{index, nanoseconds};
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub(super) struct Case {
+    pub(super) operation: Kind,
+    /// Operations that are on their way together.
+    pub(super) in_flight: usize,
+    pub(super) value_bytes: usize,
+    pub(super) items: u64,
+}
+
+/// What an operation costs: nanoseconds of processor time, or instructions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Cost {
+    /// The client, from the operation to the frame and from the frame to the completion.
+    pub(super) client: f64,
+    /// The turn of the shard.
+    pub(super) shard: f64,
+    /// The stages of a request on a shard, by themselves, where they are known: the rest of the turn is the session's and the
+    /// loop's.
+    pub(super) stages: Option<StageCost>,
+}
+
+/// What the stages of a request cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(super) struct StageCost {
+    pub(super) decode: f64,
+    pub(super) execute: f64,
+    pub(super) encode: f64,
+}
+
+/// A client and a shard that have all items of some length, and the stages of a shard with the same items.
+pub(super) struct Bench {
+    pair: Pair,
+    work: Work,
+    stages: Stages,
+}
+
+impl Cost {
+    /// All of it.
+    pub(super) fn sum(&self) -> f64 {
+        self.client + self.shard
+    }
+}
+
+impl Bench {
+    /// With so many items, all written by the client.
+    pub(super) fn new(items: u64, value_bytes: usize) -> anyhow::Result<Self> {
+        let mut pair = Pair::new(store(items, value_bytes)?)?;
+        let mut work = Work::fill(items, value_bytes);
+        for begin in (0..items).step_by(FILL_BATCH) {
+            pair.exchange(&mut work, index(items - begin).min(FILL_BATCH), Pair::serve)?;
+        }
+        let stages = Stages::new(store(items, value_bytes)?, items, value_bytes)?;
+        Ok(Self { pair, work, stages })
+    }
+
+    /// Nanoseconds of each of `operations` operations.
+    pub(super) fn time(&mut self, case: Case, operations: u64) -> anyhow::Result<Cost> {
+        let turns = operations / case.in_flight as u64;
+        let per_operation = |spent_ns: f64| spent_ns / (turns * case.in_flight as u64) as f64;
+        self.work.turn_to(case.operation);
+        self.exchanges(case, turns / WARM_UP_PARTS)?;
+        let begin_ns = thread_cpu_ns();
+        self.exchanges(case, turns)?;
+        let sum = per_operation((thread_cpu_ns() - begin_ns) as f64);
+        let shard = per_operation(self.shard_ns(case, turns)?);
+        Ok(Cost {
+            client: sum - shard,
+            shard,
+            stages: self.time_stages(case, turns).map(|cost| cost.of(per_operation)),
+        })
+    }
+
+    /// Turns of both that callgrind counts: see `instructions.rs`.
+    #[inline(never)]
+    pub(super) fn counted_exchanges(&mut self, case: Case, turns: u64) -> anyhow::Result<()> {
+        self.exchanges(case, turns)
+    }
+
+    /// Stages that callgrind counts.
+    #[inline(never)]
+    pub(super) fn counted_stages(&mut self, case: Case, turns: u64) {
+        self.run_stages(case, turns, Depth::Encoded);
+    }
+
+    pub(super) fn turn_to(&mut self, case: Case) {
+        self.work.turn_to(case.operation);
+        self.stages.turn_to(case.operation);
+    }
+
+    fn exchanges(&mut self, case: Case, turns: u64) -> anyhow::Result<()> {
+        (0..turns).try_for_each(|_| self.pair.exchange(&mut self.work, case.in_flight, Pair::serve))
+    }
+
+    /// The shard's part, without what looking at the clock costs.
+    fn shard_ns(&mut self, case: Case, turns: u64) -> anyhow::Result<f64> {
+        let (mut shard_ns, mut looks) = (0, 0);
+        for _ in 0..turns {
+            self.pair.exchange(&mut self.work, case.in_flight, |pair| {
+                let begin = Instant::now();
+                pair.serve();
+                shard_ns += nanoseconds(begin.elapsed());
+                looks += 1;
+            })?;
+        }
+        Ok(shard_ns as f64 - look_ns() * f64::from(looks))
+    }
+
+    /// The stages of operations that have them, as differences: each run goes one stage further.
+    fn time_stages(&mut self, case: Case, turns: u64) -> Option<StageCost> {
+        if !Stages::has(case.operation) {
+            return None;
+        }
+        self.stages.turn_to(case.operation);
+        let [built, decoded, executed, encoded] =
+            [Depth::Built, Depth::Decoded, Depth::Executed, Depth::Encoded].map(|depth| {
+                let begin_ns = thread_cpu_ns();
+                self.run_stages(case, turns, depth);
+                (thread_cpu_ns() - begin_ns) as f64
+            });
+        Some(StageCost { decode: decoded - built, execute: executed - decoded, encode: encoded - executed })
+    }
+
+    fn run_stages(&mut self, case: Case, turns: u64, depth: Depth) {
+        for _ in 0..turns {
+            black_box(self.stages.run(case.in_flight, depth));
+        }
+    }
+}
+
+impl StageCost {
+    fn of(self, each: impl Fn(f64) -> f64) -> Self {
+        Self { decode: each(self.decode), execute: each(self.execute), encode: each(self.encode) }
+    }
+}
+
+/// What the clock costs between two looks.
+fn look_ns() -> f64 {
+    let spent_ns: u64 = (0..LOOKS).map(|_| nanoseconds(Instant::now().elapsed())).sum();
+    spent_ns as f64 / f64::from(LOOKS)
+}
+
+/// A store with memory for so many items.
+fn store(items: u64, value_bytes: usize) -> anyhow::Result<Store> {
+    let item_bytes = (ITEM_HEAD_BYTES + KEY_BYTES + value_bytes) as u64;
+    // The classes of lengths are up to a quarter apart.
+    let arena = Arena::new(items * item_bytes * 5 / 4 + 16 * PAGE_BYTES as u64, true).context("items")?;
+    let lines = Lines::new((items / ITEMS_PER_LINE + 4_096) * 64, true).context("index")?;
+    Ok(Store::new(arena, lines, SECRET))
+}
+
+/// Operations together while items are written.
+const FILL_BATCH: usize = 16;
+/// Such a part of the operations is done before the clock runs.
+const WARM_UP_PARTS: u64 = 8;
+const LOOKS: u32 = 10_000;
+const ITEM_HEAD_BYTES: usize = 48;
+/// Items per line of the index, with room to spare.
+const ITEMS_PER_LINE: u64 = 3;
+/// Seed of the hashes.
+const SECRET: u64 = 0x5eed_0fad_1700_0001;
