@@ -246,6 +246,9 @@ impl Engine {
         answer: PutAnswer,
         now_ms: u64,
     ) -> Reply {
+        if (condition, answer) == (Condition::Always, PutAnswer::Version) {
+            return self.put_versioned(key, value, expiry, now_ms);
+        }
         let item = self.store.find(key, now_ms);
         let applies = match condition {
             Condition::Always => true,

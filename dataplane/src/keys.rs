@@ -2,12 +2,12 @@
 //! keys. All others become transactions.
 
 use adit_store::kv::Key;
-use adit_wire::kv::{Operation, Status};
+use adit_wire::kv::{BucketId, Operation, Status};
 use adit_wire::resp::reply;
 
 use crate::batch::{Batch, Entry, Slices};
 use crate::connection::ReplySink;
-use crate::engine::{Request, value_of};
+use crate::engine::{Engine, Request, value_of};
 use crate::message::Reply;
 use crate::plan::{Arguments, PUT, Together};
 use crate::requests::Flow;
@@ -92,35 +92,10 @@ impl Shard {
         }
         let (bytes, bucket) = (connection.intake.bytes(), connection.session.bucket);
         let arguments = Slices { bytes, spans: batch.spans_of(entry) };
-        let mut hashes = [0; KEYS_AT_ONCE_MAX];
-        let mut exists = false;
-        for (hash, index) in hashes.iter_mut().zip((1..arguments.count()).step_by(2)) {
-            *hash = self.engine.store.key(bucket, arguments.get(index)).hash();
-            self.engine.store.prefetch_bucket(*hash);
-        }
-        hashes[..pairs].iter().for_each(|hash| self.engine.store.prefetch_item(*hash));
-        let now_ms = self.now.unix_ms;
-        if if_absent {
-            exists = hashes.iter().zip((1..arguments.count()).step_by(2)).any(|(&hash, index)| {
-                let key = Key::hashed(bucket, arguments.get(index), hash);
-                self.engine.store.find(&key, now_ms).is_some()
-            });
-        }
-        let mut failed: Option<Status> = None;
-        if !exists {
-            for (&hash, index) in hashes.iter().zip((1..arguments.count()).step_by(2)) {
-                let key = Key::hashed(bucket, arguments.get(index), hash);
-                let request =
-                    Request { operation: PUT, key, value: value_of(arguments.get(index + 1), None) };
-                if let Reply::Failed(status) = self.engine.execute(request, now_ms).into_reply() {
-                    failed = Some(status);
-                }
-            }
-        }
-        let reply = match failed {
-            Some(status) => Reply::Failed(status),
-            None if if_absent => Reply::Integer(i64::from(!exists)),
-            None => Reply::Done,
+        let reply = match put_all(&mut self.engine, bucket, &arguments, if_absent, self.now.unix_ms) {
+            Err(status) => Reply::Failed(status),
+            Ok(written) if if_absent => Reply::Integer(i64::from(written)),
+            Ok(_) => Reply::Done,
         };
         self.deliver(entry.connection, reply)
     }
@@ -148,4 +123,39 @@ impl Shard {
         self.scratch = result;
         Flow::Next
     }
+}
+
+/// Writes keys with their values, which follow the name of a command, a batch at most. Says whether it did: not if any of
+/// them exists and `if_absent`.
+pub(crate) fn put_all(
+    engine: &mut Engine,
+    bucket: BucketId,
+    arguments: &Slices<'_>,
+    if_absent: bool,
+    now_ms: u64,
+) -> Result<bool, Status> {
+    let pairs = arguments.count() / 2;
+    let places = || (1..arguments.count()).step_by(2);
+    let mut hashes = [0; KEYS_AT_ONCE_MAX];
+    for (hash, index) in hashes.iter_mut().zip(places()) {
+        *hash = engine.store.key(bucket, arguments.get(index)).hash();
+        engine.store.prefetch_bucket(*hash);
+    }
+    hashes[..pairs].iter().for_each(|hash| engine.store.prefetch_item(*hash));
+    let exists = |(&hash, index): (&u64, usize)| {
+        let key = Key::hashed(bucket, arguments.get(index), hash);
+        engine.store.find(&key, now_ms).is_some()
+    };
+    if if_absent && hashes.iter().zip(places()).any(exists) {
+        return Ok(false);
+    }
+    let mut written = Ok(true);
+    for (&hash, index) in hashes.iter().zip(places()) {
+        let key = Key::hashed(bucket, arguments.get(index), hash);
+        let request = Request { operation: PUT, key, value: value_of(arguments.get(index + 1), None) };
+        if let Reply::Failed(status) = engine.execute(request, now_ms).into_reply() {
+            written = Err(status);
+        }
+    }
+    written
 }

@@ -47,6 +47,9 @@ pub(crate) enum Flow {
 impl Shard {
     /// Executes requests that were received, up to the bound of a turn; says how many were tried.
     pub(crate) fn run_requests(&mut self) -> usize {
+        if self.ready.is_empty() {
+            return 0;
+        }
         let mut batch = std::mem::take(&mut self.batch);
         let mut tried = 0;
         while tried < TURN_REQUESTS_MAX && !self.ready.is_empty() {

@@ -161,6 +161,8 @@ pub const STAGED_PER_STEP: usize = 256;
 pub const TRANSACTION_KEYS_MAX: usize = 1024;
 /// Cells of the table of an LCS that are filled at a time.
 pub const LCS_CELLS_PER_SLICE: usize = 64 << 10;
+/// How often a busy shard shows its counters.
+pub const SHOW_INTERVAL_NS: u64 = 100_000;
 /// Index buckets that one step of a walk through the keys visits.
 pub const WALK_BUCKETS_PER_STEP: u32 = 256;
 /// Bytes of keys above which a step visits no further bucket.
@@ -199,6 +201,8 @@ pub const SWEEP_BUCKETS_MAX: usize = 128;
 pub const WATCHED_KEYS_MAX: usize = 1024;
 /// Keys of a multi-key command that are fetched from memory together.
 pub const KEYS_PER_FETCH: usize = 16;
+/// Bytes of a native request whose pairs are written at once: each value stands in its item.
+pub const PUT_AT_ONCE_BYTES_MAX: usize = 64 << 10;
 /// Asks of another shard that are fetched from memory together.
 pub const ASKS_PER_FETCH: usize = 16;
 /// Replies that wait for the rest of their pipeline, which other shards answer, up to this many bytes.

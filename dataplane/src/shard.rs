@@ -25,8 +25,9 @@ use crate::mesh::Mesh;
 use crate::message::{Answer, Ask, Message, Reply};
 use crate::native::{Native, NativeParts};
 use crate::settings::{
-    ASKS_PER_FETCH, IDLE_NS_MIN, INFLIGHT_SLOTS, STALL_CHECK_NS, STALL_NS_MAX, SWEEP_BUCKETS_MAX,
-    SWEEP_INTERVAL_NS, Settings, TRANSMIT_RETRY_NS, TURN_ASKS_MAX, TURN_TRANSACTION_OPERATIONS_MAX,
+    ASKS_PER_FETCH, IDLE_NS_MIN, INFLIGHT_SLOTS, SHOW_INTERVAL_NS, STALL_CHECK_NS, STALL_NS_MAX,
+    SWEEP_BUCKETS_MAX, SWEEP_INTERVAL_NS, Settings, TRANSMIT_RETRY_NS, TURN_ASKS_MAX,
+    TURN_TRANSACTION_OPERATIONS_MAX,
 };
 use crate::splicing::{Splicings, is_long};
 use crate::stats::{BUCKETS, Counter, Counters, Rates, StatsReader, StatsWriter, total};
@@ -135,6 +136,7 @@ pub struct Shard {
     accepted_count: u64,
     next_sweep_ns: u64,
     next_stall_check_ns: u64,
+    next_show_ns: u64,
     pub(crate) turn_bytes: u64,
     services: Vec<Service>,
     pub(crate) native: Native,
@@ -188,6 +190,7 @@ impl Shard {
             accepted_count: 0,
             next_sweep_ns: 0,
             next_stall_check_ns: 0,
+            next_show_ns: 0,
             turn_bytes: 0,
             services: parts.services,
             native,
@@ -308,7 +311,7 @@ impl Shard {
         }
         let mut events = std::mem::take(&mut self.events);
         self.streams.poll(wait, &mut self.pool, &mut events);
-        self.now = self.clock.now();
+        self.now = self.clock.after(self.now);
         self.turn_bytes = 0;
         self.transaction_work_left = TURN_TRANSACTION_OPERATIONS_MAX;
         self.ready.extend(self.again.drain(..));
@@ -444,10 +447,11 @@ impl Shard {
 
     /// Does what another shard asks, as much as is fetched from memory together; says how much that was.
     fn answer_some(&mut self, shard: u16) -> usize {
+        let Some(first) = self.mesh.next_ask(shard) else { return 0 };
         let mut asks = std::mem::take(&mut self.asks);
-        let mut count = 0;
+        let (mut next, mut count) = (Some(first), 0);
         while count < ASKS_PER_FETCH
-            && let Some(message) = self.mesh.next_ask(shard)
+            && let Some(message) = next.take().or_else(|| self.mesh.next_ask(shard))
         {
             match &message {
                 Message::Ask(ask) => {
@@ -533,7 +537,11 @@ impl Shard {
             self.close_stalled();
             self.close_stalled_links();
         }
-        self.show_counters();
+        // A shard that goes on at once shows its counters now and then, one that may sleep always.
+        if now_ns >= self.next_show_ns || !self.has_work() {
+            self.next_show_ns = now_ns + SHOW_INTERVAL_NS;
+            self.show_counters();
+        }
     }
 
     /// Lets the requests of connections go on whose time has come.

@@ -21,6 +21,8 @@ pub struct Mbuf {
     bytes: Box<[u8]>,
     len_bytes: usize,
     stride_bytes: usize,
+    /// Datagrams that may follow: none behind one that is shorter than the stride.
+    left_count: usize,
     /// Bytes at the front that the device has taken.
     sent_bytes: usize,
     peer: SocketAddr,
@@ -83,6 +85,7 @@ impl Mbuf {
         if self.len_bytes == 0 {
             self.stride_bytes = len_bytes;
         }
+        self.left_count = if len_bytes < self.stride_bytes { 0 } else { self.left_count - 1 };
         let start = self.len_bytes;
         self.len_bytes += len_bytes;
         Some(&mut self.bytes[start..self.len_bytes])
@@ -92,11 +95,8 @@ impl Mbuf {
     #[inline]
     pub fn takes(&self, len_bytes: usize) -> bool {
         let room_bytes = self.bytes.len().min(TRAIN_BYTES_MAX).saturating_sub(self.len_bytes);
-        let open = self.len_bytes == 0
-            || (len_bytes <= self.stride_bytes
-                && self.len_bytes.is_multiple_of(self.stride_bytes)
-                && self.datagram_count() < TRAIN_DATAGRAMS_MAX);
-        open && len_bytes <= room_bytes
+        let is_open = self.len_bytes == 0 || (len_bytes <= self.stride_bytes && self.left_count > 0);
+        is_open && len_bytes <= room_bytes
     }
 
     /// The datagrams that the device has not taken.
@@ -142,7 +142,7 @@ impl Mbuf {
     #[inline]
     pub(crate) fn fill(&mut self, peer: SocketAddr, len_bytes: usize, stride_bytes: usize) {
         assert!(len_bytes <= self.bytes.len() && stride_bytes <= len_bytes, "a device received too much");
-        (self.peer, self.len_bytes, self.stride_bytes) = (peer, len_bytes, stride_bytes);
+        (self.peer, self.len_bytes, self.stride_bytes, self.left_count) = (peer, len_bytes, stride_bytes, 0);
     }
 }
 
@@ -183,7 +183,15 @@ impl Mempool {
         }
         pool.out_count += 1;
         let bytes = pool.free.pop().unwrap_or_else(|| vec![0; pool.buffer_bytes].into_boxed_slice());
-        Some(Mbuf { bytes, len_bytes: 0, stride_bytes: 0, sent_bytes: 0, peer, mempool: self.clone() })
+        Some(Mbuf {
+            bytes,
+            len_bytes: 0,
+            stride_bytes: 0,
+            left_count: TRAIN_DATAGRAMS_MAX,
+            sent_bytes: 0,
+            peer,
+            mempool: self.clone(),
+        })
     }
 
     /// Buffers that are not out.

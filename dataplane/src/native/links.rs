@@ -250,6 +250,9 @@ impl Shard {
 
     /// Decodes and executes what streams have brought.
     pub(crate) fn run_links(&mut self) {
+        if self.native.links.ready.is_empty() {
+            return;
+        }
         self.native.links.frames_left = TURN_REQUESTS_MAX;
         for position in 0..self.native.links.ready.len() {
             let index = self.native.links.ready[position];
@@ -296,6 +299,9 @@ impl Shard {
 
     /// Sends what is due to streams.
     pub(crate) fn send_links(&mut self) {
+        if self.native.links.ready.is_empty() {
+            return;
+        }
         let mut left_bytes = TURN_SENT_BYTES_MAX as u64;
         let mut deferred = Vec::new();
         for index in std::mem::take(&mut self.native.links.ready) {

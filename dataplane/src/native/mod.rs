@@ -8,6 +8,7 @@
 //! A shard keeps no timers for frames: whoever wants a reply asks again.
 
 pub(crate) mod answer;
+mod at_once;
 pub(crate) mod body;
 pub(crate) mod budget;
 mod execute;
@@ -32,7 +33,6 @@ use adit_wire::resp::request::Span;
 
 use self::links::Links;
 use self::outgoing::{Outgoing, Trains};
-use self::receive::Arrived;
 use self::secret::Secret;
 use self::sessions::Sessions;
 use self::waiting::Waiting;
@@ -62,7 +62,6 @@ pub(crate) struct Native {
     /// The body of the map.
     map: Box<[u8]>,
     burst: Vec<Mbuf>,
-    arrived: Vec<Arrived>,
     trains: Trains,
     pub(crate) sessions: Sessions,
     pub(crate) waiting: Waiting,
@@ -83,7 +82,6 @@ impl Native {
             frame_bytes: usize::from(parts.frame_bytes),
             map: encode_map(map, parts.addresses),
             burst: Vec::new(),
-            arrived: Vec::new(),
             trains: Trains::default(),
             sessions: Sessions::new(parts.session_bytes, pinned_bytes),
             waiting: Waiting::default(),
@@ -97,6 +95,15 @@ impl Native {
     #[inline]
     fn outgoing<'a>(&'a mut self, pool: &'a mut ChunkPool) -> Outgoing<'a> {
         Outgoing { port: self.port.as_mut(), trains: &mut self.trains, links: &mut self.links, pool }
+    }
+
+    /// The places of arguments, behind a name of nothing; the list is to be given back.
+    fn spans_of(&mut self, places: impl Iterator<Item = Span>) -> Vec<Span> {
+        let mut spans = std::mem::take(&mut self.spans);
+        spans.clear();
+        spans.push(Span { start: 0, len: 0 });
+        spans.extend(places);
+        spans
     }
 
     /// Whether there is something to do.

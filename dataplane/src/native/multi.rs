@@ -1,4 +1,4 @@
-//! MULTIGET and MULTIPUT: transactions, as MGET and MSET are.
+//! MULTIGET and MULTIPUT that are transactions, as MGET and MSET are.
 
 use std::ops::Range;
 
@@ -17,6 +17,9 @@ use crate::transaction::encoded::Encoded;
 impl Shard {
     /// MULTIGET.
     pub(super) fn execute_multi_get(&mut self, origin: &Origin, keys: &KeyList<'_>, body: &[u8]) {
+        if self.multi_get_at_once(origin, keys) {
+            return;
+        }
         let first = keys.iter().next().unwrap_or_default();
         let planned = Plan::Keys(Operation::Get, Together::Array);
         if !self.may_keep(origin) {
@@ -37,6 +40,9 @@ impl Shard {
         let name: &[u8] = if if_absent { b"MSETNX" } else { b"MSET" };
         if self.is_over_memory {
             return self.finish_short(origin, Status::OutOfMemory, &[]);
+        }
+        if self.multi_put_at_once(origin, pairs, if_absent, body) {
+            return;
         }
         let planned = Plan::PutAll { if_absent };
         self.begin_multi(origin, (pairs.bucket, first), pairs.places(), (planned, name), body);
@@ -59,11 +65,7 @@ impl Shard {
         if !may_wait || !self.transactions.has_room() || self.heap.room_for_result(0) == 0 {
             return self.refuse_native(origin, Status::Busy);
         }
-        let mut spans = std::mem::take(&mut self.native.spans);
-        spans.clear();
-        // What is first in a request is its name.
-        spans.push(Span { start: 0, len: 0 });
-        spans.extend(places.map(span));
+        let mut spans = self.native.spans_of(places.map(span));
         let Some(session) = self.native.sessions.get_mut(origin.header.session) else { return };
         session.begin(origin.header.request);
         let slot = self.native.waiting.wait(origin);
@@ -89,7 +91,7 @@ impl Shard {
 }
 
 /// A place in a body, which is far shorter than 4 GiB.
-fn span(place: Range<usize>) -> Span {
+pub(super) fn span(place: Range<usize>) -> Span {
     let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     Span { start: number(place.start), len: number(place.len()) }
 }

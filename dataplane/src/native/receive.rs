@@ -1,11 +1,13 @@
 //! Frames on their way in: a burst is decoded and its keys fetched from memory before the first request is executed.
 
-use adit_drivers::port::BURST_MAX;
+use adit_drivers::port::{BURST_MAX, Mbuf};
 use adit_drivers::streams::ConnectionId;
-use adit_store::kv::Key;
+use adit_store::kv::{Chain, Key};
 use adit_wire::native::frame;
-use adit_wire::native::request::Action;
+use adit_wire::native::request::{Action, KeyRequest};
 use adit_wire::native::{Frame, FrameError, HEADER_BYTES, Header, MULTI_BYTES_MAX, Opcode, Request, Status};
+
+use arrayvec::ArrayVec;
 
 use super::path::Path;
 use super::session::Standing;
@@ -16,16 +18,19 @@ use crate::shard::Shard;
 use crate::stats::Counter;
 
 /// A frame that has come.
-pub(super) struct Arrived {
+pub(super) struct Arrived<'a> {
     path: Path,
     header: Header,
-    /// The buffer that its segment lies in, and where.
-    buffer: usize,
-    start: usize,
+    opcode: Option<Opcode>,
+    segment: &'a [u8],
+    /// Its request, if all of it is here and it is on one key; and the hash of that key.
+    request: Option<(KeyRequest<'a>, u64)>,
+    /// Where the next frame begins, in what this one lay in.
     end: usize,
-    /// The hash of its key, if it has one.
-    hash: u64,
 }
+
+/// Frames that are decoded before the first of them is executed.
+type Batch<'a> = ArrayVec<Arrived<'a>, BATCH_REQUESTS_MAX>;
 
 impl Shard {
     /// Receives from the port and executes; says how many frames there were.
@@ -38,81 +43,74 @@ impl Shard {
         port.rx_burst(&mut burst);
         // What comes later is told again, if the port tells.
         self.native.port_ready = burst.len() == BURST_MAX || port.is_polled();
-        let (mut arrived, mut frames) = (std::mem::take(&mut self.native.arrived), 0);
-        for (buffer, train) in burst.iter().enumerate() {
-            let (path, bytes) = (Path::Datagram(train.peer()), train.bytes());
-            self.turn_bytes += bytes.len() as u64;
-            self.engine.counters.add(Counter::ReceivedBytes, bytes.len() as u64);
-            let mut start = 0;
-            for datagram in train.datagrams() {
-                self.decode_frame(path, datagram, (buffer, start), &mut arrived);
-                start += datagram.len();
-                if arrived.len() == BATCH_REQUESTS_MAX {
-                    frames += self.take_arrived(&mut arrived, |buffer| burst[buffer].bytes());
-                }
-            }
-        }
-        frames += self.take_arrived(&mut arrived, |buffer| burst[buffer].bytes());
-        self.native.arrived = arrived;
+        let frames = if burst.is_empty() { 0 } else { self.take_burst(&burst) };
         burst.clear();
         self.native.burst = burst;
         frames
     }
 
+    fn take_burst(&mut self, burst: &[Mbuf]) -> usize {
+        let (mut batch, mut frames) = (Batch::new(), 0);
+        for train in burst {
+            let (path, len_bytes) = (Path::Datagram(train.peer()), train.bytes().len() as u64);
+            self.turn_bytes += len_bytes;
+            self.engine.counters.add(Counter::ReceivedBytes, len_bytes);
+            for datagram in train.datagrams() {
+                self.decode_frame(path, datagram, 0, &mut batch);
+                if batch.is_full() {
+                    frames += self.take_batch(&mut batch);
+                }
+            }
+        }
+        frames + self.take_batch(&mut batch)
+    }
+
     /// Decodes and executes frames that `bytes` of a stream begin with, as long as the stream takes replies; says how many
     /// bytes those took.
     pub(super) fn take_frames(&mut self, id: ConnectionId, bytes: &[u8]) -> usize {
-        let mut arrived = std::mem::take(&mut self.native.arrived);
-        let mut decoded = 0;
-        while arrived.len() < BATCH_REQUESTS_MAX
+        let (mut batch, mut decoded) = (Batch::new(), 0);
+        while !batch.is_full()
             && self.native.links.goes_on(id)
             && let Ok(Some(len)) = frame::length_in_stream(&bytes[decoded..])
             && let Some(frame) = bytes.get(decoded..decoded + len)
         {
-            self.decode_frame(Path::Stream(id), frame, (0, decoded), &mut arrived);
             decoded += len;
+            self.decode_frame(Path::Stream(id), frame, decoded, &mut batch);
         }
-        self.fetch_arrived(&arrived);
+        self.fetch_batch_items(&batch);
         let mut taken = 0;
-        for frame in arrived.drain(..) {
+        for frame in &batch {
             if taken > 0 && !(self.native.links.has_room(id) && self.pool.may_reply()) {
                 break;
             }
             taken = frame.end;
-            self.take_frame(frame.path, &frame.header, &bytes[frame.start..frame.end], frame.hash);
+            self.take_frame(frame);
             self.engine.counters.add(Counter::NativeFrames, 1);
             self.native.links.count_frame();
         }
-        self.native.arrived = arrived;
         // What was no request is taken as well, once all before it is.
         if taken == 0 { decoded } else { taken }
     }
 
     /// Decodes a frame, and asks memory for the index bucket of its key.
     #[inline]
-    fn decode_frame(
-        &mut self,
-        path: Path,
-        bytes: &[u8],
-        (buffer, start): (usize, usize),
-        arrived: &mut Vec<Arrived>,
-    ) {
+    fn decode_frame<'a>(&mut self, path: Path, bytes: &'a [u8], end: usize, batch: &mut Batch<'a>) {
         let frame = match Frame::decode(bytes) {
             Ok(frame) if !frame.header.is_reply => frame,
             Ok(_) => return self.engine.counters.add(Counter::NativeRefused, 1),
             Err(error) => return self.refuse_frame(path, bytes.len(), error),
         };
-        let mut hash = 0;
-        if let Some(opcode) = Opcode::of(frame.header.opcode)
-            && opcode.has_key()
+        let opcode = Opcode::of(frame.header.opcode);
+        let mut request = None;
+        if let Some(opcode) = opcode.filter(|opcode| opcode.has_key())
             && frame.header.offset == 0
-            && let Ok(Request::Key(request)) = Request::decode(opcode, frame.segment)
+            && let Ok(Request::Key(found)) = Request::decode(opcode, frame.segment)
         {
-            hash = self.engine.store.key(request.bucket, request.key).hash();
+            let hash = self.engine.store.key(found.bucket, found.key).hash();
             self.engine.store.prefetch_bucket(hash);
+            request = frame.is_whole().then_some((found, hash));
         }
-        let (start, end) = (start + HEADER_BYTES, start + bytes.len());
-        arrived.push(Arrived { path, header: frame.header, buffer, start, end, hash });
+        batch.push(Arrived { path, header: frame.header, opcode, segment: frame.segment, request, end });
     }
 
     /// Counts what was no frame, of so many bytes. A stream that brings it is closed.
@@ -130,36 +128,32 @@ impl Shard {
     }
 
     /// Executes what was decoded, once memory has brought the items; says how many frames that were.
-    fn take_arrived<'a>(&mut self, arrived: &mut Vec<Arrived>, bytes: impl Fn(usize) -> &'a [u8]) -> usize {
-        self.fetch_arrived(arrived);
-        let count = arrived.len();
-        for frame in arrived.drain(..) {
-            let segment = &bytes(frame.buffer)[frame.start..frame.end];
-            self.take_frame(frame.path, &frame.header, segment, frame.hash);
-        }
+    fn take_batch(&mut self, batch: &mut Batch<'_>) -> usize {
+        self.fetch_batch_items(batch);
+        let count = batch.len();
+        batch.iter().for_each(|frame| self.take_frame(frame));
+        batch.clear();
         self.engine.counters.add(Counter::NativeFrames, count as u64);
         count
     }
 
     /// Asks memory for the items of frames, now that the buckets have come.
     #[inline]
-    fn fetch_arrived(&self, arrived: &[Arrived]) {
-        for frame in arrived.iter().filter(|frame| frame.hash != 0) {
-            self.engine.store.prefetch_item(frame.hash);
+    fn fetch_batch_items(&self, batch: &[Arrived<'_>]) {
+        for (_, hash) in batch.iter().filter_map(|frame| frame.request) {
+            self.engine.store.prefetch_item(hash);
         }
     }
 
     #[inline]
-    fn take_frame(&mut self, path: Path, header: &Header, segment: &[u8], hash: u64) {
-        let Some(opcode) = Opcode::of(header.opcode) else {
-            return self.answer_short(path, header, Status::UnknownOpcode, &[]);
+    fn take_frame(&mut self, frame: &Arrived<'_>) {
+        let Arrived { path, ref header, segment, .. } = *frame;
+        let opcode = match frame.opcode {
+            None => return self.answer_short(path, header, Status::UnknownOpcode, &[]),
+            Some(Opcode::Hello) => return self.take_hello(path, header, segment),
+            Some(Opcode::Open) => return self.take_open(path, header, segment),
+            Some(opcode) => opcode,
         };
-        match opcode {
-            Opcode::Hello => return self.take_hello(path, header, segment),
-            Opcode::Open => return self.take_open(path, header, segment),
-            _ => {}
-        }
-        let origin = Origin { header: *header, opcode };
         let session = self.native.sessions.get_mut(header.session).filter(|session| !session.is_closed);
         let Some(session) = session else {
             self.engine.counters.add(Counter::NativeLost, 1);
@@ -170,21 +164,32 @@ impl Shard {
             return self.answer_short(path, header, Status::Unproven, &[]);
         }
         session.hear(header, self.now.mono_ns);
-        match session.standing(header.request) {
-            Standing::New if opcode == Opcode::Continue => self.refuse_native(&origin, Status::NoReply),
-            Standing::New if header.offset == 0 && segment.len() == header.total_bytes as usize => {
-                self.take_request(&origin, segment, None, hash);
-            }
-            Standing::New => self.take_segment(&origin, segment),
-            Standing::Answered => self.answer_again(&origin),
-            Standing::Pending | Standing::Acknowledged => {
+        let standing = session.standing(header.request);
+        let origin = Origin { header: *header, opcode };
+        match (standing, frame.request) {
+            (Standing::New, Some((request, hash))) => self.take_key_request(&origin, &request, hash, None),
+            (Standing::New, None) => self.take_new(&origin, segment),
+            (Standing::Answered, _) => self.answer_again(&origin),
+            (Standing::Pending | Standing::Acknowledged, _) => {
                 self.engine.counters.add(Counter::NativeReplayed, 1);
             }
-            Standing::Unknown => {
+            (Standing::Unknown, _) => {
                 self.engine.counters.add(Counter::NativeLost, 1);
                 self.refuse_native(&origin, Status::SessionLost);
             }
-            Standing::Beyond => self.refuse_native(&origin, Status::BeyondWindow),
+            (Standing::Beyond, _) => self.refuse_native(&origin, Status::BeyondWindow),
+        }
+    }
+
+    /// Takes a new request that is not on one key, or not whole.
+    fn take_new(&mut self, origin: &Origin, segment: &[u8]) {
+        let header = &origin.header;
+        if origin.opcode == Opcode::Continue {
+            self.refuse_native(origin, Status::NoReply);
+        } else if header.offset == 0 && segment.len() == header.total_bytes as usize {
+            self.take_request(origin, segment, None);
+        } else {
+            self.take_segment(origin, segment);
         }
     }
 
@@ -227,7 +232,7 @@ impl Shard {
         }
         if upload.is_whole() {
             let (body, chain) = session.uploads.swap_remove(place).into_parts();
-            return self.take_request(origin, &body, chain, 0);
+            return self.take_request(origin, &body, chain);
         }
         if !std::mem::replace(&mut upload.owes_credit, true) {
             self.native.credits.push((header.session, header.request));
@@ -259,30 +264,46 @@ impl Shard {
     }
 
     /// Executes a whole request.
-    #[inline]
-    fn take_request(
-        &mut self,
-        origin: &Origin,
-        body: &[u8],
-        chain: Option<adit_store::kv::Chain>,
-        hash: u64,
-    ) {
-        self.engine.counters.add(Counter::Requests, 1);
-        if origin.opcode.is_write() && !self.native.sessions.has_room() {
-            return self.refuse_native(origin, Status::Busy);
-        }
+    fn take_request(&mut self, origin: &Origin, body: &[u8], chain: Option<Chain>) {
         match Request::decode(origin.opcode, body) {
             Err(status) => self.refuse_native(origin, status),
             Ok(Request::Key(request)) => {
-                let key = self.engine.store.key(request.bucket, request.key);
-                let key = if hash == 0 { key } else { Key::hashed(request.bucket, request.key, hash) };
-                match request.action {
-                    Action::Get => self.execute_get(origin, &key),
-                    action => self.execute_action(origin, &key, action, chain),
-                }
+                let hash = self.engine.store.key(request.bucket, request.key).hash();
+                self.take_key_request(origin, &request, hash, chain);
             }
-            Ok(request) => self.execute_rare(origin, &request, body),
+            Ok(request) if self.may_execute(origin) => self.execute_rare(origin, &request, body),
+            Ok(_) => {}
         }
+    }
+
+    /// Executes a request on one key, whose hash is known.
+    #[inline]
+    fn take_key_request(
+        &mut self,
+        origin: &Origin,
+        request: &KeyRequest<'_>,
+        hash: u64,
+        chain: Option<Chain>,
+    ) {
+        if !self.may_execute(origin) {
+            return;
+        }
+        let key = Key::hashed(request.bucket, request.key, hash);
+        match request.action {
+            Action::Get => self.execute_get(origin, &key),
+            action => self.execute_action(origin, &key, action, chain),
+        }
+    }
+
+    /// Counts a request, and refuses it if it is a write of which nothing could be kept.
+    #[inline]
+    fn may_execute(&mut self, origin: &Origin) -> bool {
+        self.engine.counters.add(Counter::Requests, 1);
+        let may = !origin.opcode.is_write() || self.native.sessions.has_room();
+        if !may {
+            self.refuse_native(origin, Status::Busy);
+        }
+        may
     }
 
     /// Whether a stream is one of these.

@@ -35,13 +35,13 @@ pub(super) struct Stages {
     frames: [Vec<u8>; BATCH],
     reply: Vec<u8>,
     body: Vec<u8>,
+    batch: Vec<Decoded>,
 }
 
-/// A request where it lies.
-struct Decoded<'a> {
+/// What a shard keeps of a frame while the memory of its key is fetched.
+struct Decoded {
     header: Header,
-    request: KeyRequest<'a>,
-    key: Key<'a>,
+    hash: u64,
 }
 
 impl Stages {
@@ -56,6 +56,7 @@ impl Stages {
             frames: Default::default(),
             reply: vec![0; HEADER_BYTES + VALUE_HEAD_BYTES + value_bytes],
             body: Vec::new(),
+            batch: Vec::new(),
         };
         for number in 0..items {
             let bytes = key(number);
@@ -88,19 +89,19 @@ impl Stages {
         if depth == Depth::Built {
             return self.frames[0].len();
         }
-        let Self { engine, frames, reply, .. } = self;
-        let batch = decode(engine, &frames[..count]);
+        let Self { engine, frames, reply, batch, .. } = self;
+        batch.clear();
+        frames[..count].iter().for_each(|frame| decode(engine, frame, batch));
         if depth == Depth::Decoded {
-            return batch.iter().flatten().map(|decoded| decoded.request.key.len()).sum();
+            return batch.len();
         }
-        let mut sum = 0;
-        for decoded in batch.iter().flatten() {
-            engine.store.prefetch_item(decoded.key.hash());
-        }
-        for decoded in batch.iter().flatten() {
-            sum += execute(engine, decoded, reply, depth == Depth::Encoded);
-        }
-        sum
+        batch.iter().for_each(|decoded| engine.store.prefetch_item(decoded.hash));
+        let requests = batch.iter().zip(frames.iter());
+        requests
+            .map(|(decoded, frame)| {
+                execute(engine, decoded, &frame[HEADER_BYTES..], reply, depth == Depth::Encoded)
+            })
+            .sum()
     }
 
     /// Writes the frames of `count` requests.
@@ -130,46 +131,45 @@ impl Stages {
     }
 }
 
-/// Decodes frames, and asks memory for the buckets of their keys.
+/// Decodes a frame, and asks memory for the bucket of its key.
 #[inline(never)]
-fn decode<'a>(engine: &Engine, frames: &'a [Vec<u8>]) -> [Option<Decoded<'a>>; BATCH] {
-    std::array::from_fn(|place| {
-        let frame = Frame::decode(frames.get(place)?).ok()?;
-        let opcode = Opcode::of(frame.header.opcode)?;
-        let Ok(Request::Key(request)) = Request::decode(opcode, frame.segment) else { return None };
-        let key = engine.store.key(request.bucket, request.key);
-        engine.store.prefetch_bucket(key.hash());
-        Some(Decoded { header: frame.header, request, key })
-    })
+fn decode(engine: &Engine, bytes: &[u8], batch: &mut Vec<Decoded>) {
+    if let Ok(frame) = Frame::decode(bytes)
+        && let Some(opcode) = Opcode::of(frame.header.opcode)
+        && let Ok(Request::Key(request)) = Request::decode(opcode, frame.segment)
+    {
+        let hash = engine.store.key(request.bucket, request.key).hash();
+        engine.store.prefetch_bucket(hash);
+        batch.push(Decoded { header: frame.header, hash });
+    }
 }
 
 /// Executes a request, and encodes the reply if it is wanted.
 #[inline(never)]
-fn execute(engine: &mut Engine, decoded: &Decoded<'_>, reply: &mut Vec<u8>, encodes: bool) -> usize {
-    match decoded.request.action {
-        Action::Get => {
-            let Some((head, Value::Inline(value))) = engine.read(&decoded.key, 0) else { return 0 };
-            if encodes {
-                return encode(&decoded.header, &head.encode(), value, reply);
-            }
-            // Without this a stage that reads nothing of the value would seem to be cheaper.
-            usize::from(value[0]) + usize::from(value[value.len() - 1])
+fn execute(
+    engine: &mut Engine,
+    Decoded { header, hash }: &Decoded,
+    segment: &[u8],
+    reply: &mut Vec<u8>,
+    encodes: bool,
+) -> usize {
+    let Some(opcode) = Opcode::of(header.opcode) else { return 0 };
+    let Ok(Request::Key(request)) = Request::decode(opcode, segment) else { return 0 };
+    let key = Key::hashed(request.bucket, request.key, *hash);
+    if request.action == Action::Get {
+        let Some((head, Value::Inline(value))) = engine.read(&key, 0) else { return 0 };
+        if encodes {
+            return encode(header, &head.encode(), value, reply);
         }
-        action => {
-            let operation = Operation::Put {
-                condition: Condition::Always,
-                expiry: Expiry::Never,
-                answer: PutAnswer::Version,
-            };
-            let request =
-                EngineRequest { operation, key: decoded.key, value: NewValue::Inline(action.value()) };
-            let Outcome::Reply(Reply::Integer(version)) = engine.execute(request, 0) else { return 0 };
-            if encodes {
-                return encode(&decoded.header, &version.to_le_bytes(), &[], reply);
-            }
-            1
-        }
+        // A stage that reads nothing of the value would seem to be cheaper than it is.
+        return usize::from(value[0]) + usize::from(value[value.len() - 1]);
     }
+    let operation =
+        Operation::Put { condition: Condition::Always, expiry: Expiry::Never, answer: PutAnswer::Version };
+    let value = NewValue::Inline(request.action.value());
+    let outcome = engine.execute(EngineRequest { operation, key, value }, 0);
+    let Outcome::Reply(Reply::Integer(version)) = outcome else { return 0 };
+    if encodes { encode(header, &version.to_le_bytes(), &[], reply) } else { 1 }
 }
 
 /// Writes the frame of a reply.
