@@ -6,7 +6,6 @@ mod client;
 mod compare;
 mod connection;
 mod cpu;
-mod datagram;
 mod dataset;
 mod distribution;
 mod generator;
@@ -25,6 +24,7 @@ mod store;
 mod tally;
 mod target;
 mod transfer;
+mod window;
 mod worker;
 mod workload;
 
@@ -35,14 +35,14 @@ use anyhow::Context;
 
 pub use arguments::{LoadArguments, MemcachedArguments};
 pub use compare::CompareArguments;
-pub use datagram::NativeArguments;
-use datagram::run_datagrams;
 use machine::Machine;
 use protocol::Protocol;
 use report::{RunReport, Terms, write_json};
 pub use store::StoreArguments;
 use tally::Tally;
 pub use transfer::TransferArguments;
+pub use window::NativeArguments;
+use window::run_window;
 
 /// Arguments of `adit perf`.
 #[derive(Clone, Debug, clap::Args)]
@@ -100,9 +100,9 @@ fn run_generator(
 fn run_native(arguments: &NativeArguments, interrupted: &AtomicBool) -> anyhow::Result<()> {
     let load = arguments.to_load()?;
     if arguments.preloads() {
-        preload(load.keys, || run_datagrams(&load.preload(), interrupted))?;
+        preload(load.keys, || run_window(&load.preload(), interrupted))?;
     }
-    measure(load.terms(), arguments.json(), interrupted, || run_datagrams(&load, interrupted))
+    measure(load.terms(), arguments.json(), interrupted, || run_window(&load, interrupted))
 }
 
 /// Runs what writes all keys.

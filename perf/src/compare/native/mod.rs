@@ -11,7 +11,6 @@ use anyhow::{Context, bail, ensure};
 
 use crate::compare::contender::Contender;
 use crate::compare::result::{Facts, Sample, Spread, Transport};
-use crate::datagram::{DatagramLoad, Way, run_datagrams};
 use crate::dataset::Dataset;
 use crate::load::Limit;
 use crate::machine::{Machine, load_average};
@@ -19,6 +18,7 @@ use crate::number::microseconds;
 use crate::report::write_json;
 use crate::sizes::Sizes;
 use crate::tally::{Latency, Tally};
+use crate::window::{Way, WindowLoad, run_window};
 use crate::workload::Mix;
 
 /// How large the comparison is.
@@ -160,9 +160,9 @@ impl Contest<'_> {
     }
 
     /// One turn; anything but success is an error.
-    fn turn(&self, load: &DatagramLoad) -> anyhow::Result<Tally> {
+    fn turn(&self, load: &WindowLoad) -> anyhow::Result<Tally> {
         let name = load.way.name();
-        let tally = run_datagrams(load, self.interrupted).context(name)?;
+        let tally = run_window(load, self.interrupted).context(name)?;
         ensure!(!self.interrupted.load(Ordering::Relaxed), "interrupted; nothing was written");
         if let Some(error) = &tally.first_error {
             bail!("{name}: {} requests were refused: {error}", tally.errors);
@@ -172,11 +172,11 @@ impl Contest<'_> {
         Ok(tally)
     }
 
-    fn load(&self, work: &Work, way: Way) -> anyhow::Result<DatagramLoad> {
+    fn load(&self, work: &Work, way: Way) -> anyhow::Result<WindowLoad> {
         let contender = if way == Way::MemcachedUdp { self.memcached } else { self.adit };
         // Native clients find TCP on the port of UDP.
         let endpoint = contender.endpoint(Transport::Udp)?;
-        Ok(DatagramLoad {
+        Ok(WindowLoad {
             server: endpoint.target.socket_address()?,
             way,
             clients: work.clients,

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use super::{Case, Report, Run, cpu_ns};
 use crate::compare::result::Sample;
 use crate::compare::table::{CLIENT_BUSY_LIMIT, PAIRS_TO_QUOTE, ratio, write_facts};
-use crate::datagram::Way;
 use crate::number::{grouped, microseconds, whole};
+use crate::window::Way;
 use crate::workload::Mix;
 
 /// Terms, goals, tables, notes.

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use adit_wire::native::WINDOW_REQUESTS;
 
-use super::{DatagramLoad, DatagramProtocol, Outcome, Ticket, Wire};
+use super::{Outcome, Ticket, WindowLoad, WindowProtocol, Wire};
 use crate::dataset::Dataset;
 use crate::number::index;
 use crate::protocol::ReplyKind;
@@ -32,8 +32,8 @@ struct Pending {
     sent_ns: u64,
 }
 
-impl<P: DatagramProtocol> Client<P> {
-    pub(super) fn open(load: &DatagramLoad) -> anyhow::Result<Self> {
+impl<P: WindowProtocol> Client<P> {
+    pub(super) fn open(load: &WindowLoad) -> anyhow::Result<Self> {
         let mut wire = Wire::connect(load)?;
         let protocol = P::open(&mut wire)?;
         let (pending, message) = Default::default();

@@ -10,7 +10,7 @@ use adit_wire::native::FRAME_BYTES_MAX;
 use adit_wire::native::frame::length_in_stream;
 use anyhow::{anyhow, bail};
 
-use super::{DatagramLoad, Way};
+use super::{Way, WindowLoad};
 use crate::connection::Connection;
 use crate::target::Target;
 
@@ -21,7 +21,7 @@ pub(crate) enum Wire {
 }
 
 impl Wire {
-    pub(crate) fn connect(load: &DatagramLoad) -> anyhow::Result<Self> {
+    pub(crate) fn connect(load: &WindowLoad) -> anyhow::Result<Self> {
         if load.way == Way::NativeTcp {
             let connection = Connection::connect(&Target::Tcp(load.server.to_string()))?;
             let buffer = vec![0; STREAM_BUFFER_BYTES].into_boxed_slice();

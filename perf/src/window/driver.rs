@@ -10,7 +10,7 @@ use rustix::event::Timespec;
 use rustix::event::epoll::{self, Event, EventData, EventFlags};
 
 use super::client::Client;
-use super::{DatagramLoad, DatagramProtocol};
+use super::{WindowLoad, WindowProtocol};
 use crate::cpu::{process_cpu_ns, thread_cpu_ns};
 use crate::distribution::KeyChooser;
 use crate::load::Limit;
@@ -21,10 +21,7 @@ use crate::worker::{Pacer, ignore_interrupt};
 use crate::workload::{Mix, OperationSource};
 
 /// Runs `load` with clients that speak `P`.
-pub(super) fn run<P: DatagramProtocol>(
-    load: &DatagramLoad,
-    interrupted: &AtomicBool,
-) -> anyhow::Result<Tally> {
+pub(super) fn run<P: WindowProtocol>(load: &WindowLoad, interrupted: &AtomicBool) -> anyhow::Result<Tally> {
     let keys = AtomicU64::new(if load.mix == Mix::Preload { 0 } else { load.keys });
     let chooser = KeyChooser::new(load.distribution(), load.keys);
     let source = OperationSource::new(load.mix, chooser, Random::new(load.seed, 0), &keys, 0);
@@ -41,7 +38,7 @@ pub(super) fn run<P: DatagramProtocol>(
 }
 
 struct Driver<'a, P> {
-    load: &'a DatagramLoad,
+    load: &'a WindowLoad,
     clients: Vec<Client<P>>,
     epoll: OwnedFd,
     source: OperationSource<'a>,
@@ -53,8 +50,8 @@ struct Driver<'a, P> {
     answered: (u64, u64),
 }
 
-impl<'a, P: DatagramProtocol> Driver<'a, P> {
-    fn new(load: &'a DatagramLoad, source: OperationSource<'a>) -> anyhow::Result<Self> {
+impl<'a, P: WindowProtocol> Driver<'a, P> {
+    fn new(load: &'a WindowLoad, source: OperationSource<'a>) -> anyhow::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let clients = (0..load.clients).map(|_| Client::open(load)).collect::<anyhow::Result<Vec<_>>>()?;
         for (index, client) in (0..).zip(&clients) {

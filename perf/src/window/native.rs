@@ -11,7 +11,7 @@ use adit_wire::native::{
 };
 use anyhow::{anyhow, bail, ensure};
 
-use super::{DatagramProtocol, Outcome, Ticket, Wire};
+use super::{Outcome, Ticket, WindowProtocol, Wire};
 use crate::dataset::Dataset;
 use crate::workload::{Operation, Step};
 
@@ -22,7 +22,7 @@ pub(super) struct Native {
     key: Vec<u8>,
 }
 
-impl DatagramProtocol for Native {
+impl WindowProtocol for Native {
     const FIRST_NUMBER: u64 = OPEN_NUMBER + 1;
 
     fn open(wire: &mut Wire) -> anyhow::Result<Self> {

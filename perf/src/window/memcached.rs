@@ -6,7 +6,7 @@
 
 use anyhow::{bail, ensure};
 
-use super::{DatagramProtocol, Outcome, Ticket, Wire};
+use super::{Outcome, Ticket, WindowProtocol, Wire};
 use crate::dataset::Dataset;
 use crate::protocol::{ReplyKind, memcached};
 use crate::workload::{Operation, Step};
@@ -14,7 +14,7 @@ use crate::workload::{Operation, Step};
 /// A client of memcached; it has nothing to open.
 pub(super) struct Memcached;
 
-impl DatagramProtocol for Memcached {
+impl WindowProtocol for Memcached {
     const FIRST_NUMBER: u64 = 0;
 
     fn open(_wire: &mut Wire) -> anyhow::Result<Self> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::ensure;
 
-use super::{DatagramLoad, Way};
+use super::{Way, WindowLoad};
 use crate::dataset::Dataset;
 use crate::load::Limit;
 use crate::sizes::Sizes;
@@ -74,7 +74,7 @@ impl NativeArguments {
     ///
     /// # Errors
     /// When a value is out of range or two do not go together; says which.
-    pub(crate) fn to_load(&self) -> anyhow::Result<DatagramLoad> {
+    pub(crate) fn to_load(&self) -> anyhow::Result<WindowLoad> {
         ensure!(self.workload.takes_many_keys(), "--workload is get, set, ycsb-a, ycsb-b or ycsb-c here");
         let bytes = self.key_size.saturating_add(self.value_size);
         ensure!(bytes <= PAIR_BYTES_MAX, "a key and its value must fit a datagram: {PAIR_BYTES_MAX} bytes");
@@ -85,7 +85,7 @@ impl NativeArguments {
             (false, false) => Way::NativeUdpOffload,
         };
         let sizes = Sizes::Fixed { key_bytes: self.key_size, value_bytes: self.value_size };
-        Ok(DatagramLoad {
+        Ok(WindowLoad {
             server: self.target.socket_address()?,
             way,
             clients: self.clients,

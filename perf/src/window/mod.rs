@@ -29,7 +29,7 @@ use crate::workload::{Mix, Operation};
 
 /// Everything this load needs; checked when it was built from arguments.
 #[derive(Clone, Debug)]
-pub(crate) struct DatagramLoad {
+pub(crate) struct WindowLoad {
     pub(crate) server: SocketAddr,
     pub(crate) way: Way,
     /// Each has a socket and a session of its own.
@@ -59,7 +59,7 @@ pub(crate) enum Way {
 }
 
 /// A protocol whose messages carry numbers that their replies repeat.
-pub(crate) trait DatagramProtocol: Sized {
+pub(crate) trait WindowProtocol: Sized {
     /// The number of the first request.
     const FIRST_NUMBER: u64;
 
@@ -109,7 +109,7 @@ impl Way {
     }
 }
 
-impl DatagramLoad {
+impl WindowLoad {
     /// The load that writes every key once, as fast as it goes.
     pub(crate) fn preload(&self) -> Self {
         Self {
@@ -148,7 +148,7 @@ impl DatagramLoad {
 ///
 /// # Errors
 /// When the server cannot be reached, stops answering or does not speak the protocol.
-pub(crate) fn run_datagrams(load: &DatagramLoad, interrupted: &AtomicBool) -> anyhow::Result<Tally> {
+pub(crate) fn run_window(load: &WindowLoad, interrupted: &AtomicBool) -> anyhow::Result<Tally> {
     match load.way {
         Way::MemcachedUdp => run::<Memcached>(load, interrupted),
         Way::NativeUdp | Way::NativeUdpOffload | Way::NativeTcp => run::<Native>(load, interrupted),
