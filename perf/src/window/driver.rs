@@ -1,44 +1,31 @@
-//! The loop that keeps the clients of a load busy: one thread, closed loop.
+//! The loop that keeps the clients of a load busy: one thread, closed or open loop.
 
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
-use rustix::buffer::spare_capacity;
-use rustix::event::Timespec;
 use rustix::event::epoll::{self, Event, EventData, EventFlags};
 
 use super::client::Client;
-use super::{WindowLoad, WindowProtocol};
-use crate::cpu::{process_cpu_ns, thread_cpu_ns};
-use crate::distribution::KeyChooser;
-use crate::load::Limit;
-use crate::number::{index, nanoseconds, whole};
-use crate::random::Random;
+use super::{Question, WindowProtocol};
+use crate::cpu::thread_cpu_ns;
+use crate::generator::{Shared, pacer, source, with_server_cpu};
+use crate::load::{Load, Pace};
+use crate::number::{index, nanoseconds};
 use crate::tally::Tally;
-use crate::worker::{Pacer, ignore_interrupt};
-use crate::workload::{Mix, OperationSource};
+use crate::worker::{Pacer, sharpen_timers, wait};
+use crate::workload::OperationSource;
 
 /// Runs `load` with clients that speak `P`.
-pub(super) fn run<P: WindowProtocol>(load: &WindowLoad, interrupted: &AtomicBool) -> anyhow::Result<Tally> {
-    let keys = AtomicU64::new(if load.mix == Mix::Preload { 0 } else { load.keys });
-    let chooser = KeyChooser::new(load.distribution(), load.keys);
-    let source = OperationSource::new(load.mix, chooser, Random::new(load.seed, 0), &keys, 0);
-    let mut driver = Driver::<P>::new(load, source).with_context(|| load.server.to_string())?;
-    let cpu_before_ns = load.server_pid.map(process_cpu_ns).transpose()?;
-    let client_before_ns = thread_cpu_ns();
-    driver.turns(interrupted)?;
-    let mut tally = driver.tally;
-    tally.elapsed_ns = nanoseconds(driver.origin.elapsed());
-    tally.client_cpu_ns = thread_cpu_ns() - client_before_ns;
-    let cpu_after_ns = load.server_pid.map(process_cpu_ns).transpose()?;
-    tally.server_cpu_ns = cpu_after_ns.zip(cpu_before_ns).map(|(after, before)| after.saturating_sub(before));
-    Ok(tally)
+pub(super) fn run<P: WindowProtocol>(load: &Load, shared: &Shared<'_>) -> anyhow::Result<Tally> {
+    let driver = Driver::<P>::new(load, shared).with_context(|| load.target.to_string())?;
+    with_server_cpu(load, || driver.run())
 }
 
 struct Driver<'a, P> {
-    load: &'a WindowLoad,
+    load: &'a Load,
+    shared: &'a Shared<'a>,
     clients: Vec<Client<P>>,
     epoll: OwnedFd,
     source: OperationSource<'a>,
@@ -48,79 +35,135 @@ struct Driver<'a, P> {
     checked_ns: u64,
     /// When something was last answered, and how much was then.
     answered: (u64, u64),
+    /// The client that takes the next request of an open loop.
+    next: usize,
 }
 
 impl<'a, P: WindowProtocol> Driver<'a, P> {
-    fn new(load: &'a WindowLoad, source: OperationSource<'a>) -> anyhow::Result<Self> {
+    fn new(load: &'a Load, shared: &'a Shared<'a>) -> anyhow::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let clients = (0..load.clients).map(|_| Client::open(load)).collect::<anyhow::Result<Vec<_>>>()?;
+        let clients =
+            (0..load.connections).map(|_| Client::open(load)).collect::<anyhow::Result<Vec<_>>>()?;
         for (index, client) in (0..).zip(&clients) {
             epoll::add(&epoll, client, EventData::new_u64(index), EventFlags::IN)?;
         }
-        let pacer = match load.limit {
-            Limit::Requests(requests) => Pacer::new(None, requests, u64::MAX),
-            Limit::Seconds(seconds) => Pacer::new(None, u64::MAX, whole(seconds * 1e9)),
-        };
-        let (tally, origin) = (Tally::new(), Instant::now());
-        Ok(Self { load, clients, epoll, source, pacer, tally, origin, checked_ns: 0, answered: (0, 0) })
+        Ok(Self {
+            load,
+            shared,
+            clients,
+            epoll,
+            source: source(load, shared, 0),
+            pacer: pacer(load, 0),
+            tally: Tally::new(),
+            origin: Instant::now(),
+            checked_ns: 0,
+            answered: (0, 0),
+            next: 0,
+        })
     }
 
-    fn turns(&mut self, interrupted: &AtomicBool) -> anyhow::Result<()> {
+    fn run(mut self) -> anyhow::Result<Tally> {
+        let cpu_before_ns = thread_cpu_ns();
+        self.turns()?;
+        self.tally.elapsed_ns = self.now_ns();
+        self.tally.client_cpu_ns = thread_cpu_ns() - cpu_before_ns;
+        let is_interrupted = self.shared.interrupted.load(Ordering::Relaxed);
+        self.tally.unsent = if is_interrupted { 0 } else { self.pacer.unsent() };
+        Ok(self.tally)
+    }
+
+    fn turns(&mut self) -> anyhow::Result<()> {
         self.origin = Instant::now();
+        sharpen_timers();
         (0..self.clients.len()).try_for_each(|index| self.refill(index, 0))?;
         let mut events: Vec<Event> = Vec::with_capacity(EVENTS_MAX);
         while !self.is_done() {
-            ignore_interrupt(epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&TICK)))?;
+            wait(&self.epoll, &mut events, self.due_ns(), TICK_NS)?;
             for event in events.drain(..) {
                 self.serve(index(event.data.u64()))?;
             }
-            self.check(interrupted)?;
+            self.send_due()?;
+            self.check()?;
         }
         Ok(())
     }
 
     fn is_done(&self) -> bool {
-        self.pacer.is_over(self.now_ns()) && self.clients.iter().all(|client| client.in_flight() == 0)
+        self.pacer.is_over(self.now_ns()) && self.clients.iter().all(Client::is_idle)
     }
 
-    /// Takes what has come for a client, and asks as much again.
+    /// Nanoseconds until a client is to send something that waits for nothing but its time.
+    fn due_ns(&self) -> u64 {
+        let has_room = || self.clients.iter().any(|client| client.has_room(self.load.pipeline));
+        if self.is_open() && has_room() { self.pacer.wait_ns(self.now_ns()) } else { u64::MAX }
+    }
+
+    fn is_open(&self) -> bool {
+        self.load.pace != Pace::Closed
+    }
+
+    /// Takes what has come for a client, and in a closed loop asks as much again.
     fn serve(&mut self, index: usize) -> anyhow::Result<()> {
         self.clients[index].receive()?;
         let now_ns = self.now_ns();
-        self.clients[index].take_replies(&self.load.dataset, now_ns, &mut self.tally)?;
+        self.clients[index].take_replies(self.load, now_ns, &mut self.tally)?;
         self.refill(index, now_ns)
     }
 
+    /// Sends what follows from replies to a client, and in a closed loop as much more as it has room for.
     fn refill(&mut self, index: usize, now_ns: u64) -> anyhow::Result<()> {
-        let client = &mut self.clients[index];
-        while client.in_flight() < self.load.in_flight
-            && client.has_room()
-            && self.pacer.take(now_ns).is_some()
-        {
-            client.begin(self.source.draw(), &self.load.dataset, now_ns);
+        self.clients[index].follow_up(&self.load.dataset, now_ns);
+        while !self.is_open() && self.begin(index, now_ns) {}
+        self.clients[index].flush()
+    }
+
+    /// Sends what is due in an open loop, the clients taking turns.
+    fn send_due(&mut self) -> anyhow::Result<()> {
+        if !self.is_open() {
+            return Ok(());
         }
-        client.flush()
+        let (first, count, now_ns) = (self.next, self.clients.len(), self.now_ns());
+        let (mut looked_at, mut full) = (0, 0);
+        while full < count && self.pacer.wait_ns(now_ns) == 0 {
+            full = if self.begin(self.next, now_ns) { 0 } else { full + 1 };
+            self.next = (self.next + 1) % count;
+            looked_at += 1;
+        }
+        (first..first + looked_at.min(count)).try_for_each(|index| self.clients[index % count].flush())
+    }
+
+    /// Begins the next operation on a client, if it has room and there is one to begin.
+    fn begin(&mut self, index: usize, now_ns: u64) -> bool {
+        let client = &mut self.clients[index];
+        if !client.has_room(self.load.pipeline) {
+            return false;
+        }
+        let Some(started_ns) = self.pacer.take(now_ns) else { return false };
+        let mut question = Question::of(self.source.draw());
+        if self.load.keys_per_request > 1 {
+            self.source.draw_more(&mut question.more, self.load.keys_per_request - 1);
+        }
+        client.begin(question, &self.load.dataset, started_ns, now_ns);
+        true
     }
 
     /// Sends again what seems lost, notices Ctrl-C, and refuses to wait for ever. Looks every few turns.
-    fn check(&mut self, interrupted: &AtomicBool) -> anyhow::Result<()> {
+    fn check(&mut self) -> anyhow::Result<()> {
         let now_ns = self.now_ns();
         if now_ns < self.checked_ns + TICK_NS {
             return Ok(());
         }
         self.checked_ns = now_ns;
-        if interrupted.load(Ordering::Relaxed) {
+        if self.shared.interrupted.load(Ordering::Relaxed) {
             self.pacer.stop();
         }
-        if let Some(sent_before_ns) = now_ns.checked_sub(RESEND_NS) {
-            for client in &mut self.clients {
-                self.tally.resent += client.resend(sent_before_ns, now_ns, &self.load.dataset)?;
-            }
+        for client in &mut self.clients {
+            self.tally.resent += client.resend(now_ns, &self.load.dataset)?;
         }
-        if self.tally.operations > self.answered.1 {
+        if self.tally.operations > self.answered.1 || self.clients.iter().all(Client::is_idle) {
             self.answered = (now_ns, self.tally.operations);
         }
-        ensure!(now_ns - self.answered.0 < SILENCE_NS_MAX, "{} stopped answering", self.load.server);
+        ensure!(now_ns - self.answered.0 < SILENCE_NS_MAX, "{} stopped answering", self.load.target);
         Ok(())
     }
 
@@ -132,8 +175,5 @@ impl<'a, P: WindowProtocol> Driver<'a, P> {
 const EVENTS_MAX: usize = 256;
 /// How often requests and flags are looked at.
 const TICK_NS: u64 = 10_000_000;
-const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: TICK_NS.cast_signed() };
-/// A datagram that is not answered for so long is sent again. Far above what a busy server takes.
-const RESEND_NS: u64 = 200_000_000;
 /// A server that answers nothing for so long is given up.
 const SILENCE_NS_MAX: u64 = 15_000_000_000;

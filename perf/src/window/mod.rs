@@ -1,73 +1,47 @@
-//! A load of datagrams: clients that each keep a number of requests on their way, from one thread.
+//! A load in a window: clients that each keep a number of requests on their way, from one thread.
 //!
-//! One loop and one kind of socket drive the native protocol and memcached's over UDP, so that servers differ and
-//! nothing else does. The native protocol also over TCP.
+//! One loop drives the native protocol, memcached's and Redis's, over one kind of UDP socket and one kind of stream, so
+//! that servers differ and nothing else does.
 
-mod arguments;
 mod client;
 mod driver;
+mod in_order;
 mod memcached;
 mod native;
 mod wire;
 
-use std::net::SocketAddr;
-use std::sync::atomic::AtomicBool;
-
 use adit_drivers::kernel::Offload;
+use adit_wire::native::request::Condition;
 
-pub use self::arguments::NativeArguments;
 use self::driver::run;
+use self::in_order::InOrder;
 use self::memcached::Memcached;
 use self::native::Native;
+pub(crate) use self::native::frame_bytes_max;
 use self::wire::Wire;
 use crate::dataset::Dataset;
-use crate::distribution::KeyDistribution;
-use crate::load::{Limit, Pace};
-use crate::report::Terms;
+use crate::generator::Shared;
+use crate::load::{Load, Way};
+use crate::protocol::{Protocol, ReplyKind};
 use crate::tally::Tally;
-use crate::workload::{Mix, Operation};
+use crate::workload::Operation;
 
-/// Everything this load needs; checked when it was built from arguments.
-#[derive(Clone, Debug)]
-pub(crate) struct WindowLoad {
-    pub(crate) server: SocketAddr,
-    pub(crate) way: Way,
-    /// Each has a socket and a session of its own.
-    pub(crate) clients: u64,
-    /// Requests of each client.
-    pub(crate) in_flight: usize,
-    pub(crate) limit: Limit,
-    pub(crate) mix: Mix,
-    pub(crate) keys: u64,
-    pub(crate) dataset: Dataset,
-    pub(crate) seed: u64,
-    pub(crate) server_pid: Option<u32>,
-}
-
-/// What is spoken, and over what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Way {
-    /// memcached's text commands, one to a datagram.
-    MemcachedUdp,
-    /// The native protocol, one message of the socket for each datagram.
-    NativeUdp,
-    /// The same with trains of datagrams in one message, both ways (GSO and GRO).
-    NativeUdpOffload,
-    /// The native protocol over a stream.
-    NativeTcp,
-}
-
-/// A protocol whose messages carry numbers that their replies repeat.
+/// A protocol of requests that may be on their way together.
 pub(crate) trait WindowProtocol: Sized {
     /// The number of the first request.
     const FIRST_NUMBER: u64;
 
     /// Begins what requests need, a session for example. Waits for the server.
-    fn open(wire: &mut Wire) -> anyhow::Result<Self>;
+    fn open(load: &Load, wire: &mut Wire) -> anyhow::Result<Self>;
 
     /// Appends the message of a request.
-    fn encode(&mut self, out: &mut Vec<u8>, ticket: Ticket, operation: Operation, dataset: &Dataset);
+    fn encode(&mut self, out: &mut Vec<u8>, ticket: Ticket, question: &Question, dataset: &Dataset);
+
+    /// The length of the first message in the bytes of a stream; nothing while that is not known.
+    ///
+    /// # Errors
+    /// As `decode`.
+    fn length(&self, bytes: &[u8]) -> anyhow::Result<Option<usize>>;
 
     /// The number and outcome that `message` tells; nothing if it is no reply to this client. `oldest` is the oldest
     /// request on its way.
@@ -85,74 +59,67 @@ pub(crate) struct Ticket {
     pub(crate) oldest: u64,
 }
 
+/// What a request asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Question {
+    pub(crate) operation: Operation,
+    /// Keys beyond the operation's, of a request of many; native protocol only.
+    pub(crate) more: Vec<u64>,
+    /// When a write is done; native protocol only.
+    pub(crate) condition: Condition,
+}
+
 /// What a reply says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome<'a> {
-    Value(&'a [u8]),
+    /// A value and its version, 0 where a protocol has none.
+    Value(&'a [u8], u64),
+    /// Of many keys, in order.
+    Values(Vec<Option<&'a [u8]>>),
     Stored,
     Absent,
+    /// The condition of a write did not hold.
+    Conflict,
     Refused(String),
 }
 
-impl Way {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::MemcachedUdp => "memcached-udp",
-            Self::NativeUdp => "native-udp",
-            Self::NativeUdpOffload => "native-udp-offload",
-            Self::NativeTcp => "native-tcp",
-        }
+impl Question {
+    pub(crate) fn of(operation: Operation) -> Self {
+        Self { operation, more: Vec::new(), condition: Condition::Always }
     }
 
-    fn offload(self) -> Offload {
-        if self == Self::NativeUdpOffload { Offload::default() } else { Offload::NONE }
+    /// Its keys, in order.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = u64> {
+        std::iter::once(self.operation.key).chain(self.more.iter().copied())
     }
 }
 
-impl WindowLoad {
-    /// The load that writes every key once, as fast as it goes.
-    pub(crate) fn preload(&self) -> Self {
-        Self {
-            clients: 1,
-            in_flight: PRELOAD_IN_FLIGHT,
-            limit: Limit::Requests(self.keys),
-            mix: Mix::Preload,
-            ..self.clone()
+impl<'a> Outcome<'a> {
+    /// What a whole reply of `protocol` says.
+    fn of(protocol: Protocol, kind: ReplyKind, reply: &'a [u8]) -> Self {
+        match kind {
+            ReplyKind::Hit => {
+                // Between the first line and the end.
+                let start = reply.iter().position(|byte| *byte == b'\n').map_or(reply.len(), |end| end + 1);
+                let end = if protocol == Protocol::MemcachedText { &b"\r\nEND\r\n"[..] } else { b"\r\n" };
+                Outcome::Value(reply[start..].strip_suffix(end).unwrap_or_default(), 0)
+            }
+            ReplyKind::Miss => Outcome::Absent,
+            ReplyKind::Ok | ReplyKind::Push => Outcome::Stored,
+            ReplyKind::Error => Outcome::Refused(String::from_utf8_lossy(reply).trim().to_owned()),
         }
-    }
-
-    pub(crate) fn terms(&self) -> Terms {
-        Terms {
-            target: self.server.to_string(),
-            protocol: self.way.name(),
-            workload: self.mix,
-            threads: 1,
-            connections: self.clients,
-            pipeline: self.in_flight,
-            keys_per_request: 1,
-            pace: Pace::Closed,
-            limit: self.limit,
-            keys: self.keys,
-            key_distribution: self.distribution(),
-            sizes: self.dataset.sizes,
-            seed: self.seed,
-        }
-    }
-
-    fn distribution(&self) -> KeyDistribution {
-        self.mix.distribution()
     }
 }
 
-/// Runs `load` to its end, or until `interrupted` is set.
-///
-/// # Errors
-/// When the server cannot be reached, stops answering or does not speak the protocol.
-pub(crate) fn run_window(load: &WindowLoad, interrupted: &AtomicBool) -> anyhow::Result<Tally> {
+fn offload(way: Way) -> Offload {
+    if way == Way::NativeUdpOffload { Offload::default() } else { Offload::NONE }
+}
+
+/// Runs `load` on this thread.
+pub(crate) fn run_window(load: &Load, shared: &Shared<'_>) -> anyhow::Result<Tally> {
     match load.way {
-        Way::MemcachedUdp => run::<Memcached>(load, interrupted),
-        Way::NativeUdp | Way::NativeUdpOffload | Way::NativeTcp => run::<Native>(load, interrupted),
+        Way::MemcachedUdp => run::<Memcached>(load, shared),
+        Way::NativeUdp | Way::NativeUdpOffload | Way::NativeTcp => run::<Native>(load, shared),
+        Way::Stream(_) | Way::Batches(_) => run::<InOrder>(load, shared),
     }
 }
-
-const PRELOAD_IN_FLIGHT: usize = 32;
