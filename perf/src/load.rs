@@ -82,12 +82,6 @@ impl Way {
     }
 }
 
-impl serde::Serialize for Way {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
-    }
-}
-
 impl Load {
     /// GETs of uniform keys for a second, one after the other, on one connection.
     pub(crate) fn new(target: Target, way: Way, keys: u64, dataset: Dataset) -> Self {

@@ -64,6 +64,7 @@ struct Case {
 /// The turns of one way.
 #[derive(Clone, Debug, serde::Serialize)]
 struct Run {
+    #[serde(serialize_with = "serialize_way")]
     way: Way,
     samples: Vec<Sample>,
     /// Of all turns together.
@@ -228,6 +229,10 @@ fn wire_name(way: Way) -> &'static str {
         Way::Stream(Protocol::Resp) | Way::Batches(Protocol::Resp) => "redis TCP",
         Way::Stream(_) | Way::Batches(_) => "memcached TCP",
     }
+}
+
+fn serialize_way<S: serde::Serializer>(way: &Way, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(wire_name(*way))
 }
 
 /// The meta commands: memcached sends the replies to several of those together.

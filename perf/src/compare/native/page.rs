@@ -57,10 +57,8 @@ fn write_page(page: &mut String, report: &Report) -> std::fmt::Result {
 fn goals(report: &Report) -> Vec<String> {
     let find = |in_flight, way| {
         let work = Work { operation: Mix::Get, clients: 1, in_flight };
-        let run_of = |case: &'_ Case| case.runs.iter().position(|run| run.way == way);
-        let is_meant = |case: &&Case| case.work == work && run_of(case).is_some();
-        let case = report.cases.iter().find(is_meant)?;
-        Some((case, case.runs.get(run_of(case)?)?))
+        let cases = report.cases.iter().filter(|case| case.work == work);
+        cases.flat_map(|case| case.runs.iter().map(move |run| (case, run))).find(|(_, run)| run.way == way)
     };
     let told = |is_held| if is_held { "held" } else { "missed" };
     let cheaper =
