@@ -26,3 +26,20 @@ fn a_native_load_finds_what_it_wrote() {
     }
     server.assert_alive("after the loads");
 }
+
+#[test]
+fn every_mix_runs_over_every_wire() {
+    let mut server = Server::start(1);
+    for wire in ["--in-flight 8 --clients 3", "--in-flight 8 --clients 3 --no-offload", "--tcp"] {
+        for mix in
+            ["a", "b", "c", "d", "f", "f --compare-and-swap", "a --keys-per-request 10", "b --rate 50000"]
+        {
+            let found = load(&server, &format!("--load --requests 3000 --workload ycsb-{mix} {wire}"));
+            assert!(found.contains("operations   3,000 in"), "{mix}, {wire}: {found}");
+            assert!(found.contains(" 0 misses, 0 errors"), "{mix}, {wire}: {found}");
+        }
+    }
+    let found = load(&server, "--load --requests 3000 --value-size 16000 --tcp");
+    assert!(found.contains("3,000 hits, 0 misses, 0 errors"), "{found}");
+    server.assert_alive("after the loads");
+}

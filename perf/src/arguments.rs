@@ -1,41 +1,31 @@
-//! The arguments of the load generators, and the checked load they make.
+//! The arguments of the load generators, and the checked loads they make.
 
 use std::path::PathBuf;
 
+use adit_wire::native::{FRAME_BYTES_DEFAULT, FRAME_BYTES_MAX, WINDOW_REQUESTS};
 use anyhow::ensure;
 
 use crate::dataset::{Dataset, key_bytes_min};
 use crate::distribution::KeyDistribution;
-use crate::load::{Limit, Load, Pace};
+use crate::load::{Limit, Load, Pace, Way};
 use crate::protocol::Protocol;
 use crate::schedule::Arrivals;
 use crate::sizes::{ETC_KEY_BYTES_MAX, SizeModel, Sizes};
 use crate::target::Target;
+use crate::window::frame_bytes_max;
 use crate::workload::Mix;
 
-/// Arguments of `adit perf resp` and, with a protocol of its own, `adit perf memcached`.
+/// What all loads are asked to do.
 #[derive(Clone, Debug, clap::Args)]
-pub struct LoadArguments {
-    /// Server: HOST:PORT or unix:PATH [default: 127.0.0.1:7379, memcached 127.0.0.1:11211]
-    #[arg(long, value_name = "ADDR")]
-    target: Option<Target>,
-    /// Threads of the client
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=THREADS_MAX))]
-    threads: u64,
-    /// Connections, of all threads together
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=CONNECTIONS_MAX))]
-    connections: u64,
-    /// Requests a connection sends before it waits for their replies
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=PIPELINE_MAX))]
-    pipeline: u64,
-    /// Keys of each request: over 1, MGET and MSET (RESP; get, set, ycsb-a, ycsb-b and ycsb-c)
+pub struct CommonArguments {
+    /// Keys of each request: over 1, MGET and MSET, MULTIGET and MULTIPUT (get, set, ycsb-a, ycsb-b and ycsb-c)
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=KEYS_PER_REQUEST_MAX))]
     keys_per_request: u64,
     /// End after this many operations
     #[arg(long, value_name = "N", conflicts_with = "seconds")]
     requests: Option<u64>,
     /// End after this many seconds [default: 10]
-    #[arg(long, value_name = "S")]
+    #[arg(long, value_name = "S", alias = "duration")]
     seconds: Option<f64>,
     /// Open loop: operations per second on schedule, latency counted from the time they were due
     #[arg(long, value_name = "OPS_PER_S")]
@@ -75,6 +65,25 @@ pub struct LoadArguments {
     server_pid: Option<u32>,
 }
 
+/// Arguments of `adit perf resp` and, with a protocol of its own, `adit perf memcached`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct LoadArguments {
+    /// Server: HOST:PORT or unix:PATH [default: 127.0.0.1:7379, memcached 127.0.0.1:11211]
+    #[arg(long, value_name = "ADDR")]
+    target: Option<Target>,
+    /// Threads of the client
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=THREADS_MAX))]
+    threads: u64,
+    /// Connections, of all threads together
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=CONNECTIONS_MAX))]
+    connections: u64,
+    /// Requests a connection sends before it waits for their replies
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=PIPELINE_MAX))]
+    pipeline: u64,
+    #[command(flatten)]
+    common: CommonArguments,
+}
+
 /// Arguments of `adit perf memcached`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct MemcachedArguments {
@@ -85,17 +94,32 @@ pub struct MemcachedArguments {
     meta: bool,
 }
 
-impl MemcachedArguments {
-    pub(crate) fn protocol(&self) -> Protocol {
-        if self.meta { Protocol::MemcachedMeta } else { Protocol::MemcachedText }
-    }
-
-    pub(crate) fn load(&self) -> &LoadArguments {
-        &self.load
-    }
+/// Arguments of `adit perf native`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct NativeArguments {
+    /// Server of one shard: HOST:PORT
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7400")]
+    target: Target,
+    /// Clients, each with a socket and a session of its own, all from one thread
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=CLIENTS_MAX))]
+    clients: u64,
+    /// Requests that each client has on their way
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u64).range(1..=IN_FLIGHT_MAX))]
+    in_flight: u64,
+    /// One message of the socket for each datagram: neither GSO nor GRO
+    #[arg(long)]
+    no_offload: bool,
+    /// TCP instead of UDP
+    #[arg(long, conflicts_with = "no_offload")]
+    tcp: bool,
+    /// ycsb-f: write only if the version is still the one that was read, else read again
+    #[arg(long)]
+    compare_and_swap: bool,
+    #[command(flatten)]
+    common: CommonArguments,
 }
 
-impl LoadArguments {
+impl CommonArguments {
     pub(crate) fn preloads(&self) -> bool {
         self.load
     }
@@ -104,46 +128,23 @@ impl LoadArguments {
         self.json.as_ref()
     }
 
-    /// The load that these arguments ask for.
-    ///
-    /// # Errors
-    /// When a value is out of range or two do not go together; says which.
-    pub(crate) fn to_load(&self, protocol: Protocol) -> anyhow::Result<Load> {
-        ensure!(self.connections >= self.threads, "each of the --threads needs a connection");
-        ensure!(self.value_size <= VALUE_BYTES_MAX, "--value-size is over {VALUE_BYTES_MAX}");
-        let key_bytes_max = if protocol == Protocol::Resp { KEY_BYTES_MAX } else { ETC_KEY_BYTES_MAX };
-        ensure!(self.key_size <= key_bytes_max, "--key-size is over {key_bytes_max}");
+    /// A load of one connection and one thread, with nothing in the pipeline.
+    fn to_load(&self, target: Target, way: Way) -> anyhow::Result<Load> {
+        ensure!(
+            self.keys_per_request == 1 || self.workload.takes_many_keys(),
+            "--keys-per-request over 1 goes with the workloads get, set, ycsb-a, ycsb-b and ycsb-c"
+        );
         Ok(Load {
-            target: self.target(protocol),
-            protocol,
-            threads: self.threads,
-            connections: self.connections,
-            pipeline: usize::try_from(self.pipeline)?,
-            keys_per_request: self.keys_per_request(protocol)?,
+            keys_per_request: usize::try_from(self.keys_per_request)?,
             pace: self.pace()?,
             limit: self.limit()?,
             mix: self.workload,
             distribution: self.key_distribution.unwrap_or_else(|| self.workload.distribution()),
-            keys: self.keys,
-            dataset: self.dataset()?,
             seed: self.seed,
             server_pid: self.server_pid,
             shows_progress: true,
+            ..Load::new(target, way, self.keys, self.dataset()?)
         })
-    }
-
-    fn keys_per_request(&self, protocol: Protocol) -> anyhow::Result<usize> {
-        let is_possible = protocol == Protocol::Resp && self.workload.takes_many_keys();
-        ensure!(
-            self.keys_per_request == 1 || is_possible,
-            "--keys-per-request over 1 goes with RESP and the workloads get, set, ycsb-a, ycsb-b and ycsb-c"
-        );
-        Ok(usize::try_from(self.keys_per_request)?)
-    }
-
-    fn target(&self, protocol: Protocol) -> Target {
-        let default = if protocol == Protocol::Resp { RESP_TARGET } else { MEMCACHED_TARGET };
-        self.target.clone().unwrap_or_else(|| Target::Tcp(default.into()))
     }
 
     fn pace(&self) -> anyhow::Result<Pace> {
@@ -162,6 +163,7 @@ impl LoadArguments {
     }
 
     fn dataset(&self) -> anyhow::Result<Dataset> {
+        ensure!(self.value_size <= VALUE_BYTES_MAX, "--value-size is over {VALUE_BYTES_MAX}");
         let inserts_max = if self.workload.inserts() { INSERTS_MAX } else { 0 };
         let keys_max = self.keys.saturating_add(inserts_max);
         let sizes = match self.sizes {
@@ -172,11 +174,78 @@ impl LoadArguments {
     }
 }
 
+impl LoadArguments {
+    pub(crate) fn common(&self) -> &CommonArguments {
+        &self.common
+    }
+
+    /// The load that these arguments ask for.
+    ///
+    /// # Errors
+    /// When a value is out of range or two do not go together; says which.
+    pub(crate) fn to_load(&self, protocol: Protocol) -> anyhow::Result<Load> {
+        let Self { common, threads, connections, pipeline, .. } = self;
+        ensure!(connections >= threads, "each of the --threads needs a connection");
+        let is_resp = protocol == Protocol::Resp;
+        let key_bytes_max = if is_resp { KEY_BYTES_MAX } else { ETC_KEY_BYTES_MAX };
+        ensure!(common.key_size <= key_bytes_max, "--key-size is over {key_bytes_max}");
+        ensure!(is_resp || common.keys_per_request == 1, "memcached takes 1 --keys-per-request");
+        let default = if is_resp { RESP_TARGET } else { MEMCACHED_TARGET };
+        let target = self.target.clone().unwrap_or_else(|| Target::Tcp(default.into()));
+        let load = common.to_load(target, Way::Batches(protocol))?;
+        let (threads, connections, pipeline) = (*threads, *connections, usize::try_from(*pipeline)?);
+        Ok(Load { threads, connections, pipeline, ..load })
+    }
+}
+
+impl MemcachedArguments {
+    pub(crate) fn protocol(&self) -> Protocol {
+        if self.meta { Protocol::MemcachedMeta } else { Protocol::MemcachedText }
+    }
+
+    pub(crate) fn load(&self) -> &LoadArguments {
+        &self.load
+    }
+}
+
+impl NativeArguments {
+    pub(crate) fn common(&self) -> &CommonArguments {
+        &self.common
+    }
+
+    /// As [`LoadArguments::to_load`].
+    pub(crate) fn to_load(&self) -> anyhow::Result<Load> {
+        self.target.socket_address()?;
+        let (way, room) = match (self.tcp, self.no_offload) {
+            (true, _) => (Way::NativeTcp, FRAME_BYTES_MAX),
+            (false, true) => (Way::NativeUdp, FRAME_BYTES_DEFAULT),
+            (false, false) => (Way::NativeUdpOffload, FRAME_BYTES_DEFAULT),
+        };
+        let compares_and_swaps = self.compare_and_swap;
+        ensure!(
+            !compares_and_swaps || self.common.workload == Mix::YcsbF,
+            "--compare-and-swap goes with ycsb-f"
+        );
+        let load = self.common.to_load(self.target.clone(), way)?;
+        let needed = frame_bytes_max(&load);
+        ensure!(
+            needed <= room,
+            "a request or its reply would take a frame of {needed} bytes, and this load sends only whole ones, of up to \
+             {FRAME_BYTES_DEFAULT} over UDP and {FRAME_BYTES_MAX} with --tcp; for longer values: adit perf resp"
+        );
+        let pipeline = usize::try_from(self.in_flight)?;
+        Ok(Load { connections: self.clients, pipeline, compares_and_swaps, ..load })
+    }
+}
+
 const RESP_TARGET: &str = "127.0.0.1:7379";
 const MEMCACHED_TARGET: &str = "127.0.0.1:11211";
 const THREADS_MAX: u64 = 256;
 const CONNECTIONS_MAX: u64 = 60_000;
 const PIPELINE_MAX: u64 = 16_384;
+const CLIENTS_MAX: u64 = 10_000;
+/// Half of the window of a session, so that a lost request does not hold up the others at once.
+const IN_FLIGHT_MAX: u64 = WINDOW_REQUESTS / 2;
 /// Far below what a request may have, and a batch of them still fits in memory.
 const KEYS_PER_REQUEST_MAX: u64 = 10_000;
 const SECONDS_DEFAULT: f64 = 10.0;
@@ -187,3 +256,48 @@ const KEY_BYTES_MAX: usize = 64 * 1024;
 const VALUE_BYTES_MAX: usize = 512 * 1024 * 1024;
 /// Keys must be long enough for so many inserts.
 const INSERTS_MAX: u64 = 1_000_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Program {
+        #[command(flatten)]
+        native: NativeArguments,
+    }
+
+    fn native(flags: &str) -> anyhow::Result<Load> {
+        let words = ["native"].into_iter().chain(flags.split_ascii_whitespace());
+        <Program as clap::Parser>::try_parse_from(words)?.native.to_load()
+    }
+
+    #[test]
+    fn a_native_load_fits_whole_frames() {
+        for (wire, room) in [("", FRAME_BYTES_DEFAULT), (" --tcp", FRAME_BYTES_MAX)] {
+            let of = |value_bytes: usize| native(&format!("--value-size {value_bytes}{wire}"));
+            // A PUT has a header of 56 bytes, 32 of its own and a key of 16.
+            assert!(of(room - 56 - 32 - 16).is_ok());
+            let error = of(room - 56 - 32 - 16 + 1).unwrap_err().to_string();
+            assert!(error.contains("--tcp") && error.contains("adit perf resp"), "{error}");
+            assert!(native(&format!("--sizes etc{wire}")).is_err(), "a value of it may be long");
+        }
+        // A MULTIPUT has a header of 56 bytes, 16 of its own and 8 for the lengths of each key and its value.
+        assert!(native("--keys-per-request 15").is_ok());
+        assert!(native("--keys-per-request 16").is_err());
+        assert!(native("--keys-per-request 100 --tcp").is_ok());
+    }
+
+    #[test]
+    fn every_mix_runs_over_the_native_protocol() {
+        for mix in ["get", "set", "ycsb-a", "ycsb-b", "ycsb-c", "ycsb-d", "ycsb-f"] {
+            let load = native(&format!("--workload {mix} --clients 3 --in-flight 7 --rate 5")).unwrap();
+            assert_eq!((load.connections, load.pipeline), (3, 7));
+            assert!(matches!(load.pace, Pace::Open { .. }));
+        }
+        assert!(native("--workload ycsb-f --compare-and-swap").unwrap().compares_and_swaps);
+        for flags in ["--workload ycsb-a --compare-and-swap", "--workload ycsb-d --keys-per-request 2"] {
+            assert!(native(flags).is_err(), "{flags}");
+        }
+    }
+}

@@ -9,11 +9,13 @@ use anyhow::anyhow;
 use crate::connection::Connection;
 use crate::cpu::process_cpu_ns;
 use crate::distribution::KeyChooser;
-use crate::load::{Limit, Load, Pace};
+use crate::load::{Limit, Load, Pace, Way};
 use crate::number::{grouped, index, whole};
+use crate::protocol::Protocol;
 use crate::random::Random;
 use crate::schedule::Schedule;
 use crate::tally::Tally;
+use crate::window::run_window;
 use crate::worker::{Pacer, Worker};
 use crate::workload::{Mix, OperationSource};
 
@@ -42,32 +44,54 @@ pub(crate) fn run_load(load: &Load, interrupted: &AtomicBool) -> anyhow::Result<
         keys: AtomicU64::new(keys),
         operations: AtomicU64::new(0),
     };
-    let workers =
-        (0..load.threads).map(|thread| prepare(load, &shared, thread)).collect::<Result<Vec<_>, _>>()?;
-    let cpu_before_ns = load.server_pid.map(process_cpu_ns).transpose()?;
-    let mut tally = run_workers(load, &shared, workers)?;
-    let cpu_after_ns = load.server_pid.map(process_cpu_ns).transpose()?;
-    tally.server_cpu_ns = cpu_after_ns.zip(cpu_before_ns).map(|(after, before)| after.saturating_sub(before));
+    let Way::Batches(protocol) = load.way else { return run_window(load, &shared) };
+    let workers = (0..load.threads)
+        .map(|thread| prepare(load, protocol, &shared, thread))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    with_server_cpu(load, || run_workers(load, &shared, workers))
+}
+
+/// Runs `run` and adds what processor time the server took meanwhile.
+pub(crate) fn with_server_cpu(
+    load: &Load,
+    run: impl FnOnce() -> anyhow::Result<Tally>,
+) -> anyhow::Result<Tally> {
+    let before_ns = load.server_pid.map(process_cpu_ns).transpose()?;
+    let mut tally = run()?;
+    let after_ns = load.server_pid.map(process_cpu_ns).transpose()?;
+    tally.server_cpu_ns = after_ns.zip(before_ns).map(|(after, before)| after.saturating_sub(before));
     Ok(tally)
 }
 
 /// One thread's share of the load, connected.
-fn prepare<'a>(load: &'a Load, shared: &'a Shared<'a>, thread: u64) -> anyhow::Result<Worker<'a>> {
+fn prepare<'a>(
+    load: &'a Load,
+    protocol: Protocol,
+    shared: &'a Shared<'a>,
+    thread: u64,
+) -> anyhow::Result<Worker<'a>> {
     let connections = (0..share(load.connections, load.threads, thread))
         .map(|_| Connection::connect(&load.target))
         .collect::<anyhow::Result<Vec<_>>>()?;
+    Worker::new(load, protocol, shared, connections, source(load, shared, thread), pacer(load, thread))
+}
+
+/// What draws the operations of one thread.
+pub(crate) fn source<'a>(load: &Load, shared: &'a Shared<'_>, thread: u64) -> OperationSource<'a> {
     let keys_in_flight_max = if load.mix.inserts() { load.connections * load.pipeline as u64 } else { 0 };
-    let source = OperationSource::new(
+    // As many as the first choice is among: the number may grow, never shrink.
+    let chooser = KeyChooser::new(load.distribution, load.keys.saturating_sub(keys_in_flight_max).max(1));
+    OperationSource::new(
         load.mix,
-        KeyChooser::new(load.distribution, load.keys.max(1)),
+        chooser,
         Random::new(load.seed, 2 * thread),
         &shared.keys,
         keys_in_flight_max,
-    );
-    Worker::new(load, shared, connections, source, pacer(load, thread))
+    )
 }
 
-fn pacer(load: &Load, thread: u64) -> Pacer {
+/// What paces one thread.
+pub(crate) fn pacer(load: &Load, thread: u64) -> Pacer {
     let schedule = match load.pace {
         Pace::Closed => None,
         Pace::Open { rate_per_s, arrivals } => {

@@ -6,7 +6,6 @@ mod client;
 mod compare;
 mod connection;
 mod cpu;
-mod datagram;
 mod dataset;
 mod distribution;
 mod generator;
@@ -27,6 +26,7 @@ mod store;
 mod tally;
 mod target;
 mod transfer;
+mod window;
 mod worker;
 mod workload;
 
@@ -35,16 +35,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 
-pub use arguments::{LoadArguments, MemcachedArguments};
+pub use arguments::{CommonArguments, LoadArguments, MemcachedArguments, NativeArguments};
 pub use compare::CompareArguments;
-pub use datagram::NativeArguments;
-use datagram::run_datagrams;
+use generator::run_load;
+use load::Load;
 use machine::Machine;
 pub use path::PathArguments;
 use protocol::Protocol;
 use report::{RunReport, Terms, write_json};
 pub use store::StoreArguments;
-use tally::Tally;
 pub use transfer::TransferArguments;
 
 /// Arguments of `adit perf`.
@@ -81,9 +80,14 @@ pub enum Workload {
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let interrupted = interrupt::interrupt_flag()?;
     match arguments.workload {
-        Workload::Resp(arguments) => run_generator(&arguments, Protocol::Resp, &interrupted),
-        Workload::Memcached(arguments) => run_generator(arguments.load(), arguments.protocol(), &interrupted),
-        Workload::Native(arguments) => run_native(&arguments, &interrupted),
+        Workload::Resp(arguments) => {
+            run_generator(&arguments.to_load(Protocol::Resp)?, arguments.common(), &interrupted)
+        }
+        Workload::Memcached(arguments) => {
+            let (load, protocol) = (arguments.load(), arguments.protocol());
+            run_generator(&load.to_load(protocol)?, load.common(), &interrupted)
+        }
+        Workload::Native(arguments) => run_generator(&arguments.to_load()?, arguments.common(), &interrupted),
         Workload::Compare(arguments) => compare::run_comparison(&arguments, &interrupted),
         Workload::Store(arguments) => store::run_store(&arguments, &interrupted),
         Workload::Path(arguments) => path::run_path(&arguments, &interrupted),
@@ -91,30 +95,17 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
 }
 
-fn run_generator(
-    arguments: &LoadArguments,
-    protocol: Protocol,
-    interrupted: &AtomicBool,
-) -> anyhow::Result<()> {
-    let load = arguments.to_load(protocol)?;
+fn run_generator(load: &Load, arguments: &CommonArguments, interrupted: &AtomicBool) -> anyhow::Result<()> {
     if arguments.preloads() {
-        preload(load.keys, || generator::run_load(&load.preload(), interrupted))?;
+        preload(load, interrupted)?;
     }
-    measure(Terms::of(&load), arguments.json(), interrupted, || generator::run_load(&load, interrupted))
+    measure(load, arguments.json(), interrupted)
 }
 
-fn run_native(arguments: &NativeArguments, interrupted: &AtomicBool) -> anyhow::Result<()> {
-    let load = arguments.to_load()?;
-    if arguments.preloads() {
-        preload(load.keys, || run_datagrams(&load.preload(), interrupted))?;
-    }
-    measure(load.terms(), arguments.json(), interrupted, || run_datagrams(&load, interrupted))
-}
-
-/// Runs what writes all keys.
-fn preload(keys: u64, run: impl FnOnce() -> anyhow::Result<Tally>) -> anyhow::Result<()> {
-    eprintln!("writing {} keys", number::grouped(keys));
-    let tally = run()?;
+/// Writes all keys.
+fn preload(load: &Load, interrupted: &AtomicBool) -> anyhow::Result<()> {
+    eprintln!("writing {} keys", number::grouped(load.keys));
+    let tally = run_load(&load.preload(), interrupted)?;
     if let Some(error) = tally.first_error {
         anyhow::bail!("{} keys were refused: {error}", tally.errors);
     }
@@ -122,17 +113,12 @@ fn preload(keys: u64, run: impl FnOnce() -> anyhow::Result<Tally>) -> anyhow::Re
 }
 
 /// Runs what is measured and reports it.
-fn measure(
-    terms: Terms,
-    json: Option<&PathBuf>,
-    interrupted: &AtomicBool,
-    run: impl FnOnce() -> anyhow::Result<Tally>,
-) -> anyhow::Result<()> {
+fn measure(load: &Load, json: Option<&PathBuf>, interrupted: &AtomicBool) -> anyhow::Result<()> {
     if interrupted.load(Ordering::Relaxed) {
         anyhow::bail!("interrupted before the run");
     }
     let machine = Machine::here();
-    let report = RunReport::new(machine, terms, &run()?);
+    let report = RunReport::new(machine, Terms::of(load), &run_load(load, interrupted)?);
     print!("{}", report.text());
     match json {
         Some(path) => write_json(path, &report).context("--json"),

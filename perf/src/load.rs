@@ -11,7 +11,7 @@ use crate::workload::Mix;
 #[derive(Clone, Debug)]
 pub(crate) struct Load {
     pub(crate) target: Target,
-    pub(crate) protocol: Protocol,
+    pub(crate) way: Way,
     pub(crate) threads: u64,
     /// Of all threads together; at least one each.
     pub(crate) connections: u64,
@@ -19,6 +19,8 @@ pub(crate) struct Load {
     pub(crate) pipeline: usize,
     /// Keys that one request reads or writes: over 1 it is an MGET or an MSET.
     pub(crate) keys_per_request: usize,
+    /// Whether a read-modify-write fails when the key was written in between, and is done again.
+    pub(crate) compares_and_swaps: bool,
     pub(crate) pace: Pace,
     pub(crate) limit: Limit,
     pub(crate) mix: Mix,
@@ -30,6 +32,23 @@ pub(crate) struct Load {
     pub(crate) server_pid: Option<u32>,
     /// Whether to print a line a second.
     pub(crate) shows_progress: bool,
+}
+
+/// What is spoken, over what, and in which loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Over a stream, from any number of threads: `pipeline` requests together, then all of their replies.
+    Batches(Protocol),
+    /// Over a stream, from one thread: `pipeline` requests on their way at all times. So are all that follow.
+    Stream(Protocol),
+    /// memcached's text commands, one to a datagram.
+    MemcachedUdp,
+    /// The native protocol, one message of the socket for each datagram.
+    NativeUdp,
+    /// The same with trains of datagrams in one message, both ways (GSO and GRO).
+    NativeUdpOffload,
+    /// The native protocol over a stream.
+    NativeTcp,
 }
 
 /// When requests are sent.
@@ -50,10 +69,47 @@ pub(crate) enum Limit {
     Seconds(f64),
 }
 
+impl Way {
+    /// Its name in reports.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Batches(protocol) | Self::Stream(protocol) => protocol.name(),
+            Self::MemcachedUdp => "memcached-udp",
+            Self::NativeUdp => "native-udp",
+            Self::NativeUdpOffload => "native-udp-offload",
+            Self::NativeTcp => "native-tcp",
+        }
+    }
+}
+
 impl Load {
+    /// GETs of uniform keys for a second, one after the other, on one connection.
+    pub(crate) fn new(target: Target, way: Way, keys: u64, dataset: Dataset) -> Self {
+        Self {
+            target,
+            way,
+            threads: 1,
+            connections: 1,
+            pipeline: 1,
+            keys_per_request: 1,
+            compares_and_swaps: false,
+            pace: Pace::Closed,
+            limit: Limit::Seconds(1.0),
+            mix: Mix::Get,
+            distribution: KeyDistribution::Uniform,
+            keys,
+            dataset,
+            seed: 1,
+            server_pid: None,
+            shows_progress: false,
+        }
+    }
+
     /// The load that writes every key once, as fast as it goes.
     pub(crate) fn preload(&self) -> Self {
+        let connections = if let Way::Batches(_) = self.way { self.connections } else { 1 };
         Self {
+            connections,
             pipeline: PRELOAD_PIPELINE,
             keys_per_request: 1,
             pace: Pace::Closed,

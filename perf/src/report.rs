@@ -22,6 +22,7 @@ pub(crate) struct RunReport {
     pub(crate) first_error: Option<String>,
     pub(crate) unsent: u64,
     pub(crate) resent: u64,
+    pub(crate) conflicts: u64,
     pub(crate) elapsed_ns: u64,
     pub(crate) operations_per_s: f64,
     pub(crate) latency: Latency,
@@ -51,7 +52,7 @@ impl Terms {
     pub(crate) fn of(load: &Load) -> Self {
         Self {
             target: load.target.to_string(),
-            protocol: load.protocol.name(),
+            protocol: load.way.name(),
             workload: load.mix,
             threads: load.threads,
             connections: load.connections,
@@ -79,6 +80,7 @@ impl RunReport {
             first_error: tally.first_error.clone(),
             unsent: tally.unsent,
             resent: tally.resent,
+            conflicts: tally.conflicts,
             elapsed_ns: tally.elapsed_ns,
             operations_per_s: tally.operations_per_s(),
             latency: tally.latency(),
@@ -141,6 +143,10 @@ impl RunReport {
                 "note         {} requests were due and never sent: the rate is above what the server does",
                 grouped(self.unsent)
             ));
+        }
+        if self.conflicts > 0 {
+            let conflicts = grouped(self.conflicts);
+            lines.push(format!("note         {conflicts} swaps found another version and were done again"));
         }
         if self.resent > 0 {
             lines.push(format!("note         {} datagrams were lost and sent again", grouped(self.resent)));

@@ -46,6 +46,14 @@ impl Sizes {
         }
     }
 
+    /// No key is longer.
+    pub(crate) fn key_bytes_max(&self) -> usize {
+        match *self {
+            Self::Fixed { key_bytes, .. } => key_bytes,
+            Self::Etc { .. } => ETC_KEY_BYTES_MAX,
+        }
+    }
+
     /// No value is longer.
     pub(crate) fn value_bytes_max(&self) -> usize {
         match *self {

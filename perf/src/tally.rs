@@ -20,6 +20,8 @@ pub(crate) struct Tally {
     pub(crate) unsent: u64,
     /// Datagrams that were sent again, because no reply came in time.
     pub(crate) resent: u64,
+    /// Compare-and-swaps that found another version, and were done again.
+    pub(crate) conflicts: u64,
     pub(crate) latency_ns: Histogram<u64>,
     /// From the first request to the last reply.
     pub(crate) elapsed_ns: u64,
@@ -40,6 +42,7 @@ impl Tally {
             first_error: None,
             unsent: 0,
             resent: 0,
+            conflicts: 0,
             latency_ns: latency_ns.expect("the bounds are valid"),
             elapsed_ns: 0,
             client_cpu_ns: 0,
@@ -83,6 +86,7 @@ impl Tally {
         self.first_error = self.first_error.take().or(other.first_error);
         self.unsent += other.unsent;
         self.resent += other.resent;
+        self.conflicts += other.conflicts;
         self.latency_ns.add(other.latency_ns).expect("all histograms have the same bounds");
         self.elapsed_ns = self.elapsed_ns.max(other.elapsed_ns);
         self.client_cpu_ns += other.client_cpu_ns;

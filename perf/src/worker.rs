@@ -13,9 +13,11 @@ use rustix::io::Errno;
 
 use crate::connection::{Connection, Entry};
 use crate::cpu::thread_cpu_ns;
+use crate::dataset::Dataset;
 use crate::generator::Shared;
 use crate::load::Load;
 use crate::number::{index, nanoseconds};
+use crate::protocol::Protocol;
 use crate::schedule::Schedule;
 use crate::tally::Tally;
 use crate::workload::{Operation, OperationSource, Step};
@@ -68,7 +70,7 @@ impl Pacer {
     }
 
     /// Nanoseconds until the next request is due.
-    fn wait_ns(&self, now_ns: u64) -> u64 {
+    pub(crate) fn wait_ns(&self, now_ns: u64) -> u64 {
         match &self.schedule {
             Some(schedule) if !self.is_over(now_ns) => schedule.due_ns().saturating_sub(now_ns),
             _ => u64::MAX,
@@ -80,7 +82,7 @@ impl Pacer {
     }
 
     /// Requests that were due before the deadline and have not been taken.
-    fn unsent(mut self) -> u64 {
+    pub(crate) fn unsent(mut self) -> u64 {
         let Some(mut schedule) = self.schedule.take() else { return 0 };
         let mut count = 0;
         while self.deadline_ns != u64::MAX && count < self.remaining && schedule.due_ns() < self.deadline_ns {
@@ -95,6 +97,7 @@ impl Pacer {
 #[derive(Debug)]
 pub(crate) struct Worker<'a> {
     load: &'a Load,
+    protocol: Protocol,
     shared: &'a Shared<'a>,
     connections: Vec<Connection>,
     epoll: OwnedFd,
@@ -115,6 +118,7 @@ pub(crate) struct Worker<'a> {
 impl<'a> Worker<'a> {
     pub(crate) fn new(
         load: &'a Load,
+        protocol: Protocol,
         shared: &'a Shared<'a>,
         connections: Vec<Connection>,
         source: OperationSource<'a>,
@@ -126,6 +130,7 @@ impl<'a> Worker<'a> {
         }
         Ok(Self {
             load,
+            protocol,
             shared,
             epoll,
             idle: (0..connections.len()).collect(),
@@ -193,16 +198,17 @@ impl<'a> Worker<'a> {
         let connection = &mut self.connections[index];
         self.encoded.clear();
         for entry in connection.begin_batch() {
-            encode(self.load, &mut self.encoded, entry.operation);
+            self.protocol.push(&mut self.encoded, &self.load.dataset, entry.operation);
         }
         while connection.batch_count() < self.load.pipeline {
             let Some(started_ns) = self.pacer.take(now_ns) else { break };
             let operation = self.source.draw();
+            let (protocol, dataset) = (self.protocol, &self.load.dataset);
             if self.load.keys_per_request == 1 {
-                encode(self.load, &mut self.encoded, operation);
+                protocol.push(&mut self.encoded, dataset, operation);
             } else {
                 self.source.draw_keys(&mut self.keys, operation, self.load.keys_per_request);
-                encode_many(self.load, &mut self.encoded, operation, &self.keys);
+                encode_many(protocol, dataset, &mut self.encoded, operation, &self.keys);
             }
             connection.push(Entry { operation, started_ns });
         }
@@ -235,7 +241,7 @@ impl<'a> Worker<'a> {
         let received = connection.receive(&mut self.received)?;
         let now_ns = nanoseconds(self.origin.elapsed());
         let was_idle = connection.is_idle();
-        connection.take_replies(self.load.protocol, &self.received[..received], |entry, kind, reply| {
+        connection.take_replies(self.protocol, &self.received[..received], |entry, kind, reply| {
             self.tally.count(kind, reply, now_ns.saturating_sub(entry.started_ns));
         })?;
         self.answered_ns = now_ns;
@@ -252,19 +258,8 @@ impl<'a> Worker<'a> {
 
     /// Waits for events, for the next request to be due, or for a tick.
     fn wait(&self, events: &mut Vec<Event>) -> anyhow::Result<()> {
-        let now_ns = self.now_ns();
-        let due_ns = if self.idle.is_empty() { u64::MAX } else { self.pacer.wait_ns(now_ns) };
-        let sleep_ns = due_ns.saturating_sub(SPIN_NS).min(TICK_NS);
-        if due_ns != u64::MAX && sleep_ns > 0 {
-            // epoll_wait counts milliseconds; ppoll on the epoll set counts nanoseconds.
-            ignore_interrupt(poll(
-                &mut [PollFd::new(&self.epoll, PollFlags::IN)],
-                Some(&timespec(sleep_ns)),
-            ))?;
-        }
-        let timeout = timespec(if due_ns == u64::MAX { TICK_NS } else { 0 });
-        ignore_interrupt(epoll::wait(&self.epoll, spare_capacity(events), Some(&timeout)))?;
-        Ok(())
+        let due_ns = if self.idle.is_empty() { u64::MAX } else { self.pacer.wait_ns(self.now_ns()) };
+        wait(&self.epoll, events, due_ns, TICK_NS)
     }
 
     /// Reports progress, notices stops, and refuses to wait for ever.
@@ -293,24 +288,32 @@ impl<'a> Worker<'a> {
     }
 }
 
-#[inline]
-fn encode(load: &Load, out: &mut Vec<u8>, operation: Operation) {
+/// As `Protocol::push`, for a request of many keys; a load of those has no inserts and no read-modify-writes.
+fn encode_many(protocol: Protocol, dataset: &Dataset, out: &mut Vec<u8>, operation: Operation, keys: &[u64]) {
     match operation.step {
-        Step::Read | Step::ReadToModify => load.protocol.push_read(out, &load.dataset, operation.key),
-        Step::Write | Step::Insert => load.protocol.push_write(out, &load.dataset, operation.key),
+        Step::Read | Step::ReadToModify => protocol.push_read_many(out, dataset, keys),
+        Step::Write | Step::Insert => protocol.push_write_many(out, dataset, keys),
     }
 }
 
-/// As `encode`, for a request of many keys; a load of those has no inserts and no read-modify-writes.
-fn encode_many(load: &Load, out: &mut Vec<u8>, operation: Operation, keys: &[u64]) {
-    match operation.step {
-        Step::Read | Step::ReadToModify => load.protocol.push_read_many(out, &load.dataset, keys),
-        Step::Write | Step::Insert => load.protocol.push_write_many(out, &load.dataset, keys),
+/// Waits for events, until something is due in `due_ns`, which may be never, or for `tick_ns`.
+pub(crate) fn wait(
+    epoll: &OwnedFd,
+    events: &mut Vec<Event>,
+    due_ns: u64,
+    tick_ns: u64,
+) -> anyhow::Result<()> {
+    let sleep_ns = due_ns.saturating_sub(SPIN_NS).min(tick_ns);
+    if due_ns != u64::MAX && sleep_ns > 0 {
+        // epoll_wait counts milliseconds; ppoll on the epoll set counts nanoseconds.
+        ignore_interrupt(poll(&mut [PollFd::new(epoll, PollFlags::IN)], Some(&timespec(sleep_ns))))?;
     }
+    let timeout = timespec(if due_ns == u64::MAX { tick_ns } else { 0 });
+    Ok(ignore_interrupt(epoll::wait(epoll, spare_capacity(events), Some(&timeout)))?)
 }
 
 /// Lets this thread wake within about a microsecond of a timer instead of 50.
-fn sharpen_timers() {
+pub(crate) fn sharpen_timers() {
     // A kernel that refuses leaves timers coarse: later wake-ups count as latency, which is honest.
     let _ = rustix::thread::set_current_timer_slack(core::num::NonZeroU64::new(1));
 }
@@ -321,7 +324,7 @@ fn timespec(duration_ns: u64) -> Timespec {
 }
 
 /// A signal ends a wait early; who set a flag is seen in `check`.
-pub(crate) fn ignore_interrupt(result: Result<usize, Errno>) -> Result<(), Errno> {
+fn ignore_interrupt(result: Result<usize, Errno>) -> Result<(), Errno> {
     match result {
         Ok(_) | Err(Errno::INTR) => Ok(()),
         Err(error) => Err(error),

@@ -131,7 +131,12 @@ impl<'a> OperationSource<'a> {
     pub(crate) fn draw_keys(&mut self, keys: &mut Vec<u64>, operation: Operation, count: usize) {
         keys.clear();
         keys.push(operation.key);
-        keys.extend((1..count).map(|_| self.choose()));
+        self.draw_more(keys, count - 1);
+    }
+
+    /// Appends `count` keys to `keys`; the same key may come twice.
+    pub(crate) fn draw_more(&mut self, keys: &mut Vec<u64>, count: usize) {
+        keys.extend((0..count).map(|_| self.choose()));
     }
 
     #[inline]

@@ -8,7 +8,7 @@ use crate::compare::contender::{Contender, Endpoint};
 use crate::compare::result::{ComparisonTerms, CurvePoint, Pair, Row, Sample, Transport};
 use crate::dataset::Dataset;
 use crate::generator::run_load;
-use crate::load::{Limit, Load, Pace};
+use crate::load::{Limit, Load, Pace, Way};
 use crate::number::{grouped, microseconds, whole};
 use crate::protocol::Protocol;
 use crate::schedule::Arrivals;
@@ -28,12 +28,13 @@ pub(crate) struct Effort {
 }
 
 impl Effort {
-    pub(crate) fn full(pairs: u16) -> Self {
-        Self { pairs, seconds: 1.0, curve_seconds: 1.0, curve_turns: 5, curve_shares: &CURVE_SHARES }
+    pub(crate) fn full(pairs: u16, seconds: f64) -> Self {
+        Self { pairs, seconds, curve_seconds: seconds, curve_turns: 5, curve_shares: &CURVE_SHARES }
     }
 
-    pub(crate) fn quick(pairs: u16) -> Self {
-        Self { pairs, seconds: 0.2, curve_seconds: 0.4, curve_turns: 1, curve_shares: &CURVE_SHARES_QUICK }
+    pub(crate) fn quick(pairs: u16, seconds: f64) -> Self {
+        let curve_seconds = 2.0 * seconds;
+        Self { pairs, seconds, curve_seconds, curve_turns: 1, curve_shares: &CURVE_SHARES_QUICK }
     }
 }
 
@@ -176,38 +177,33 @@ impl<'a> Match<'a> {
         Ok(CurvePoint { rate_per_s, subject: Sample::new(&subject), baseline: Sample::new(&baseline) })
     }
 
-    /// One turn of one server; anything but success is an error.
     fn turn(&self, contender: &Contender, load: &Load) -> anyhow::Result<Tally> {
-        let name = &contender.facts.name;
-        let tally = run_load(load, self.interrupted).with_context(|| name.clone())?;
-        ensure!(!self.interrupted.load(Ordering::Relaxed), "interrupted; nothing was written");
-        if let Some(error) = &tally.first_error {
-            bail!("{name} refused {} requests: {error}", tally.errors);
-        }
-        ensure!(tally.misses == 0, "{name} has lost {} keys: it needs more memory", tally.misses);
-        ensure!(tally.operations > 0, "{name} answered nothing");
-        Ok(tally)
+        take_turn(&contender.facts.name, load, self.interrupted)
     }
 
     fn load(&self, contender: &Contender, endpoint: &Endpoint, mix: Mix, pipeline: usize) -> Load {
+        let way = Way::Batches(contender.facts.protocol);
         Load {
-            target: endpoint.target.clone(),
-            protocol: contender.facts.protocol,
-            threads: 1,
             connections: CONNECTIONS,
             pipeline,
-            keys_per_request: 1,
-            pace: Pace::Closed,
             limit: Limit::Seconds(self.effort.seconds),
             mix,
-            distribution: mix.distribution(),
-            keys: self.keys,
-            dataset: self.dataset.clone(),
-            seed: SEED,
             server_pid: Some(endpoint.pid),
-            shows_progress: false,
+            ..Load::new(endpoint.target.clone(), way, self.keys, self.dataset.clone())
         }
     }
+}
+
+/// One turn of the server with this name; anything but success is an error.
+pub(crate) fn take_turn(name: &str, load: &Load, interrupted: &AtomicBool) -> anyhow::Result<Tally> {
+    let tally = run_load(load, interrupted).with_context(|| name.to_owned())?;
+    ensure!(!interrupted.load(Ordering::Relaxed), "interrupted; nothing was written");
+    if let Some(error) = &tally.first_error {
+        bail!("{name}: {} requests were refused: {error}", tally.errors);
+    }
+    ensure!(tally.misses == 0, "{name}: {} keys are lost: more memory is needed", tally.misses);
+    ensure!(tally.operations > 0, "{name}: nothing was answered");
+    Ok(tally)
 }
 
 const PIPELINES: [usize; 3] = [1, 16, 64];

@@ -37,6 +37,9 @@ pub struct CompareArguments {
     /// Short turns and fewer rates: to see that it works, not to quote
     #[arg(long)]
     quick: bool,
+    /// Length of a turn, but for eviction [default: 1, native 2, with --quick 0.2]
+    #[arg(long, value_name = "S", value_parser = parse_seconds)]
+    seconds: Option<f64>,
     /// Directory for the results, made if missing [default: perf-PEER]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -63,7 +66,7 @@ enum Peer {
     Memcached,
     /// Adit with 2 shards against Adit with 1
     Shards,
-    /// memcached over UDP and Adit over its native protocol: CPU per request, round trips
+    /// Adit over its native protocol, memcached over UDP and TCP, redis-server over TCP: CPU per request, round trips
     Native,
     /// redis-server again, both as caches half as large as what is asked for: hit ratios
     Eviction,
@@ -94,18 +97,18 @@ pub(crate) fn run_comparison(arguments: &CompareArguments, interrupted: &AtomicB
     std::fs::create_dir_all(&directory)
         .with_context(|| format!("cannot make {} (--out)", directory.display()))?;
     if arguments.peer == Peer::Eviction {
+        ensure!(arguments.seconds.is_none(), "--seconds does not go with eviction, which counts requests");
         return run_eviction(&eviction_plan(arguments)?, &directory, interrupted);
     }
     ensure!(!arguments.same, "--same goes with eviction");
+    let (keys, pairs, seconds) = (arguments.keys.unwrap_or(KEYS), arguments.pairs, seconds(arguments));
+    if arguments.peer == Peer::Native {
+        let plan = NativePlan { keys, pairs, seconds };
+        return run_native(plan, &adit_program(arguments)?, &directory, interrupted);
+    }
     let scratch = ScratchDirectory::new()?;
     let (subject, baseline) = start(arguments, &scratch)?;
-    let keys = arguments.keys.unwrap_or(KEYS);
-    if arguments.peer == Peer::Native {
-        let seconds = if arguments.quick { NATIVE_SECONDS_QUICK } else { NATIVE_SECONDS };
-        let plan = NativePlan { keys, pairs: arguments.pairs, seconds };
-        return run_native(plan, &subject, &baseline, &directory, interrupted);
-    }
-    let effort = if arguments.quick { Effort::quick(arguments.pairs) } else { Effort::full(arguments.pairs) };
+    let effort = if arguments.quick { Effort::quick(pairs, seconds) } else { Effort::full(pairs, seconds) };
     let contest = Match::new(subject, baseline, effort, keys, interrupted)?;
     let machine = Machine::here();
     contest.preload(arguments.peer.transports())?;
@@ -124,19 +127,32 @@ pub(crate) fn run_comparison(arguments: &CompareArguments, interrupted: &AtomicB
     write_files(&directory, &comparison)
 }
 
+/// Of a turn.
+fn seconds(arguments: &CompareArguments) -> f64 {
+    let default = match (arguments.quick, arguments.peer) {
+        (true, _) => SECONDS_QUICK,
+        (false, Peer::Native) => SECONDS_NATIVE,
+        (false, _) => SECONDS,
+    };
+    arguments.seconds.unwrap_or(default)
+}
+
+fn parse_seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds| (SECONDS_MIN..=SECONDS_MAX).contains(seconds));
+    seconds.ok_or_else(|| format!("give {SECONDS_MIN} to {SECONDS_MAX} seconds"))
+}
+
 fn start(arguments: &CompareArguments, scratch: &ScratchDirectory) -> anyhow::Result<(Contender, Contender)> {
     let program = adit_program(arguments)?;
     let adit = |name, shards| Contender::adit(scratch, &program, name, shards);
     // The peer first: whether it is installed is known at once.
     let baseline = match arguments.peer {
-        Peer::Redis | Peer::Eviction => Contender::redis(scratch)?,
+        Peer::Redis | Peer::Eviction | Peer::Native => Contender::redis(scratch)?,
         Peer::Memcached => Contender::memcached(scratch)?,
-        Peer::Native => Contender::memcached_udp(scratch)?,
         Peer::Shards => adit("Adit, 1 shard", 1)?,
     };
     let subject = match arguments.peer {
-        Peer::Redis | Peer::Memcached | Peer::Eviction => adit("Adit", arguments.adit_shards)?,
-        Peer::Native => Contender::adit_native(scratch, &program)?,
+        Peer::Redis | Peer::Memcached | Peer::Eviction | Peer::Native => adit("Adit", arguments.adit_shards)?,
         Peer::Shards => adit("Adit, 2 shards", 2)?,
     };
     Ok((subject, baseline))
@@ -243,9 +259,43 @@ fn middle_point(comparison: &Comparison) -> Option<&CurvePoint> {
 }
 
 const KEYS: u64 = 100_000;
-/// Seconds of a turn of the native comparison.
-const NATIVE_SECONDS: f64 = 2.0;
-const NATIVE_SECONDS_QUICK: f64 = 0.2;
+const SECONDS: f64 = 1.0;
+const SECONDS_NATIVE: f64 = 2.0;
+const SECONDS_QUICK: f64 = 0.2;
+const SECONDS_MIN: f64 = 0.01;
+const SECONDS_MAX: f64 = 3600.0;
 const KEYS_EVICTION: u64 = 1_000_000;
 /// Fewer take less memory than a server needs for itself.
 const KEYS_EVICTION_MIN: u64 = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Program {
+        #[command(flatten)]
+        compare: CompareArguments,
+    }
+
+    fn parse(words: &str) -> Result<CompareArguments, clap::Error> {
+        let words = ["compare"].into_iter().chain(words.split(' '));
+        Ok(<Program as clap::Parser>::try_parse_from(words)?.compare)
+    }
+
+    #[test]
+    fn turns_are_as_long_as_asked_for() {
+        let cases = [
+            ("redis", SECONDS),
+            ("native", SECONDS_NATIVE),
+            ("native --quick", SECONDS_QUICK),
+            ("native --quick --seconds 0.5", 0.5),
+        ];
+        for (words, expected) in cases {
+            assert_eq!(seconds(&parse(words).unwrap()), expected, "{words}");
+        }
+        for words in ["native --seconds 0", "native --seconds NaN", "native --seconds x"] {
+            assert!(parse(words).is_err(), "{words}");
+        }
+    }
+}

@@ -30,7 +30,7 @@ fn write_page(page: &mut String, comparison: &Comparison) -> std::fmt::Result {
 
 fn write_terms(page: &mut String, comparison: &Comparison) -> std::fmt::Result {
     let Comparison { machine, load_average_after, subject, baseline, terms, .. } = comparison;
-    write_facts(page, machine, load_average_after, [subject, baseline])?;
+    write_facts(page, machine, load_average_after, &[subject, baseline])?;
     writeln!(
         page,
         "- Terms: {} keys of {} B, asked for alike; values of {} B; {} connections from one thread; {} pairs of \
@@ -49,7 +49,7 @@ pub(super) fn write_facts(
     page: &mut String,
     machine: &Machine,
     load_average_after: &str,
-    servers: [&Facts; 2],
+    servers: &[&Facts],
 ) -> std::fmt::Result {
     writeln!(page, "- Machine: {}, {} cores, {}", machine.cpu_model, machine.cores, machine.kernel)?;
     writeln!(page, "- Load average: {} before, {load_average_after} after", machine.load_average)?;

@@ -4,6 +4,7 @@ pub(crate) mod memcached;
 pub(crate) mod resp;
 
 use crate::dataset::Dataset;
+use crate::workload::{Operation, Step};
 pub(crate) use adit_wire::resp::client::ReplyKind;
 
 /// A protocol of a server under load.
@@ -28,23 +29,19 @@ impl Protocol {
         }
     }
 
-    /// Appends the request that reads `key` to `out`.
+    /// Appends the request of one step of an operation to `out`.
     #[inline]
-    pub(crate) fn push_read(self, out: &mut Vec<u8>, dataset: &Dataset, key: u64) {
-        match self {
-            Self::Resp => resp::push_get(out, dataset, key),
-            Self::MemcachedText => memcached::push_get(out, dataset, key),
-            Self::MemcachedMeta => memcached::push_meta_get(out, dataset, key),
-        }
-    }
-
-    /// Appends the request that writes `key` to `out`.
-    #[inline]
-    pub(crate) fn push_write(self, out: &mut Vec<u8>, dataset: &Dataset, key: u64) {
-        match self {
-            Self::Resp => resp::push_set(out, dataset, key),
-            Self::MemcachedText => memcached::push_set(out, dataset, key),
-            Self::MemcachedMeta => memcached::push_meta_set(out, dataset, key),
+    pub(crate) fn push(self, out: &mut Vec<u8>, dataset: &Dataset, operation: Operation) {
+        let key = operation.key;
+        match (operation.step, self) {
+            (Step::Read | Step::ReadToModify, Self::Resp) => resp::push_get(out, dataset, key),
+            (Step::Read | Step::ReadToModify, Self::MemcachedText) => memcached::push_get(out, dataset, key),
+            (Step::Read | Step::ReadToModify, Self::MemcachedMeta) => {
+                memcached::push_meta_get(out, dataset, key);
+            }
+            (Step::Write | Step::Insert, Self::Resp) => resp::push_set(out, dataset, key),
+            (Step::Write | Step::Insert, Self::MemcachedText) => memcached::push_set(out, dataset, key),
+            (Step::Write | Step::Insert, Self::MemcachedMeta) => memcached::push_meta_set(out, dataset, key),
         }
     }
 

@@ -11,9 +11,8 @@ use anyhow::{Context, anyhow, ensure};
 
 use crate::client::Client;
 use crate::dataset::Dataset;
-use crate::distribution::KeyDistribution;
 use crate::generator::run_load;
-use crate::load::{Limit, Load, Pace};
+use crate::load::{Limit, Load, Way};
 use crate::machine::{Machine, load_average};
 use crate::memory::{Resident, forget_peak};
 use crate::number::nanoseconds;
@@ -23,7 +22,6 @@ use crate::sizes::Sizes;
 use crate::tally::{Latency, Tally};
 use crate::target::Target;
 use crate::transfer::step::{STEPS, Step};
-use crate::workload::Mix;
 
 /// Arguments of `adit perf transfer`.
 #[derive(Clone, Debug, clap::Args)]
@@ -108,23 +106,10 @@ pub(crate) fn run_transfer(arguments: &TransferArguments, interrupted: &AtomicBo
 /// The short GETs: one connection, one at a time.
 fn small_load(arguments: &TransferArguments) -> anyhow::Result<Load> {
     let sizes = Sizes::Fixed { key_bytes: SMALL_KEY_BYTES, value_bytes: SMALL_VALUE_BYTES };
-    Ok(Load {
-        target: arguments.target.clone(),
-        protocol: Protocol::Resp,
-        threads: 1,
-        connections: 1,
-        pipeline: 1,
-        keys_per_request: 1,
-        pace: Pace::Closed,
-        limit: Limit::Seconds(arguments.seconds),
-        mix: Mix::Get,
-        distribution: KeyDistribution::Uniform,
-        keys: SMALL_KEYS,
-        dataset: Dataset::new(sizes, SMALL_KEYS, 1)?,
-        seed: 1,
-        server_pid: None,
-        shows_progress: false,
-    })
+    let dataset = Dataset::new(sizes, SMALL_KEYS, 1)?;
+    let way = Way::Batches(Protocol::Resp);
+    let load = Load::new(arguments.target.clone(), way, SMALL_KEYS, dataset);
+    Ok(Load { limit: Limit::Seconds(arguments.seconds), ..load })
 }
 
 /// A run under way.

@@ -1,21 +1,24 @@
-//! The native protocol beside memcached over UDP: CPU per request, and the round trip of a lone client.
+//! The native protocol beside memcached and Redis, each over its wires: CPU per request, and the round trip of a lone
+//! client.
 //!
-//! One load generator and one kind of socket for both; they take turns, so that each figure has its peer's beside it.
+//! One load generator for all; those of one wire take turns, so that each figure has its peers' beside it.
 
 mod page;
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::Context;
 
 use crate::compare::contender::Contender;
+use crate::compare::measure::take_turn;
 use crate::compare::result::{Facts, Sample, Spread, Transport};
-use crate::datagram::{DatagramLoad, Way, run_datagrams};
+use crate::compare::server::ScratchDirectory;
 use crate::dataset::Dataset;
-use crate::load::Limit;
+use crate::load::{Limit, Load, Way};
 use crate::machine::{Machine, load_average};
 use crate::number::microseconds;
+use crate::protocol::Protocol;
 use crate::report::write_json;
 use crate::sizes::Sizes;
 use crate::tally::{Latency, Tally};
@@ -36,8 +39,7 @@ pub(crate) struct NativePlan {
 struct Report {
     machine: Machine,
     load_average_after: String,
-    adit: Facts,
-    memcached: Facts,
+    servers: Vec<Facts>,
     terms: NativePlan,
     key_bytes: usize,
     value_bytes: usize,
@@ -45,15 +47,14 @@ struct Report {
 }
 
 /// What clients do.
-#[derive(Clone, Copy, Debug, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 struct Work {
     operation: Mix,
     clients: u64,
     in_flight: usize,
-    ways: &'static [Way],
 }
 
-/// What clients did, in every way; memcached is the first.
+/// What clients did, in every way.
 #[derive(Clone, Debug, serde::Serialize)]
 struct Case {
     work: Work,
@@ -63,6 +64,7 @@ struct Case {
 /// The turns of one way.
 #[derive(Clone, Debug, serde::Serialize)]
 struct Run {
+    #[serde(serialize_with = "serialize_way")]
     way: Way,
     samples: Vec<Sample>,
     /// Of all turns together.
@@ -70,11 +72,29 @@ struct Run {
 }
 
 impl Case {
-    /// What `figure` says of each turn of memcached over the same of `run`.
-    fn times_less(&self, run: &Run, figure: fn(&Sample) -> f64) -> Spread {
-        let memcached = self.runs.first().into_iter().flat_map(|first| &first.samples);
-        let pairs = memcached.zip(&run.samples).filter(|(_, subject)| figure(subject) > 0.0);
-        Spread::of(pairs.map(|(baseline, subject)| figure(baseline) / figure(subject)))
+    /// What `figure` says of each turn of `peer` over the same of `run`; nothing if `peer` has not taken part.
+    fn times_less(&self, run: &Run, peer: Peer, figure: fn(&Sample) -> f64) -> Option<Spread> {
+        let peer = self.runs.iter().find(|other| Peer::of(other.way) == Some(peer))?;
+        let pairs = peer.samples.iter().zip(&run.samples).filter(|(_, subject)| figure(subject) > 0.0);
+        Some(Spread::of(pairs.map(|(baseline, subject)| figure(baseline) / figure(subject))))
+    }
+}
+
+/// A server that Adit is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Peer {
+    Memcached,
+    Redis,
+}
+
+impl Peer {
+    /// The one that is asked in this way, unless that is Adit.
+    fn of(way: Way) -> Option<Self> {
+        match way {
+            Way::NativeUdp | Way::NativeUdpOffload | Way::NativeTcp => None,
+            Way::Stream(Protocol::Resp) | Way::Batches(Protocol::Resp) => Some(Self::Redis),
+            Way::MemcachedUdp | Way::Stream(_) | Way::Batches(_) => Some(Self::Memcached),
+        }
     }
 }
 
@@ -88,25 +108,34 @@ fn cpu_ns(sample: &Sample) -> f64 {
     sample.server_cpu_ns_per_operation
 }
 
-/// Runs all of it and writes `native.md` and `native.json`.
+/// Runs all of it with `program` as Adit, and writes `native.md` and `native.json`.
 pub(crate) fn run_native(
     plan: NativePlan,
-    adit: &Contender,
-    memcached: &Contender,
+    program: &Path,
     directory: &Path,
     interrupted: &AtomicBool,
 ) -> anyhow::Result<()> {
-    let machine = Machine::here();
+    let scratch = ScratchDirectory::new()?;
     let sizes = Sizes::Fixed { key_bytes: KEY_BYTES, value_bytes: VALUE_BYTES };
-    let contest =
-        Contest { plan, adit, memcached, dataset: Dataset::new(sizes, plan.keys, SEED)?, interrupted };
-    contest.preload()?;
+    // The peers first: whether they are installed is known at once.
+    let contest = Contest {
+        plan,
+        memcached: Contender::memcached_udp(&scratch)?,
+        redis: Contender::redis(&scratch)?,
+        adit: Contender::adit_native(&scratch, program)?,
+        dataset: Dataset::new(sizes, plan.keys, SEED)?,
+        interrupted,
+    };
+    let machine = Machine::here();
+    for way in [Way::MemcachedUdp, REDIS_TCP, Way::NativeUdp] {
+        contest
+            .turn(&contest.load(&Work { operation: Mix::Get, clients: 1, in_flight: 1 }, way)?.preload())?;
+    }
     let report = Report {
         machine,
-        cases: WORK.iter().map(|work| contest.case(*work)).collect::<anyhow::Result<_>>()?,
+        cases: contest.cases()?,
         load_average_after: load_average(),
-        adit: adit.facts.clone(),
-        memcached: memcached.facts.clone(),
+        servers: [&contest.adit, &contest.memcached, &contest.redis].map(|it| it.facts.clone()).into(),
         terms: plan,
         key_bytes: KEY_BYTES,
         value_bytes: VALUE_BYTES,
@@ -120,22 +149,28 @@ pub(crate) fn run_native(
 
 struct Contest<'a> {
     plan: NativePlan,
-    adit: &'a Contender,
-    memcached: &'a Contender,
+    adit: Contender,
+    memcached: Contender,
+    redis: Contender,
     dataset: Dataset,
     interrupted: &'a AtomicBool,
 }
 
 impl Contest<'_> {
-    fn preload(&self) -> anyhow::Result<()> {
-        for way in [Way::MemcachedUdp, Way::NativeUdp] {
-            self.turn(&self.load(&WORK[0], way)?.preload())?;
+    fn cases(&self) -> anyhow::Result<Vec<Case>> {
+        let mut cases = Vec::new();
+        for operation in [Mix::Get, Mix::Set] {
+            for (clients, in_flight) in CLIENTS_IN_FLIGHT {
+                for ways in [UDP, TCP] {
+                    cases.push(self.case(Work { operation, clients, in_flight }, ways)?);
+                }
+            }
         }
-        Ok(())
+        Ok(cases)
     }
 
-    fn case(&self, work: Work) -> anyhow::Result<Case> {
-        let mut turns: Vec<_> = work.ways.iter().map(|way| (*way, Vec::new(), Tally::new())).collect();
+    fn case(&self, work: Work, ways: [Way; 3]) -> anyhow::Result<Case> {
+        let mut turns: Vec<_> = ways.iter().map(|way| (*way, Vec::new(), Tally::new())).collect();
         for _ in 0..self.plan.pairs {
             for (way, samples, total) in &mut turns {
                 let tally = self.turn(&self.load(&work, *way)?)?;
@@ -153,54 +188,60 @@ impl Contest<'_> {
                 work.operation,
                 work.clients,
                 work.in_flight,
-                run.way.name()
+                wire_name(run.way)
             );
         }
         Ok(case)
     }
 
-    /// One turn; anything but success is an error.
-    fn turn(&self, load: &DatagramLoad) -> anyhow::Result<Tally> {
-        let name = load.way.name();
-        let tally = run_datagrams(load, self.interrupted).context(name)?;
-        ensure!(!self.interrupted.load(Ordering::Relaxed), "interrupted; nothing was written");
-        if let Some(error) = &tally.first_error {
-            bail!("{name}: {} requests were refused: {error}", tally.errors);
-        }
-        ensure!(tally.misses == 0, "{name}: {} keys are lost: more memory is needed", tally.misses);
-        ensure!(tally.operations > 0, "{name}: nothing was answered");
-        Ok(tally)
+    fn turn(&self, load: &Load) -> anyhow::Result<Tally> {
+        take_turn(wire_name(load.way), load, self.interrupted)
     }
 
-    fn load(&self, work: &Work, way: Way) -> anyhow::Result<DatagramLoad> {
-        let contender = if way == Way::MemcachedUdp { self.memcached } else { self.adit };
+    fn load(&self, work: &Work, way: Way) -> anyhow::Result<Load> {
+        let contender = match Peer::of(way) {
+            Some(Peer::Memcached) => &self.memcached,
+            Some(Peer::Redis) => &self.redis,
+            None => &self.adit,
+        };
         // Native clients find TCP on the port of UDP.
-        let endpoint = contender.endpoint(Transport::Udp)?;
-        Ok(DatagramLoad {
-            server: endpoint.target.socket_address()?,
-            way,
-            clients: work.clients,
-            in_flight: work.in_flight,
+        let transport = if let Way::Stream(_) = way { Transport::Tcp } else { Transport::Udp };
+        let endpoint = contender.endpoint(transport)?;
+        Ok(Load {
+            connections: work.clients,
+            pipeline: work.in_flight,
             limit: Limit::Seconds(self.plan.seconds),
             mix: work.operation,
-            keys: self.plan.keys,
-            dataset: self.dataset.clone(),
             seed: SEED,
             server_pid: Some(endpoint.pid),
+            ..Load::new(endpoint.target.clone(), way, self.plan.keys, self.dataset.clone())
         })
     }
 }
 
-const ALL_UDP: &[Way] = &[Way::MemcachedUdp, Way::NativeUdp, Way::NativeUdpOffload];
-const WITHOUT_OFFLOAD: &[Way] = &[Way::MemcachedUdp, Way::NativeUdp];
-const LONE: &[Way] = &[Way::MemcachedUdp, Way::NativeUdp, Way::NativeTcp];
-const WORK: [Work; 5] = [
-    Work { operation: Mix::Get, clients: 1, in_flight: 32, ways: ALL_UDP },
-    Work { operation: Mix::Get, clients: 1, in_flight: 1, ways: LONE },
-    Work { operation: Mix::Get, clients: 50, in_flight: 1, ways: WITHOUT_OFFLOAD },
-    Work { operation: Mix::Set, clients: 1, in_flight: 32, ways: ALL_UDP },
-    Work { operation: Mix::Set, clients: 1, in_flight: 1, ways: LONE },
-];
+/// A way by the server and its wire.
+fn wire_name(way: Way) -> &'static str {
+    match way {
+        Way::MemcachedUdp => "memcached UDP",
+        Way::NativeUdp => "native UDP",
+        Way::NativeUdpOffload => "native UDP, GSO and GRO",
+        Way::NativeTcp => "native TCP",
+        Way::Stream(Protocol::Resp) | Way::Batches(Protocol::Resp) => "redis TCP",
+        Way::Stream(_) | Way::Batches(_) => "memcached TCP",
+    }
+}
+
+fn serialize_way<S: serde::Serializer>(way: &Way, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(wire_name(*way))
+}
+
+/// The meta commands: memcached sends the replies to several of those together.
+const MEMCACHED_TCP: Way = Way::Stream(Protocol::MemcachedMeta);
+const REDIS_TCP: Way = Way::Stream(Protocol::Resp);
+/// Those that take turns, the peers first.
+const UDP: [Way; 3] = [Way::MemcachedUdp, Way::NativeUdp, Way::NativeUdpOffload];
+const TCP: [Way; 3] = [MEMCACHED_TCP, REDIS_TCP, Way::NativeTcp];
+const CLIENTS_IN_FLIGHT: [(u64, usize); 4] = [(1, 1), (1, 16), (1, 32), (50, 1)];
 const KEY_BYTES: usize = 16;
 const VALUE_BYTES: usize = 64;
 const SEED: u64 = 1;

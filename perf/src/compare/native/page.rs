@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use super::{Case, Report, Run, cpu_ns};
+use super::{Case, Peer, Report, Run, Work, cpu_ns, wire_name};
 use crate::compare::result::Sample;
 use crate::compare::table::{CLIENT_BUSY_LIMIT, PAIRS_TO_QUOTE, ratio, write_facts};
-use crate::datagram::Way;
+use crate::load::Way;
 use crate::number::{grouped, microseconds, whole};
 use crate::workload::Mix;
 
@@ -17,9 +17,9 @@ pub(super) fn markdown(report: &Report) -> String {
 }
 
 fn write_page(page: &mut String, report: &Report) -> std::fmt::Result {
-    let Report { machine, load_average_after, adit, memcached, terms, .. } = report;
-    writeln!(page, "# The native protocol and memcached over UDP\n")?;
-    write_facts(page, machine, load_average_after, [adit, memcached])?;
+    let Report { machine, load_average_after, servers, terms, .. } = report;
+    writeln!(page, "# The native protocol beside memcached and Redis\n")?;
+    write_facts(page, machine, load_average_after, &servers.iter().collect::<Vec<_>>())?;
     writeln!(
         page,
         "- Terms: {} keys of {} B, asked for alike; values of {} B; clients on one thread; {} rounds of turns of {} s",
@@ -32,8 +32,11 @@ fn write_page(page: &mut String, report: &Report) -> std::fmt::Result {
     writeln!(page, "\n## Goals\n\n| goal | found | |\n|---|---:|---|")?;
     goals(report).iter().try_for_each(|goal| writeln!(page, "| {goal} |"))?;
     writeln!(page, "\n## CPU per operation (closed loop)\n")?;
-    writeln!(page, "| operation | clients | in flight | wire | CPU us | times less | ops/s | resent |")?;
-    writeln!(page, "|---|---:|---:|---|---:|---:|---:|---:|")?;
+    writeln!(
+        page,
+        "| operation | clients | in flight | wire | CPU us | memcached over it | redis over it | ops/s | resent |"
+    )?;
+    writeln!(page, "|---|---:|---:|---|---:|---:|---:|---:|---:|")?;
     for case in &report.cases {
         case.runs.iter().try_for_each(|run| write_cpu(page, case, run))?;
     }
@@ -53,18 +56,15 @@ fn write_page(page: &mut String, report: &Report) -> std::fmt::Result {
 /// Each as the cells of a row.
 fn goals(report: &Report) -> Vec<String> {
     let find = |in_flight, way| {
-        let is_meant = |case: &&Case| {
-            let work = &case.work;
-            (work.operation, work.clients, work.in_flight) == (Mix::Get, 1, in_flight)
-        };
-        let case = report.cases.iter().find(is_meant)?;
-        Some((case, case.runs.iter().find(|run| run.way == way)?))
+        let work = Work { operation: Mix::Get, clients: 1, in_flight };
+        let cases = report.cases.iter().filter(|case| case.work == work);
+        cases.flat_map(|case| case.runs.iter().map(move |run| (case, run))).find(|(_, run)| run.way == way)
     };
     let told = |is_held| if is_held { "held" } else { "missed" };
     let cheaper =
         [(Way::NativeUdp, 1.3), (Way::NativeUdpOffload, 2.5)].into_iter().filter_map(|(way, goal)| {
             let (case, run) = find(32, way)?;
-            let found = case.times_less(run, cpu_ns);
+            let found = case.times_less(run, Peer::Memcached, cpu_ns)?;
             let name = wire_name(way);
             let held = told(found.median >= goal);
             Some(format!("GET, 32 in flight, {name}: {goal} times less CPU | {} | {held}", ratio(found)))
@@ -80,16 +80,19 @@ fn goals(report: &Report) -> Vec<String> {
 fn write_cpu(page: &mut String, case: &Case, run: &Run) -> std::fmt::Result {
     let busy = run.spread(|sample| sample.client_busy).median;
     let rate = run.spread(|sample| sample.operations_per_s).median;
+    let [over_memcached, over_redis] = [Peer::Memcached, Peer::Redis].map(|peer| {
+        let spread = case.times_less(run, peer, cpu_ns).filter(|_| Peer::of(run.way) != Some(peer));
+        spread.map(ratio).unwrap_or_default()
+    });
     let mark = if busy >= CLIENT_BUSY_LIMIT { "*" } else { "" };
     writeln!(
         page,
-        "| {} | {} | {} | {} | {} | {} | {}{mark} | {} |",
+        "| {} | {} | {} | {} | {} | {over_memcached} | {over_redis} | {}{mark} | {} |",
         operation_name(case),
         case.work.clients,
         case.work.in_flight,
         wire_name(run.way),
         microseconds(run.spread(cpu_ns).median),
-        if run.way == Way::MemcachedUdp { "1".into() } else { ratio(case.times_less(run, cpu_ns)) },
         grouped(whole(rate.round())),
         run.samples.iter().map(|sample| sample.resent).sum::<u64>(),
     )
@@ -120,25 +123,19 @@ fn operation_name(case: &Case) -> String {
     format!("{:?}", case.work.operation).to_uppercase()
 }
 
-fn wire_name(way: Way) -> &'static str {
-    match way {
-        Way::MemcachedUdp => "memcached UDP",
-        Way::NativeUdp => "native UDP",
-        Way::NativeUdpOffload => "native UDP, GSO and GRO",
-        Way::NativeTcp => "native TCP",
-    }
-}
-
 const ROUND_TRIP_NS_MAX: u64 = 30_000;
 const NOTES: &str = "
 ## Notes
 
-- Times less is memcached's CPU over that of the row, turn by turn: median (min-max). Above 1 favours Adit.
+- \"memcached over it\" and \"redis over it\" are their CPU over that of the row, turn by turn: median (min-max). Above 1
+  favours the row. Those of one wire take turns: UDP beside UDP, TCP beside TCP.
 - CPU is the total processor time of the server's process, kernel included, divided by the operations done.
-- One load generator drives all UDP rows over the same kind of socket: recvmmsg and sendmmsg, one message for each
-  datagram. Only with GSO and GRO its trains travel whole, both ways. Adit's own socket has both offloads in all rows.
-- memcached: `get` and `set`, one to a datagram, with its UDP head; its replies to SET are as reliable as UDP is. Adit: GET
-  and PUT with CRC32C, in a session; a PUT that is sent again is applied once.
+- One load generator drives all rows, each client with as many requests on their way at all times. UDP: recvmmsg and
+  sendmmsg, one message for each datagram; only with GSO and GRO its trains travel whole, both ways. Adit's own socket
+  has both offloads in all rows. TCP: what is begun together is sent together.
+- memcached over UDP: `get` and `set`, one to a datagram, with its UDP head; its replies to SET are as reliable as UDP is.
+  Over TCP: `mg` and `ms`, the cheapest it has for pipelines. Redis: GET and SET, without persistence. Adit: GET and PUT
+  with CRC32C, in a session; a PUT that is sent again is applied once.
 - Clients sleep in epoll until a reply is there. Round trips are of all turns together; waits of clients that hold back
   are not in them. Client and servers share the machine's cores.
 - `*` marks rates at which the load generator was busy all the time and may have been the limit. Resent are datagrams
@@ -148,7 +145,7 @@ const NOTES: &str = "
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::native::{NativePlan, WORK};
+    use crate::compare::native::{MEMCACHED_TCP, NativePlan, REDIS_TCP};
     use crate::compare::result::Facts;
     use crate::machine::Machine;
     use crate::protocol::{Protocol, ReplyKind};
@@ -181,21 +178,34 @@ mod tests {
             run(Way::NativeUdpOffload, [2_000, 3_000], 70_000),
         ];
         let lone = vec![run(Way::MemcachedUdp, [8_000; 2], 20_000), run(Way::NativeUdp, [9_000; 2], 40_000)];
+        let streams = vec![
+            run(MEMCACHED_TCP, [2_000, 3_000], 70_000),
+            run(REDIS_TCP, [4_000, 4_000], 70_000),
+            run(Way::NativeTcp, [1_000, 1_000], 70_000),
+        ];
+        let work = |in_flight| Work { operation: Mix::Get, clients: 1, in_flight };
         let page = markdown(&Report {
             machine: Machine::here(),
             load_average_after: "1".into(),
-            adit: facts("Adit"),
-            memcached: facts("memcached"),
+            servers: ["Adit", "memcached", "redis"].map(facts).into(),
             terms: NativePlan { keys: 1_000, pairs: 2, seconds: 1.0 },
             key_bytes: 16,
             value_bytes: 64,
-            cases: vec![Case { work: WORK[0], runs: many }, Case { work: WORK[1], runs: lone }],
+            cases: vec![
+                Case { work: work(32), runs: streams },
+                Case { work: work(32), runs: many },
+                Case { work: work(1), runs: lone },
+            ],
         });
         for line in [
             "| GET, 32 in flight, native UDP: 1.3 times less CPU | 2.50 (2.00-3.00) | held |",
             "| GET, 32 in flight, native UDP, GSO and GRO: 2.5 times less CPU | 2.00 (2.00-2.00) | missed |",
             "| GET, lone client, native UDP: p50 below 30 us | 40.0 | missed |",
-            "| GET | 1 | 32 | memcached UDP | 5.00 | 1 | 10,000 | 2 |",
+            "| GET | 1 | 32 | memcached UDP | 5.00 |  |  | 10,000 | 2 |",
+            "| GET | 1 | 32 | native UDP | 2.00 | 2.50 (2.00-3.00) |  | 10,000 | 2 |",
+            "| GET | 1 | 32 | memcached TCP | 2.50 |  | 1.67 (1.33-2.00) | 10,000 | 2 |",
+            "| GET | 1 | 32 | redis TCP | 4.00 | 0.62 (0.50-0.75) |  | 10,000 | 2 |",
+            "| GET | 1 | 32 | native TCP | 1.00 | 2.50 (2.00-3.00) | 4.00 (4.00-4.00) | 10,000 | 2 |",
             "| GET | native UDP | 40.0 | 40.0-40.0 | 40.0 | 40.0 | 40.0 | 40.0 |",
             "- Fewer than 5 rounds: not to be quoted.",
         ] {

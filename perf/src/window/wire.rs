@@ -7,12 +7,11 @@ use std::time::{Duration, Instant};
 use adit_drivers::kernel::{KernelPort, Offload, UdpSocket};
 use adit_drivers::port::{MBUF_BYTES, Mbuf, Mempool, Port};
 use adit_wire::native::FRAME_BYTES_MAX;
-use adit_wire::native::frame::length_in_stream;
 use anyhow::{anyhow, bail};
 
-use super::{DatagramLoad, Way};
+use super::offload;
 use crate::connection::Connection;
-use crate::target::Target;
+use crate::load::{Load, Way};
 
 /// A socket to one server.
 pub(crate) enum Wire {
@@ -21,13 +20,13 @@ pub(crate) enum Wire {
 }
 
 impl Wire {
-    pub(crate) fn connect(load: &DatagramLoad) -> anyhow::Result<Self> {
-        if load.way == Way::NativeTcp {
-            let connection = Connection::connect(&Target::Tcp(load.server.to_string()))?;
+    pub(crate) fn connect(load: &Load) -> anyhow::Result<Self> {
+        if let Way::NativeTcp | Way::Stream(_) | Way::Batches(_) = load.way {
+            let connection = Connection::connect(&load.target)?;
             let buffer = vec![0; STREAM_BUFFER_BYTES].into_boxed_slice();
             return Ok(Self::Stream { connection, outgoing: Vec::new(), incoming: Vec::new(), buffer });
         }
-        Self::datagrams(load.server, load.way.offload(), load.in_flight)
+        Self::datagrams(load.target.socket_address()?, offload(load.way), load.pipeline)
     }
 
     fn datagrams(server: SocketAddr, offload: Offload, in_flight: usize) -> anyhow::Result<Self> {
@@ -95,19 +94,22 @@ impl Wire {
         Ok(())
     }
 
-    /// Calls `each` with every whole message that was received.
-    pub(crate) fn drain(&mut self, mut each: impl FnMut(&[u8]) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    /// Calls `each` with every whole message that was received; `length` tells that of the first in a stream's bytes.
+    pub(crate) fn drain(
+        &mut self,
+        length: impl Fn(&[u8]) -> anyhow::Result<Option<usize>>,
+        mut each: impl FnMut(&[u8]) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
         match self {
             Self::Datagrams { incoming, .. } => {
                 incoming.drain(..).try_for_each(|train| train.datagrams().try_for_each(&mut each))
             }
             Self::Stream { incoming, .. } => {
                 let mut at = 0;
-                while let Some(length) = length_in_stream(&incoming[at..])
-                    .map_err(|error| anyhow!("no native frame ({error:?}); is the peer a native server?"))?
-                    && let Some(frame) = incoming.get(at..at + length)
+                while let Some(length) = length(&incoming[at..])?
+                    && let Some(message) = incoming.get(at..at + length)
                 {
-                    each(frame)?;
+                    each(message)?;
                     at += length;
                 }
                 incoming.drain(..at);
@@ -123,6 +125,7 @@ impl Wire {
     pub(crate) fn exchange<T>(
         &mut self,
         message: &[u8],
+        length: impl Fn(&[u8]) -> anyhow::Result<Option<usize>>,
         mut accept: impl FnMut(&[u8]) -> anyhow::Result<Option<T>>,
     ) -> anyhow::Result<T> {
         for _ in 0..EXCHANGES_MAX {
@@ -132,7 +135,7 @@ impl Wire {
             while sent.elapsed() < EXCHANGE_WAIT {
                 self.receive()?;
                 let mut accepted = None;
-                self.drain(|reply| {
+                self.drain(&length, |reply| {
                     accepted = accepted.take().or(accept(reply)?);
                     Ok(())
                 })?;
