@@ -5,9 +5,8 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::BorrowedFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use adit_drivers::clock::Clock;
 use adit_drivers::kernel::Offload;
 use adit_wire::kv::BucketId;
 use adit_wire::native::map::Map;
@@ -41,11 +40,12 @@ pub struct PutOptions {
     pub expiry: NewExpiry,
 }
 
-/// A client of one server. It belongs to the thread that made it.
+/// A client of one server. One thread uses it at a time; it may move to another between calls.
 pub struct Client {
     core: Core,
     sockets: Sockets,
-    clock: Clock,
+    /// Time is counted from here.
+    begun: Instant,
     config: Config,
     /// Completions that came while another operation was waited for.
     backlog: VecDeque<Completion>,
@@ -80,7 +80,7 @@ impl Client {
     pub fn connect(config: Config) -> Result<Self, Error> {
         let sockets = Sockets::new(&config.core, config.offload)?;
         let core = Core::new(config.core.clone(), draw_seed()?)?;
-        let mut client = Self { core, sockets, clock: Clock::Kernel, config, backlog: VecDeque::new() };
+        let mut client = Self { core, sockets, begun: Instant::now(), config, backlog: VecDeque::new() };
         let until_ns = client.deadline_ns();
         while client.core.map().is_none() {
             if let Some(error) = client.core.refused() {
@@ -320,7 +320,7 @@ impl Client {
     }
 
     fn now_ns(&self) -> u64 {
-        self.clock.now().mono_ns
+        nanoseconds(self.begun.elapsed())
     }
 
     fn deadline_ns(&self) -> u64 {

@@ -13,6 +13,10 @@ use crate::core::tests::server::Server;
 
 const BUCKET: BucketId = BucketId(0);
 
+/// A client may move to another thread.
+const fn assert_send<T: Send>() {}
+const _: () = assert_send::<Client>();
+
 fn config(address: SocketAddr, transport: Transport) -> Config {
     let core = CoreConfig { address, transport, ..CoreConfig::default() };
     Config { core, deadline: Duration::from_secs(60), ..Config::default() }
@@ -158,5 +162,17 @@ fn nobody_there_is_told_at_the_deadline() {
         let config = Config { deadline: Duration::from_millis(20), ..config };
         let refused = Client::connect(config).err();
         assert_eq!(refused, Some(Error::Unreachable(Unreachable::Deadline)), "{transport:?}");
+    }
+}
+
+#[test]
+fn a_client_goes_on_in_another_thread() {
+    for config in [config(datagram_server(), Transport::Datagram), config(stream_server(), Transport::Stream)]
+    {
+        let mut client = Client::connect(config).unwrap();
+        assert_eq!(client.add(BUCKET, b"sum", 1), Ok(1));
+        let moved = thread::spawn(move || (client.add(BUCKET, b"sum", 1), client));
+        let (sum, mut client) = moved.join().unwrap();
+        assert_eq!((sum, client.add(BUCKET, b"sum", 1)), (Ok(2), Ok(3)));
     }
 }
