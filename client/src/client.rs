@@ -122,16 +122,22 @@ impl Client {
         }
     }
 
-    /// The sockets, for the caller's own poll for input: when one is ready, or [`Client::next_event`] has passed, it is
-    /// time for [`Client::poll`] with a time-out of 0. With streams they change when a shard is connected.
-    pub fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.sockets.fds()
+    /// One descriptor for the caller's own poll for input (it does not change while the client lives): when it is readable,
+    /// or [`Client::next_event`] has passed, it is time for [`Client::poll`] with a time-out of 0.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.sockets.fd()
     }
 
-    /// How long nothing has to be done, if nothing comes.
+    /// How long nothing has to be done, if [`Client::fd`] does not become readable before; `None` is for ever. It holds
+    /// until something else is called.
     pub fn next_event(&self) -> Option<Duration> {
-        let due_ns = if self.backlog.is_empty() { self.core.next_event_ns()? } else { 0 };
-        Some(Duration::from_nanos(due_ns.saturating_sub(self.now_ns())))
+        if !self.backlog.is_empty() || self.core.has_completion() {
+            return Some(Duration::ZERO);
+        }
+        let now_ns = self.now_ns();
+        let retry_ns = self.sockets.retry_ns().map(|retry_ns| now_ns.saturating_add(retry_ns));
+        let due_ns = [self.due_ns(now_ns), retry_ns].into_iter().flatten().min()?;
+        Some(Duration::from_nanos(due_ns.saturating_sub(now_ns)))
     }
 
     /// The value of a key.
@@ -304,11 +310,12 @@ impl Client {
     /// sends what that calls for. Says whether it is before `until_ns`.
     fn turn(&mut self, until_ns: u64) -> bool {
         let now_ns = self.now_ns();
+        if self.core.next_deadline_ns().is_some_and(|deadline_ns| deadline_ns <= now_ns) {
+            // What came while the caller did something else is in time.
+            self.sockets.receive(&mut self.core, now_ns);
+        }
         self.sockets.transmit(&mut self.core, now_ns);
-        let due_ns = match self.core.next_event_ns() {
-            Some(due_ns) if !self.sockets.is_blocked() => due_ns.min(until_ns),
-            _ => until_ns,
-        };
+        let due_ns = self.due_ns(now_ns).unwrap_or(u64::MAX).min(until_ns);
         if due_ns > now_ns && !self.config.busy_poll && !self.core.has_completion() {
             self.sockets.wait(due_ns - now_ns);
         }
@@ -317,6 +324,15 @@ impl Client {
             self.sockets.transmit(&mut self.core, now_ns);
         }
         now_ns < until_ns
+    }
+
+    /// When the core has something to do, whatever comes.
+    fn due_ns(&self, now_ns: u64) -> Option<u64> {
+        if self.sockets.is_blocked() {
+            self.core.next_event_unsent_ns(now_ns)
+        } else {
+            self.core.next_event_ns()
+        }
     }
 
     fn now_ns(&self) -> u64 {

@@ -5,7 +5,9 @@ use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use adit_wire::native::HEADER_BYTES;
 use adit_wire::native::frame::length_in_stream;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::*;
 use crate::core::Transport;
@@ -136,7 +138,7 @@ fn submitted_operations_complete_when_they_are_polled_for() {
         assert!(completions.iter().all(|completion| tickets.contains(&completion.ticket)));
         assert_eq!(client.add(BUCKET, b"sum", 0), Ok(100));
         assert_eq!(client.poll(Duration::ZERO, &mut completions), 0);
-        assert!(client.fds().count() > 0 && client.next_event().is_some());
+        assert!(client.next_event().is_some_and(|wait| !wait.is_zero()), "nothing is to be done");
     }
 }
 
@@ -175,4 +177,83 @@ fn a_client_goes_on_in_another_thread() {
         let (sum, mut client) = moved.join().unwrap();
         assert_eq!((sum, client.add(BUCKET, b"sum", 1)), (Ok(2), Ok(3)));
     }
+}
+
+/// Waits as a program with a loop of its own does: for the descriptor, or the next event.
+fn wait_as_told(client: &Client) {
+    let wait = client.next_event().map_or(Duration::from_secs(60), |wait| wait.min(Duration::from_secs(60)));
+    let wait = Timespec { tv_sec: wait.as_secs().cast_signed(), tv_nsec: wait.subsec_nanos().into() };
+    poll(&mut [PollFd::from_borrowed_fd(client.fd(), PollFlags::IN)], Some(&wait)).unwrap();
+}
+
+#[test]
+fn a_loop_that_waits_for_the_descriptor_misses_nothing() {
+    for config in [config(datagram_server(), Transport::Datagram), config(stream_server(), Transport::Stream)]
+    {
+        let mut client = Client::connect(config).unwrap();
+        let long: Payload = vec![7; 2_000_000].into();
+        let (mut completions, mut turns) = (Vec::new(), 0);
+        for step in 0..20 {
+            // Both shards, long and short.
+            let action = if step % 5 == 0 { KeyAction::put(long.clone()) } else { KeyAction::Add(1) };
+            client.submit(Operation::on_key(BUCKET, step.to_string(), action)).unwrap();
+        }
+        while completions.len() < 20 {
+            if client.poll(Duration::ZERO, &mut completions) == 0 {
+                wait_as_told(&client);
+            }
+            turns += 1;
+            assert!(turns < 100_000, "it waits, and does not look again and again");
+        }
+        assert!(completions.iter().all(|completion| completion.result.is_ok()), "{completions:?}");
+    }
+}
+
+/// A server that opens sessions and takes nothing more.
+fn deaf_stream_server() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut server = Server::new(1, vec![address]);
+    (server.has_streams, server.frame_bytes) = (true, 16 << 10);
+    thread::spawn(move || {
+        let (mut stream, from) = listener.accept().unwrap();
+        let mut header = [0; HEADER_BYTES];
+        // OPEN and MAP, whose bodies are short.
+        for _ in 0..2 {
+            stream.read_exact(&mut header).unwrap();
+            let mut frame = header.to_vec();
+            frame.resize(length_in_stream(&header).unwrap().unwrap(), 0);
+            stream.read_exact(&mut frame[HEADER_BYTES..]).unwrap();
+            for reply in server.receive(address, from, &frame, 0) {
+                stream.write_all(&reply).unwrap();
+            }
+        }
+        thread::park();
+    });
+    address
+}
+
+#[test]
+fn a_kernel_that_takes_nothing_is_waited_for_until_the_deadline() {
+    let config = config(deaf_stream_server(), Transport::Stream);
+    let mut client = Client::connect(Config { deadline: Duration::from_secs(1), ..config }).unwrap();
+    let mut completions = Vec::new();
+    // More than all buffers between here and there take.
+    for key in 0..100 {
+        let operation = Operation::on_key(BUCKET, key.to_string(), KeyAction::put(vec![7; 1_000_000]));
+        client.submit(operation).unwrap();
+        client.poll(Duration::ZERO, &mut completions);
+    }
+    let mut turns = 0;
+    while client.sockets.is_blocked() {
+        assert!(turns < 1_000, "it waits, and does not look again and again");
+        wait_as_told(&client);
+        client.poll(Duration::ZERO, &mut completions);
+        turns += 1;
+        if completions.len() == 100 {
+            break;
+        }
+    }
+    assert!(turns > 0, "the kernel took all");
+    assert_eq!(completions.len(), 100, "all ended at their deadline");
 }

@@ -259,10 +259,25 @@ impl Core {
 
     /// When [`Core::transmit`] has to be called next, if nothing is received or submitted before; 0 is at once.
     pub fn next_event_ns(&self) -> Option<u64> {
-        let deadline = (self.calls.count() > 0).then_some(self.deadline_ns);
+        let deadline = self.next_deadline_ns();
         let delayed = self.calls.delayed().map(|index| self.calls[index].due_ns).min();
         let peers = (0..self.peers.len()).filter_map(|peer| self.peer_event_ns(peer)).min();
         [deadline, delayed, self.map_event_ns(), peers].into_iter().flatten().min()
+    }
+
+    /// Before this no deadline passes.
+    pub fn next_deadline_ns(&self) -> Option<u64> {
+        (self.calls.count() > 0).then_some(self.deadline_ns)
+    }
+
+    /// As [`Core::next_event_ns`], while the kernel takes nothing that is to be sent: what waits only for that does not count. Call it after
+    /// [`Core::transmit`] at `now_ns`.
+    pub fn next_event_unsent_ns(&self, now_ns: u64) -> Option<u64> {
+        let deadline = self.next_deadline_ns();
+        let delayed = self.calls.delayed().map(|index| self.calls[index].due_ns).min();
+        let peers = (0..self.peers.len()).filter_map(|peer| self.peer_event_ns(peer));
+        let peers = peers.filter(|due_ns| *due_ns > now_ns).min();
+        [deadline, delayed, peers].into_iter().flatten().min()
     }
 
     /// Ends the session. What is under way completes now; [`Core::transmit`] tells the shards.
