@@ -16,6 +16,7 @@ pub use adit_drivers::kernel::Offload;
 pub use adit_wire::kv::BucketId;
 pub use adit_wire::native::request::{Condition, NewExpiry};
 pub use answer::{Answer, Completion, Items, Ticket, Value};
+pub use bytes::Bytes;
 pub use client::{Client, Config, PutOptions, Scan};
 pub use error::Error;
 pub use operation::{KeyAction, Keys, Operation, Pairs, Payload};
