@@ -112,6 +112,16 @@ impl Server {
         self.records.retain(|_, record| record.shard != shard);
     }
 
+    /// All shards forget the requests that are not whole.
+    pub(super) fn forget_uploads(&mut self) {
+        self.shards.iter_mut().flat_map(BTreeMap::values_mut).for_each(|session| session.uploads.clear());
+    }
+
+    /// Requests that are not whole.
+    pub(super) fn upload_count(&self) -> usize {
+        self.shards.iter().flat_map(BTreeMap::values).map(|session| session.uploads.len()).sum()
+    }
+
     pub(super) fn session_count(&self) -> usize {
         self.shards.iter().map(BTreeMap::len).sum()
     }
