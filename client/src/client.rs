@@ -1,13 +1,14 @@
 //! A client over sockets. Each call either blocks until it is answered, or is submitted, and polled for together with
 //! others.
 
+mod values;
+
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::BorrowedFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use adit_drivers::clock::Clock;
 use adit_drivers::kernel::Offload;
 use adit_wire::kv::BucketId;
 use adit_wire::native::map::Map;
@@ -18,6 +19,7 @@ use crate::core::{Core, CoreConfig, Counters, Refused};
 use crate::error::{Caller, Error, State, Unreachable};
 use crate::operation::{KeyAction, Keys, Operation, Pairs, Payload};
 use crate::sockets::Sockets;
+pub use values::{ValueReader, ValueWriter};
 
 /// What a client is to do.
 #[derive(Clone, Debug)]
@@ -41,11 +43,12 @@ pub struct PutOptions {
     pub expiry: NewExpiry,
 }
 
-/// A client of one server. It belongs to the thread that made it.
+/// A client of one server. One thread uses it at a time; it may move to another between calls.
 pub struct Client {
     core: Core,
     sockets: Sockets,
-    clock: Clock,
+    /// Time is counted from here.
+    begun: Instant,
     config: Config,
     /// Completions that came while another operation was waited for.
     backlog: VecDeque<Completion>,
@@ -80,7 +83,7 @@ impl Client {
     pub fn connect(config: Config) -> Result<Self, Error> {
         let sockets = Sockets::new(&config.core, config.offload)?;
         let core = Core::new(config.core.clone(), draw_seed()?)?;
-        let mut client = Self { core, sockets, clock: Clock::Kernel, config, backlog: VecDeque::new() };
+        let mut client = Self { core, sockets, begun: Instant::now(), config, backlog: VecDeque::new() };
         let until_ns = client.deadline_ns();
         while client.core.map().is_none() {
             if let Some(error) = client.core.refused() {
@@ -122,16 +125,22 @@ impl Client {
         }
     }
 
-    /// The sockets, for the caller's own poll for input: when one is ready, or [`Client::next_event`] has passed, it is
-    /// time for [`Client::poll`] with a time-out of 0. With streams they change when a shard is connected.
-    pub fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.sockets.fds()
+    /// One descriptor for the caller's own poll for input (it does not change while the client lives): when it is readable,
+    /// or [`Client::next_event`] has passed, it is time for [`Client::poll`] with a time-out of 0.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.sockets.fd()
     }
 
-    /// How long nothing has to be done, if nothing comes.
+    /// How long nothing has to be done, if [`Client::fd`] does not become readable before; `None` is for ever. It holds
+    /// until something else is called.
     pub fn next_event(&self) -> Option<Duration> {
-        let due_ns = if self.backlog.is_empty() { self.core.next_event_ns()? } else { 0 };
-        Some(Duration::from_nanos(due_ns.saturating_sub(self.now_ns())))
+        if !self.backlog.is_empty() || self.core.has_completion() {
+            return Some(Duration::ZERO);
+        }
+        let now_ns = self.now_ns();
+        let retry_ns = self.sockets.retry_ns().map(|retry_ns| now_ns.saturating_add(retry_ns));
+        let due_ns = [self.due_ns(now_ns), retry_ns].into_iter().flatten().min()?;
+        Some(Duration::from_nanos(due_ns.saturating_sub(now_ns)))
     }
 
     /// The value of a key.
@@ -272,8 +281,7 @@ impl Client {
     /// As [`Client::get`].
     pub fn execute(&mut self, mut operation: Operation) -> Result<Answer, Error> {
         let ticket = loop {
-            // What was not polled for makes no room by itself.
-            self.backlog.extend(std::iter::from_fn(|| self.core.next_completion()));
+            self.make_room();
             match self.core.submit(operation, self.deadline_ns()) {
                 Ok(ticket) => break ticket,
                 Err(refused) if refused.error == Error::Caller(Caller::Full) => operation = refused.operation,
@@ -292,6 +300,11 @@ impl Client {
         }
     }
 
+    /// What is complete and was not polled for makes no room by itself.
+    fn make_room(&mut self) {
+        self.backlog.extend(std::iter::from_fn(|| self.core.next_completion()));
+    }
+
     fn value(&mut self, bucket: BucketId, key: &[u8], action: KeyAction) -> Result<Option<Value>, Error> {
         match found(self.execute(Operation::on_key(bucket, key, action)))? {
             Some(Answer::Value(value)) => Ok(Some(value)),
@@ -304,11 +317,12 @@ impl Client {
     /// sends what that calls for. Says whether it is before `until_ns`.
     fn turn(&mut self, until_ns: u64) -> bool {
         let now_ns = self.now_ns();
+        if self.core.next_deadline_ns().is_some_and(|deadline_ns| deadline_ns <= now_ns) {
+            // What came while the caller did something else is in time.
+            self.sockets.receive(&mut self.core, now_ns);
+        }
         self.sockets.transmit(&mut self.core, now_ns);
-        let due_ns = match self.core.next_event_ns() {
-            Some(due_ns) if !self.sockets.is_blocked() => due_ns.min(until_ns),
-            _ => until_ns,
-        };
+        let due_ns = self.due_ns(now_ns).unwrap_or(u64::MAX).min(until_ns);
         if due_ns > now_ns && !self.config.busy_poll && !self.core.has_completion() {
             self.sockets.wait(due_ns - now_ns);
         }
@@ -319,8 +333,17 @@ impl Client {
         now_ns < until_ns
     }
 
+    /// When the core has something to do, whatever comes.
+    fn due_ns(&self, now_ns: u64) -> Option<u64> {
+        if self.sockets.is_blocked() {
+            self.core.next_event_unsent_ns(now_ns)
+        } else {
+            self.core.next_event_ns()
+        }
+    }
+
     fn now_ns(&self) -> u64 {
-        self.clock.now().mono_ns
+        nanoseconds(self.begun.elapsed())
     }
 
     fn deadline_ns(&self) -> u64 {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use adit_wire::kv::{BUCKET_COUNT, BucketId, KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use adit_wire::native::request::{Action, Condition, KeyList, KeyRequest, NewExpiry, PairList, Request};
 use adit_wire::native::{MULTI_BYTES_MAX, Opcode};
+use bytes::Bytes;
 
 use crate::answer::Answer;
 use crate::error::Caller;
@@ -81,14 +82,10 @@ pub enum KeyAction {
     Touch(u64),
 }
 
-/// The bytes of a value, which are sent from where they lie.
-#[derive(Clone, Debug)]
-pub enum Payload {
-    /// Given to the operation.
-    Owned(Vec<u8>),
-    /// Shared with others, who also only read it.
-    Shared(Arc<[u8]>),
-}
+/// The bytes of a value, which are sent from where they lie. A vector, [`Bytes`] or an `Arc` is taken as it is, without a
+/// copy; memory of somebody else can be lent with [`Bytes::from_owner`]. Cloning it copies nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Payload(Bytes);
 
 /// A list of keys.
 #[derive(Clone, Debug, Default)]
@@ -244,28 +241,52 @@ impl Payload {
     /// The bytes.
     #[inline]
     pub fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Owned(bytes) => bytes,
-            Self::Shared(bytes) => bytes,
-        }
+        &self.0
+    }
+}
+
+impl From<Bytes> for Payload {
+    fn from(bytes: Bytes) -> Self {
+        Self(bytes)
     }
 }
 
 impl From<Vec<u8>> for Payload {
     fn from(bytes: Vec<u8>) -> Self {
-        Self::Owned(bytes)
+        Self(bytes.into())
     }
 }
 
-impl From<&[u8]> for Payload {
-    fn from(bytes: &[u8]) -> Self {
-        Self::Owned(bytes.to_vec())
+impl From<String> for Payload {
+    fn from(text: String) -> Self {
+        Self(text.into())
     }
 }
 
 impl From<Arc<[u8]>> for Payload {
     fn from(bytes: Arc<[u8]>) -> Self {
-        Self::Shared(bytes)
+        Self(Bytes::from_owner(bytes))
+    }
+}
+
+/// Copies the bytes.
+impl From<&[u8]> for Payload {
+    fn from(bytes: &[u8]) -> Self {
+        Self(Bytes::copy_from_slice(bytes))
+    }
+}
+
+/// Copies the bytes.
+impl<const LEN: usize> From<&[u8; LEN]> for Payload {
+    fn from(bytes: &[u8; LEN]) -> Self {
+        Self::from(&bytes[..])
+    }
+}
+
+/// Copies the bytes.
+impl From<&str> for Payload {
+    fn from(text: &str) -> Self {
+        Self::from(text.as_bytes())
     }
 }
 
@@ -351,6 +372,17 @@ mod tests {
         assert_eq!(Request::decode(put.opcode(), &body(&put)), Ok(Request::Key(expected)));
         let append = on(KeyAction::Append(Arc::<[u8]>::from(&b"tail"[..]).into()));
         assert_eq!(body(&append), b"\x01\0\0\0\x03\0\0\0keytail");
+    }
+
+    #[test]
+    fn a_payload_is_taken_as_it_is() {
+        let (vector, shared) = (vec![1; 100], Arc::<[u8]>::from([2; 100]));
+        let (vector_at, shared_at) = (vector.as_ptr(), shared.as_ptr());
+        let owned = Payload::from(vector);
+        assert_eq!((owned.bytes().as_ptr(), owned.clone().bytes().as_ptr()), (vector_at, vector_at));
+        assert_eq!(Payload::from(Arc::clone(&shared)).bytes().as_ptr(), shared_at);
+        assert_eq!(Payload::from(Bytes::from_owner(shared)).bytes(), [2; 100]);
+        assert_eq!((Payload::from("abc").bytes(), Payload::from(b"abc").bytes()), (&b"abc"[..], &b"abc"[..]));
     }
 
     #[test]

@@ -5,13 +5,19 @@ use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use adit_wire::native::HEADER_BYTES;
 use adit_wire::native::frame::length_in_stream;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::*;
 use crate::core::Transport;
 use crate::core::tests::server::Server;
 
 const BUCKET: BucketId = BucketId(0);
+
+/// A client may move to another thread.
+const fn assert_send<T: Send>() {}
+const _: () = assert_send::<Client>();
 
 fn config(address: SocketAddr, transport: Transport) -> Config {
     let core = CoreConfig { address, transport, ..CoreConfig::default() };
@@ -132,7 +138,7 @@ fn submitted_operations_complete_when_they_are_polled_for() {
         assert!(completions.iter().all(|completion| tickets.contains(&completion.ticket)));
         assert_eq!(client.add(BUCKET, b"sum", 0), Ok(100));
         assert_eq!(client.poll(Duration::ZERO, &mut completions), 0);
-        assert!(client.fds().count() > 0 && client.next_event().is_some());
+        assert!(client.next_event().is_some_and(|wait| !wait.is_zero()), "nothing is to be done");
     }
 }
 
@@ -158,5 +164,178 @@ fn nobody_there_is_told_at_the_deadline() {
         let config = Config { deadline: Duration::from_millis(20), ..config };
         let refused = Client::connect(config).err();
         assert_eq!(refused, Some(Error::Unreachable(Unreachable::Deadline)), "{transport:?}");
+    }
+}
+
+#[test]
+fn a_client_goes_on_in_another_thread() {
+    for config in [config(datagram_server(), Transport::Datagram), config(stream_server(), Transport::Stream)]
+    {
+        let mut client = Client::connect(config).unwrap();
+        assert_eq!(client.add(BUCKET, b"sum", 1), Ok(1));
+        let moved = thread::spawn(move || (client.add(BUCKET, b"sum", 1), client));
+        let (sum, mut client) = moved.join().unwrap();
+        assert_eq!((sum, client.add(BUCKET, b"sum", 1)), (Ok(2), Ok(3)));
+    }
+}
+
+/// Waits as a program with a loop of its own does: for the descriptor, or the next event.
+fn wait_as_told(client: &Client) {
+    let wait = client.next_event().map_or(Duration::from_secs(60), |wait| wait.min(Duration::from_secs(60)));
+    let wait = Timespec { tv_sec: wait.as_secs().cast_signed(), tv_nsec: wait.subsec_nanos().into() };
+    poll(&mut [PollFd::from_borrowed_fd(client.fd(), PollFlags::IN)], Some(&wait)).unwrap();
+}
+
+#[test]
+fn a_loop_that_waits_for_the_descriptor_misses_nothing() {
+    for config in [config(datagram_server(), Transport::Datagram), config(stream_server(), Transport::Stream)]
+    {
+        let mut client = Client::connect(config).unwrap();
+        let long: Payload = vec![7; 2_000_000].into();
+        let (mut completions, mut turns) = (Vec::new(), 0);
+        for step in 0..20 {
+            // Both shards, long and short.
+            let action = if step % 5 == 0 { KeyAction::put(long.clone()) } else { KeyAction::Add(1) };
+            client.submit(Operation::on_key(BUCKET, step.to_string(), action)).unwrap();
+        }
+        while completions.len() < 20 {
+            if client.poll(Duration::ZERO, &mut completions) == 0 {
+                wait_as_told(&client);
+            }
+            turns += 1;
+            assert!(turns < 100_000, "it waits, and does not look again and again");
+        }
+        assert!(completions.iter().all(|completion| completion.result.is_ok()), "{completions:?}");
+    }
+}
+
+/// A server that opens sessions and takes nothing more.
+fn deaf_stream_server() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut server = Server::new(1, vec![address]);
+    (server.has_streams, server.frame_bytes) = (true, 16 << 10);
+    thread::spawn(move || {
+        let (mut stream, from) = listener.accept().unwrap();
+        let mut header = [0; HEADER_BYTES];
+        // OPEN and MAP, whose bodies are short.
+        for _ in 0..2 {
+            stream.read_exact(&mut header).unwrap();
+            let mut frame = header.to_vec();
+            frame.resize(length_in_stream(&header).unwrap().unwrap(), 0);
+            stream.read_exact(&mut frame[HEADER_BYTES..]).unwrap();
+            for reply in server.receive(address, from, &frame, 0) {
+                stream.write_all(&reply).unwrap();
+            }
+        }
+        thread::park();
+    });
+    address
+}
+
+#[test]
+fn a_kernel_that_takes_nothing_is_waited_for_until_the_deadline() {
+    let config = config(deaf_stream_server(), Transport::Stream);
+    let mut client = Client::connect(Config { deadline: Duration::from_secs(1), ..config }).unwrap();
+    let mut completions = Vec::new();
+    // More than all buffers between here and there take.
+    for key in 0..100 {
+        let operation = Operation::on_key(BUCKET, key.to_string(), KeyAction::put(vec![7; 1_000_000]));
+        client.submit(operation).unwrap();
+        client.poll(Duration::ZERO, &mut completions);
+    }
+    let mut turns = 0;
+    while client.sockets.is_blocked() {
+        assert!(turns < 1_000, "it waits, and does not look again and again");
+        wait_as_told(&client);
+        client.poll(Duration::ZERO, &mut completions);
+        turns += 1;
+        if completions.len() == 100 {
+            break;
+        }
+    }
+    assert!(turns > 0, "the kernel took all");
+    assert_eq!(completions.len(), 100, "all ended at their deadline");
+}
+
+/// Bytes of a long value, without the value.
+fn byte_at(place: usize) -> u8 {
+    (place.wrapping_mul(0x9E37_79B9) >> 16).to_le_bytes()[0]
+}
+
+/// Writes a value of 64 MiB and reads it, and counts what the client keeps of it.
+fn long_values_need_little_memory(config: Config) {
+    const LEN: usize = 64 << 20;
+    const KEPT_MAX: usize = 2 << 20;
+    let mut client = Client::connect(config).unwrap();
+    let ticket = client.begin_write(BUCKET, b"long", LEN as u64, PutOptions::default()).unwrap();
+    let mut piece = Vec::new();
+    for start in (0..LEN).step_by(300_000) {
+        piece.clear();
+        piece.extend((start..LEN.min(start + 300_000)).map(byte_at));
+        client.write(ticket, &piece).unwrap();
+        assert!(client.kept_bytes() <= KEPT_MAX);
+    }
+    let version = client.finish_write(ticket).unwrap();
+    assert_eq!(client.kept_bytes(), 0);
+    let head = client.begin_read(BUCKET, b"long").unwrap().unwrap();
+    assert_eq!((head.version, head.expiry_ms, head.len_bytes), (version, None, LEN as u64));
+    let mut place = 0;
+    piece.resize(500_000, 0);
+    loop {
+        let count = client.read(head.ticket, &mut piece).unwrap();
+        assert!(piece[..count].iter().zip(place..).all(|(byte, place)| *byte == byte_at(place)));
+        assert!(client.kept_bytes() <= KEPT_MAX);
+        place += count;
+        if count == 0 {
+            break;
+        }
+    }
+    assert_eq!((place, client.kept_bytes()), (LEN, 0));
+    assert_eq!(client.read(head.ticket, &mut piece), Err(Error::Caller(Caller::NoSuchValue)));
+}
+
+#[test]
+fn long_values_need_little_memory_over_datagrams() {
+    long_values_need_little_memory(config(datagram_server(), Transport::Datagram));
+}
+
+#[test]
+fn long_values_need_little_memory_over_streams() {
+    long_values_need_little_memory(config(stream_server(), Transport::Stream));
+}
+
+#[test]
+fn writers_and_readers_are_those_of_std() {
+    for config in [config(datagram_server(), Transport::Datagram), config(stream_server(), Transport::Stream)]
+    {
+        let mut client = Client::connect(config).unwrap();
+        let long: Vec<u8> = (0..3_000_000).map(byte_at).collect();
+        for value in [&long[..], b"short", b""] {
+            let mut writer =
+                client.write_value(BUCKET, b"key", value.len() as u64, PutOptions::default()).unwrap();
+            std::io::copy(&mut &value[..], &mut writer).unwrap();
+            let version = writer.finish().unwrap();
+            let mut reader = client.read_value(BUCKET, b"key").unwrap().unwrap();
+            let told = (reader.version(), reader.expiry_ms(), reader.len_bytes());
+            assert_eq!(told, (version, None, value.len() as u64));
+            let mut found = Vec::new();
+            reader.read_to_end(&mut found).unwrap();
+            assert!(found == value);
+        }
+        // Others are done in between, also by those who wait in line.
+        let before = client.submit(Operation::on_key(BUCKET, *b"sum", KeyAction::Add(1))).unwrap();
+        let mut writer = client.write_value(BUCKET, b"key", 3_000_000, PutOptions::default()).unwrap();
+        writer.write_all(&long[..2_999_999]).unwrap();
+        let too_many = writer.write_all(b"ab").unwrap_err();
+        assert_eq!(too_many.downcast::<Error>().unwrap(), Error::Caller(Caller::WrongLength));
+        drop(writer);
+        let mut reader = client.read_value(BUCKET, b"key").unwrap().unwrap();
+        assert_eq!((reader.len_bytes(), reader.read(&mut [0; 9]).unwrap()), (0, 0), "nothing was written");
+        drop(reader);
+        assert!(client.read_value(BUCKET, b"none").unwrap().is_none());
+        let mut completions = Vec::new();
+        client.poll(Duration::from_secs(60), &mut completions);
+        assert_eq!(completions[0].ticket, before);
     }
 }

@@ -3,8 +3,7 @@
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use adit_drivers::kernel::{KernelPort, ListenError, Offload, UdpSocket};
-use adit_drivers::port::{MBUF_BYTES, Mbuf, Mempool, Port};
+use adit_drivers::kernel::{ListenError, Offload, UdpEndpoint, UdpSocket};
 use rustix::event::PollFlags;
 
 use crate::core::{Core, Outgoing};
@@ -12,16 +11,9 @@ use crate::error::{Error, Unreachable};
 
 /// A UDP socket.
 pub(crate) struct Datagrams {
-    port: Port,
-    received: Vec<Mbuf>,
-    trains: Trains,
-}
-
-/// Trains that the kernel has not taken.
-struct Trains {
-    mempool: Mempool,
-    burst: Vec<Mbuf>,
-    is_blocked: bool,
+    endpoint: UdpEndpoint,
+    /// There was no room for what the core has to send.
+    is_full: bool,
 }
 
 impl Datagrams {
@@ -37,62 +29,44 @@ impl Datagrams {
             };
             Error::Unreachable(Unreachable::Socket(number))
         })?;
-        let mempool = Mempool::new(TRAINS_MAX, MBUF_BYTES);
-        let port = Port::Kernel(KernelPort::new(socket, mempool.clone(), offload));
-        let trains = Trains { mempool, burst: Vec::new(), is_blocked: false };
-        Ok(Self { port, received: Vec::new(), trains })
+        Ok(Self { endpoint: UdpEndpoint::new(socket, TRAINS_MAX, offload), is_full: false })
     }
 
     pub(super) fn transmit(&mut self, core: &mut Core, now_ns: u64) {
         // What the kernel takes makes room for more.
         for _ in 0..BURSTS_MAX {
-            self.trains.is_blocked = false;
-            core.transmit(now_ns, &mut self.trains);
-            if self.trains.burst.is_empty() {
-                return;
-            }
-            self.port.tx_burst(&mut self.trains.burst);
-            if !self.trains.is_blocked || !self.trains.burst.is_empty() {
-                self.trains.is_blocked |= !self.trains.burst.is_empty();
+            self.is_full = false;
+            core.transmit(now_ns, self);
+            if !self.endpoint.has_unsent() || !self.endpoint.send() || !self.is_full {
                 return;
             }
         }
     }
 
     pub(super) fn receive(&mut self, core: &mut Core, now_ns: u64) -> bool {
-        self.port.rx_burst(&mut self.received);
-        for train in &self.received {
-            for datagram in train.datagrams() {
-                // What is no frame is counted by the core, and means nothing here.
-                let _ = core.receive(train.peer(), datagram, now_ns);
-            }
-        }
-        let has_come = !self.received.is_empty();
-        self.received.clear();
-        has_come
+        self.endpoint.receive(|from, datagram| {
+            // What is no frame is counted by the core, and means nothing here.
+            let _ = core.receive(from, datagram, now_ns);
+        })
     }
 
     pub(super) fn interest(&self) -> (BorrowedFd<'_>, PollFlags) {
-        let Port::Kernel(port) = &self.port else { unreachable!("it was made with one") };
         let flags = if self.is_blocked() { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
-        (port.as_fd(), flags)
+        (self.endpoint.as_fd(), flags)
     }
 
+    /// Whether the kernel did not take what was to be sent. (A core that has only more than a few bursts is not blocked.)
     pub(super) fn is_blocked(&self) -> bool {
-        self.trains.is_blocked
+        self.endpoint.has_unsent()
     }
 }
 
-impl Outgoing for Trains {
+impl Outgoing for Datagrams {
     #[inline]
     fn room(&mut self, to: SocketAddr, len_bytes: usize) -> Option<&mut [u8]> {
-        let fits = self.burst.last().is_some_and(|train| train.peer() == to && train.takes(len_bytes));
-        if !fits {
-            let train = self.mempool.take(to);
-            self.is_blocked |= train.is_none();
-            self.burst.push(train?);
-        }
-        self.burst.last_mut()?.push(len_bytes)
+        let room = self.endpoint.room(to, len_bytes);
+        self.is_full |= room.is_none();
+        room
     }
 }
 

@@ -6,7 +6,7 @@ mod streams;
 use std::os::fd::BorrowedFd;
 
 use adit_drivers::kernel::Offload;
-use rustix::event::{PollFd, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::core::{Core, CoreConfig, Transport};
 use crate::error::Error;
@@ -29,7 +29,7 @@ impl Sockets {
     pub(crate) fn new(config: &CoreConfig, offload: Offload) -> Result<Self, Error> {
         Ok(match config.transport {
             Transport::Datagram => Self::Datagrams(Box::new(Datagrams::new(config.address, offload)?)),
-            Transport::Stream => Self::Streams(Streams::default()),
+            Transport::Stream => Self::Streams(Streams::new()?),
         })
     }
 
@@ -49,20 +49,28 @@ impl Sockets {
         }
     }
 
-    /// The sockets.
-    pub(crate) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        let (datagrams, streams) = match self {
-            Self::Datagrams(datagrams) => (Some(datagrams.interest()), None),
-            Self::Streams(streams) => (None, Some(streams.interests())),
-        };
-        datagrams.into_iter().chain(streams.into_iter().flatten()).map(|(fd, _)| fd)
+    /// Readable when something can be received, or, with streams, sent again. Where the kernel takes no more datagrams, it
+    /// does not say when it does: look again after [`RETRY_NS`].
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Datagrams(datagrams) => datagrams.interest().0,
+            Self::Streams(streams) => streams.fd(),
+        }
     }
 
-    /// Whether the core has more to send than the kernel takes now.
+    /// Whether there is more to send than the kernel takes now.
     pub(crate) fn is_blocked(&self) -> bool {
         match self {
             Self::Datagrams(datagrams) => datagrams.is_blocked(),
             Self::Streams(streams) => streams.is_blocked(),
+        }
+    }
+
+    /// After how long to send again what the kernel does not take, if [`Sockets::fd`] does not tell when it does.
+    pub(crate) fn retry_ns(&self) -> Option<u64> {
+        match self {
+            Self::Datagrams(datagrams) => datagrams.is_blocked().then_some(RETRY_NS),
+            Self::Streams(_) => None,
         }
     }
 
@@ -71,17 +79,17 @@ impl Sockets {
         let wait_ns = wait_ns.min(WAIT_NS_MAX);
         #[expect(clippy::cast_possible_wrap, reason = "at most a minute")]
         let wait = Timespec { tv_sec: (wait_ns / NS) as i64, tv_nsec: (wait_ns % NS) as i64 };
-        let polled = |(fd, flags)| PollFd::from_borrowed_fd(fd, flags);
-        // A signal ends the wait early: the caller looks at the time itself.
-        let _ = match self {
-            Self::Datagrams(datagrams) => poll(&mut [polled(datagrams.interest())], Some(&wait)),
-            Self::Streams(streams) => {
-                poll(&mut streams.interests().map(polled).collect::<Vec<_>>(), Some(&wait))
-            }
+        let (fd, flags) = match self {
+            Self::Datagrams(datagrams) => datagrams.interest(),
+            Self::Streams(streams) => (streams.fd(), PollFlags::IN),
         };
+        // A signal ends the wait early: the caller looks at the time itself.
+        let _ = poll(&mut [PollFd::from_borrowed_fd(fd, flags)], Some(&wait));
     }
 }
 
 const NS: u64 = 1_000_000_000;
 /// The longest sleep: after it the caller looks again.
 const WAIT_NS_MAX: u64 = 60 * NS;
+/// How soon datagrams that the kernel did not take are sent again by a caller that waits by itself.
+const RETRY_NS: u64 = 1_000_000;

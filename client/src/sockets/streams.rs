@@ -2,21 +2,23 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use adit_wire::native::FRAME_BYTES_MAX;
 use adit_wire::native::frame::{FrameError, length_in_stream};
-use rustix::event::PollFlags;
+use rustix::event::epoll;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
 
 use crate::core::{Core, Outgoing};
+use crate::error::{Error, Unreachable};
 
-/// The TCP sockets of a client.
-#[derive(Default)]
+/// The TCP sockets of a client, and the epoll that watches them.
 pub(crate) struct Streams {
+    epoll: OwnedFd,
     list: Vec<Stream>,
-    is_blocked: bool,
+    /// There was no room for what the core has to send.
+    is_full: bool,
 }
 
 struct Stream {
@@ -30,21 +32,40 @@ struct Stream {
     /// Bytes to be sent, those before `sent` already are.
     output: Vec<u8>,
     sent: usize,
+    /// Whether the epoll watches for room to write, too.
+    watches_room: bool,
 }
 
 impl Streams {
+    /// None yet.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`], with the kernel's reason.
+    pub(super) fn new() -> Result<Self, Error> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)
+            .map_err(|errno| Error::Unreachable(Unreachable::Socket(errno.raw_os_error())))?;
+        Ok(Self { epoll, list: Vec::new(), is_full: false })
+    }
+
     pub(super) fn transmit(&mut self, core: &mut Core, now_ns: u64) {
         while let Some(address) = core.next_stream(now_ns) {
             // What is left of an earlier one is of no use.
             self.list.retain(|stream| stream.address != address);
-            match Stream::connect(address) {
+            match Stream::connect(address, &self.epoll) {
                 Ok(stream) => self.list.push(stream),
                 Err(_) => core.stream_lost(address, now_ns),
             }
         }
-        self.is_blocked = false;
-        core.transmit(now_ns, self);
-        self.each(core, now_ns, |stream, _| stream.send());
+        // What the kernel takes makes room for more.
+        for _ in 0..ROUNDS_MAX {
+            self.is_full = false;
+            core.transmit(now_ns, self);
+            self.each(core, now_ns, |stream, _| stream.send());
+            if !self.is_full {
+                break;
+            }
+        }
+        self.watch();
     }
 
     pub(super) fn receive(&mut self, core: &mut Core, now_ns: u64) -> bool {
@@ -54,19 +75,25 @@ impl Streams {
             has_come |= stream.receive(core, now_ns)?;
             stream.send()
         });
+        self.watch();
         has_come
     }
 
-    pub(super) fn interests(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
-        self.list.iter().map(|stream| {
-            let writes = !stream.is_connected || stream.sent < stream.output.len();
-            let flags = if writes { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
-            (stream.socket.as_fd(), flags)
-        })
+    /// The epoll: readable when one of the streams is ready.
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.epoll.as_fd()
     }
 
+    /// Whether the core has more to send than the kernel takes. (A core that has only more than a few rounds is not
+    /// blocked.)
     pub(super) fn is_blocked(&self) -> bool {
-        self.is_blocked
+        self.is_full && self.list.iter().any(Stream::waits_for_room)
+    }
+
+    /// Lets the epoll watch for what each stream waits for.
+    fn watch(&mut self) {
+        let epoll = &self.epoll;
+        self.list.iter_mut().for_each(|stream| stream.watch(epoll));
     }
 
     /// Does something with each stream; the core is told of those that fail.
@@ -90,7 +117,7 @@ impl Streams {
 struct Lost;
 
 impl Stream {
-    fn connect(address: SocketAddr) -> Result<Self, Errno> {
+    fn connect(address: SocketAddr, epoll: &OwnedFd) -> Result<Self, Errno> {
         let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let fd = socket_with(family, SocketType::STREAM, flags, None)?;
@@ -101,6 +128,8 @@ impl Stream {
         let socket = TcpStream::from(fd);
         // Small requests are not held back; a kernel that refuses that is only slower.
         let _ = socket.set_nodelay(true);
+        // Closing the socket takes it out again. The event says only that something is ready, not what.
+        epoll::add(epoll, &socket, epoll::EventData::new_u64(0), IN_AND_OUT)?;
         Ok(Self {
             address,
             socket,
@@ -110,7 +139,24 @@ impl Stream {
             end: 0,
             output: Vec::new(),
             sent: 0,
+            watches_room: true,
         })
+    }
+
+    /// Whether it is not connected yet, or the kernel has not taken all that is to be sent.
+    fn waits_for_room(&self) -> bool {
+        !self.is_connected || self.sent < self.output.len()
+    }
+
+    fn watch(&mut self, epoll: &OwnedFd) {
+        let wants_room = self.waits_for_room();
+        if wants_room == self.watches_room {
+            return;
+        }
+        let flags = if wants_room { IN_AND_OUT } else { epoll::EventFlags::IN };
+        let changed = epoll::modify(epoll, &self.socket, epoll::EventData::new_u64(0), flags);
+        assert!(changed.is_ok(), "a stream is not in its epoll");
+        self.watches_room = wants_room;
     }
 
     fn finish_connecting(&mut self, core: &mut Core) -> Result<(), Lost> {
@@ -179,7 +225,7 @@ impl Outgoing for Streams {
     fn room(&mut self, to: SocketAddr, len_bytes: usize) -> Option<&mut [u8]> {
         let stream = self.list.iter_mut().find(|stream| stream.address == to)?;
         if stream.output.len() + len_bytes > OUTPUT_BYTES_MAX {
-            self.is_blocked = true;
+            self.is_full = true;
             return None;
         }
         let start = stream.output.len();
@@ -197,3 +243,6 @@ const INPUT_BYTES: usize = 256 << 10;
 const _: () = assert!(INPUT_BYTES >= 2 * FRAME_BYTES_MAX);
 /// Bytes that wait to be sent on one stream.
 const OUTPUT_BYTES_MAX: usize = 1 << 20;
+/// Rounds of writing and sending before something is received again.
+const ROUNDS_MAX: usize = 4;
+const IN_AND_OUT: epoll::EventFlags = epoll::EventFlags::IN.union(epoll::EventFlags::OUT);

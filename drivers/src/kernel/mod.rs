@@ -3,6 +3,7 @@
 //! One level-triggered epoll per shard, one receive per ready connection and poll, one send per outbox. io_uring was
 //! measured to cost the same for sockets, so the plainer of the two is here (see ARCHITECTURE.md).
 
+mod endpoint;
 mod listener;
 mod messages;
 mod name;
@@ -10,6 +11,7 @@ mod pace;
 mod socket;
 mod udp;
 
+pub use endpoint::UdpEndpoint;
 pub use listener::{ListenError, Listener};
 pub use udp::{KernelPort, Offload, UdpSocket};
 
