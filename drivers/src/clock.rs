@@ -33,6 +33,15 @@ impl Clock {
         }
     }
 
+    /// Nanoseconds of the time now: [`Now::mono_ns`] alone, which costs half as much.
+    #[inline]
+    pub fn mono_ns(&self) -> u64 {
+        match self {
+            Self::Kernel => kernel_mono_ns(),
+            Self::Sim(now) => now.get().mono_ns,
+        }
+    }
+
     /// The time now, where it was `before` a moment ago. Milliseconds since 1970 may be up to one behind.
     #[inline]
     pub fn after(&self, before: Now) -> Now {

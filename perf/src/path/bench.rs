@@ -78,7 +78,7 @@ impl Bench {
         let begin_ns = thread_cpu_ns();
         self.exchanges(case, turns)?;
         let sum = per_operation((thread_cpu_ns() - begin_ns) as f64);
-        let shard = per_operation(self.shard_ns(case, turns)?);
+        let shard = sum * self.shard_share(case, turns)?;
         Ok(Cost {
             client: sum - shard,
             shard,
@@ -107,9 +107,11 @@ impl Bench {
         (0..turns).try_for_each(|_| self.pair.exchange(&mut self.work, case.in_flight, Pair::serve))
     }
 
-    /// The shard's part, without what looking at the clock costs.
-    fn shard_ns(&mut self, case: Case, turns: u64) -> anyhow::Result<f64> {
+    /// The shard's share of the time, without what looking at the clock costs. A share, since whoever else runs on this core
+    /// takes from both sides alike.
+    fn shard_share(&mut self, case: Case, turns: u64) -> anyhow::Result<f64> {
         let (mut shard_ns, mut looks) = (0, 0);
+        let all = Instant::now();
         for _ in 0..turns {
             self.pair.exchange(&mut self.work, case.in_flight, |pair| {
                 let begin = Instant::now();
@@ -118,7 +120,9 @@ impl Bench {
                 looks += 1;
             })?;
         }
-        Ok(shard_ns as f64 - look_ns() * f64::from(looks))
+        let (all_ns, looks_ns) = (nanoseconds(all.elapsed()) as f64, look_ns() * f64::from(looks));
+        // Each turn has a look before it and one behind it, of which one counts as the shard's.
+        Ok((shard_ns as f64 - looks_ns) / (all_ns - 2.0 * looks_ns))
     }
 
     /// The stages of operations that have them, as differences: each run goes one stage further.

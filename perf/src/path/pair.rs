@@ -178,7 +178,7 @@ fn address(port: u16) -> SocketAddr {
 
 #[inline]
 fn now_ns() -> u64 {
-    Clock::Kernel.now().mono_ns
+    Clock::Kernel.mono_ns()
 }
 
 const SEED: u64 = 7;

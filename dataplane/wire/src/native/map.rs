@@ -35,7 +35,12 @@ pub struct Range {
 
 impl Map {
     /// The shard that owns a key.
+    #[inline]
     pub fn owner(&self, key: &[u8]) -> u16 {
+        // One shard owns everything: no checksum is spent.
+        if self.addresses.len() == 1 {
+            return 0;
+        }
         let slot = Slot::of(key).0;
         let place = self.ranges.partition_point(|range| range.last < slot);
         self.ranges.get(place).map_or(0, |range| range.shard)
