@@ -12,6 +12,9 @@ use crate::stats::Counter;
 impl Shard {
     /// Sends what is due, up to the bound of a turn.
     pub(crate) fn send(&mut self) {
+        if self.dirty.is_empty() {
+            return;
+        }
         let dirty = std::mem::take(&mut self.dirty);
         let mut left_bytes = TURN_SENT_BYTES_MAX as u64;
         for index in dirty {

@@ -241,6 +241,9 @@ impl Shard {
 
     /// Tells how far requests have come.
     pub(crate) fn send_credits(&mut self) {
+        if self.native.credits.is_empty() {
+            return;
+        }
         let mut credits = std::mem::take(&mut self.native.credits);
         for (session, request) in credits.drain(..) {
             let Some(session) = self.native.sessions.get_mut(session) else { continue };

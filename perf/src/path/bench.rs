@@ -7,7 +7,7 @@ use adit_drivers::memory::{Arena, Lines, PAGE_BYTES};
 use adit_store::kv::Store;
 use anyhow::Context;
 
-use super::pair::Pair;
+use super::pair::{Pair, Time};
 use super::stages::{Depth, Stages};
 use super::work::{KEY_BYTES, Kind, Work};
 use crate::cpu::thread_cpu_ns;
@@ -59,8 +59,8 @@ impl Cost {
 
 impl Bench {
     /// With so many items, all written by the client.
-    pub(super) fn new(items: u64, value_bytes: usize) -> anyhow::Result<Self> {
-        let mut pair = Pair::new(store(items, value_bytes)?)?;
+    pub(super) fn new(items: u64, value_bytes: usize, time: Time) -> anyhow::Result<Self> {
+        let mut pair = Pair::new(store(items, value_bytes)?, time)?;
         let mut work = Work::fill(items, value_bytes);
         for begin in (0..items).step_by(FILL_BATCH) {
             pair.exchange(&mut work, index(items - begin).min(FILL_BATCH), Pair::serve)?;
@@ -178,3 +178,36 @@ const ITEM_HEAD_BYTES: usize = 48;
 const ITEMS_PER_LINE: u64 = 3;
 /// Seed of the hashes.
 const SECRET: u64 = 0x5eed_0fad_1700_0001;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_is_answered_and_costs_something() {
+        let mut bench = Bench::new(1_000, 64, Time::Real).unwrap();
+        for operation in Kind::ALL {
+            for in_flight in [1, 16] {
+                let case = Case { operation, in_flight, value_bytes: 64, items: 1_000 };
+                let cost = bench.time(case, 1_000).unwrap();
+                assert!(cost.client > 0.0 && cost.shard > 0.0, "{case:?}: {cost:?}");
+                assert_eq!(cost.stages.is_some(), Stages::has(operation));
+                bench.turn_to(case);
+                bench.counted_exchanges(case, 10).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn stages_do_what_they_are_named_for() {
+        for (operation, depth) in [(Kind::Get, Depth::Encoded), (Kind::Put, Depth::Executed)] {
+            let mut stages = Stages::new(store(100, 64).unwrap(), 100, 64).unwrap();
+            stages.turn_to(operation);
+            assert!(stages.run(16, Depth::Built) > 64);
+            assert_eq!(stages.run(16, Depth::Decoded), 16);
+            // Of a GET the bytes of all replies, of a PUT one for each.
+            let expected = if operation == Kind::Get { 16 * (64 + 16) } else { 16 };
+            assert_eq!(stages.run(16, depth), expected);
+        }
+    }
+}

@@ -18,6 +18,7 @@ use crate::cpu::pin;
 use crate::machine::Machine;
 use crate::report::write_json;
 use bench::{Bench, Case, Cost};
+use pair::Time;
 use stages::BATCH;
 use work::Kind;
 
@@ -92,7 +93,8 @@ pub(crate) fn run_path(arguments: &PathArguments, interrupted: &AtomicBool) -> a
     };
     for items in &arguments.items {
         for value_size in &arguments.value_size {
-            let mut bench = Bench::new(*items, usize::try_from(*value_size)?)?;
+            let time = if arguments.counted { Time::counted() } else { Time::Real };
+            let mut bench = Bench::new(*items, usize::try_from(*value_size)?, time)?;
             let cases = arguments.cases(*items, *value_size);
             if arguments.counted {
                 cases.iter().try_for_each(|case| instructions::run_counted(&mut bench, *case))?;

@@ -1,6 +1,8 @@
 //! A client and a shard on one thread, with a wire between them: each does its part when it is told to.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
+use std::rc::Rc;
 
 use adit_client::Completion;
 use adit_client::core::{Core, CoreConfig, Outgoing};
@@ -10,7 +12,7 @@ use adit_dataplane::native::NativeParts;
 use adit_dataplane::native::secret::Secret;
 use adit_dataplane::settings::Settings;
 use adit_dataplane::shard::{Parts, Service, Shard};
-use adit_drivers::clock::Clock;
+use adit_drivers::clock::{Clock, Now};
 use adit_drivers::port::{MBUF_BYTES, Mbuf, Mempool, Port};
 use adit_drivers::sim::{SimNetwork, WirePort};
 use adit_drivers::streams::Streams;
@@ -27,6 +29,16 @@ pub(super) struct Pair {
     burst: Vec<Mbuf>,
     completions: Vec<Completion>,
     shard: Shard,
+    time: Time,
+}
+
+/// The time that both go by.
+#[derive(Clone)]
+pub(super) enum Time {
+    /// That of the machine.
+    Real,
+    /// So much further with each exchange: the same in every run.
+    Counted(Rc<Cell<Now>>),
 }
 
 /// Frames of the client that are not on the wire yet.
@@ -37,7 +49,7 @@ struct Trains {
 
 impl Pair {
     /// A client with a session at a shard that has this store.
-    pub(super) fn new(store: Store) -> anyhow::Result<Self> {
+    pub(super) fn new(store: Store, time: Time) -> anyhow::Result<Self> {
         let (client, server) = (address(1), address(2));
         let mempool = Mempool::new(MBUFS, MBUF_BYTES);
         let (near, far) =
@@ -49,7 +61,8 @@ impl Pair {
             trains: Trains { mempool, list: Vec::new() },
             burst: Vec::new(),
             completions: Vec::new(),
-            shard: shard(store, Port::Wire(far), server)?,
+            shard: shard(store, Port::Wire(far), server, time.clock())?,
+            time,
         };
         for _ in 0..OPENING_TURNS {
             pair.send();
@@ -71,6 +84,7 @@ impl Pair {
         count: usize,
         mut serve: impl FnMut(&mut Self),
     ) -> anyhow::Result<()> {
+        self.time.pass();
         self.submit(work, count)?;
         serve(self);
         self.complete(work)?;
@@ -118,18 +132,47 @@ impl Pair {
     }
 
     fn send(&mut self) {
-        self.core.transmit(now_ns(), &mut self.trains);
+        self.core.transmit(self.time.now_ns(), &mut self.trains);
         self.port.tx_burst(&mut self.trains.list);
     }
 
     fn receive(&mut self) {
         self.port.rx_burst(&mut self.burst);
-        let now_ns = now_ns();
+        let now_ns = self.time.now_ns();
         for train in self.burst.drain(..) {
             for datagram in train.datagrams() {
                 // What is no frame is counted by the core.
                 let _ = self.core.receive(train.peer(), datagram, now_ns);
             }
+        }
+    }
+}
+
+impl Time {
+    /// A time that goes on with the exchanges.
+    pub(super) fn counted() -> Self {
+        Self::Counted(Rc::new(Cell::new(Now { mono_ns: 1, unix_ms: 1 })))
+    }
+
+    fn clock(&self) -> Clock {
+        match self {
+            Self::Real => Clock::Kernel,
+            Self::Counted(now) => Clock::Sim(Rc::clone(now)),
+        }
+    }
+
+    #[inline]
+    fn now_ns(&self) -> u64 {
+        match self {
+            Self::Real => Clock::Kernel.mono_ns(),
+            Self::Counted(now) => now.get().mono_ns,
+        }
+    }
+
+    #[inline]
+    fn pass(&self) {
+        if let Self::Counted(now) = self {
+            now.set(Now { mono_ns: now.get().mono_ns + EXCHANGE_NS, ..now.get() });
         }
     }
 }
@@ -145,14 +188,14 @@ impl Outgoing for Trains {
 }
 
 /// A shard alone, without streams.
-fn shard(store: Store, port: Port, address: SocketAddr) -> anyhow::Result<Shard> {
+fn shard(store: Store, port: Port, address: SocketAddr, clock: Clock) -> anyhow::Result<Shard> {
     let (waker, _sleeper) = adit_drivers::wake::pair()?;
     let mesh = Mesh::connect(&[waker]).pop().context("a mesh of one shard")?;
     let (stats, page) = adit_drivers::counters::page();
     Ok(Shard::new(Parts {
         index: 0,
         streams: Streams::Sim(SimNetwork::new(SEED).listen()),
-        clock: Clock::Kernel,
+        clock,
         store,
         buffer_bytes: BUFFER_BYTES,
         map: SlotMap::even(1),
@@ -176,12 +219,9 @@ fn address(port: u16) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, 1], port))
 }
 
-#[inline]
-fn now_ns() -> u64 {
-    Clock::Kernel.mono_ns()
-}
-
 const SEED: u64 = 7;
+/// What an exchange takes where time is counted.
+const EXCHANGE_NS: u64 = 1_000;
 const MBUFS: usize = 64;
 const BUFFER_BYTES: u64 = 8 << 20;
 const SESSION_BYTES: u64 = 1 << 20;
