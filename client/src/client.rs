@@ -1,6 +1,8 @@
 //! A client over sockets. Each call either blocks until it is answered, or is submitted, and polled for together with
 //! others.
 
+mod pipeline;
+mod swap;
 mod values;
 
 use std::collections::VecDeque;
@@ -19,6 +21,8 @@ use crate::core::{Core, CoreConfig, Counters, Refused};
 use crate::error::{Caller, Error, State, Unreachable};
 use crate::operation::{KeyAction, Keys, Operation, Pairs, Payload};
 use crate::sockets::Sockets;
+pub use pipeline::Pipeline;
+pub use swap::Swap;
 pub use values::{ValueReader, ValueWriter};
 
 /// What a client is to do.
