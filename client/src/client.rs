@@ -129,6 +129,21 @@ impl Client {
         }
     }
 
+    /// Sends and receives without waiting, and appends what is complete. Says whether something has come: else all that the
+    /// kernel had was taken.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn step(&mut self, completions: &mut Vec<Completion>) -> bool {
+        let now_ns = self.now_ns();
+        self.transmit(now_ns);
+        let has_come = self.sockets.receive(&mut self.core, now_ns);
+        if has_come {
+            self.sockets.transmit(&mut self.core, now_ns);
+        }
+        completions.extend(self.backlog.drain(..));
+        completions.extend(std::iter::from_fn(|| self.core.next_completion()));
+        has_come
+    }
+
     /// One descriptor for the caller's own poll for input (it does not change while the client lives): when it is readable,
     /// or [`Client::next_event`] has passed, it is time for [`Client::poll`] with a time-out of 0.
     pub fn fd(&self) -> BorrowedFd<'_> {
@@ -321,11 +336,7 @@ impl Client {
     /// sends what that calls for. Says whether it is before `until_ns`.
     fn turn(&mut self, until_ns: u64) -> bool {
         let now_ns = self.now_ns();
-        if self.core.next_deadline_ns().is_some_and(|deadline_ns| deadline_ns <= now_ns) {
-            // What came while the caller did something else is in time.
-            self.sockets.receive(&mut self.core, now_ns);
-        }
-        self.sockets.transmit(&mut self.core, now_ns);
+        self.transmit(now_ns);
         let due_ns = self.due_ns(now_ns).unwrap_or(u64::MAX).min(until_ns);
         if due_ns > now_ns && !self.config.busy_poll && !self.core.has_completion() {
             self.sockets.wait(due_ns - now_ns);
@@ -335,6 +346,14 @@ impl Client {
             self.sockets.transmit(&mut self.core, now_ns);
         }
         now_ns < until_ns
+    }
+
+    /// Sends what is due. What came while the caller did something else is in time: it is taken before a deadline passes.
+    fn transmit(&mut self, now_ns: u64) {
+        if self.core.next_deadline_ns().is_some_and(|deadline_ns| deadline_ns <= now_ns) {
+            self.sockets.receive(&mut self.core, now_ns);
+        }
+        self.sockets.transmit(&mut self.core, now_ns);
     }
 
     /// When the core has something to do, whatever comes.
@@ -389,7 +408,7 @@ impl Scan<'_> {
 }
 
 /// A key that does not exist is no failure here.
-fn found(result: Result<Answer, Error>) -> Result<Option<Answer>, Error> {
+pub(crate) fn found(result: Result<Answer, Error>) -> Result<Option<Answer>, Error> {
     match result {
         Err(Error::State(State::NotFound)) => Ok(None),
         other => other.map(Some),
@@ -415,4 +434,4 @@ const CLOSE_NS_MAX: u64 = 1_000_000_000;
 const SCAN_KEYS: u32 = 256;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

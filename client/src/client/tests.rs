@@ -19,13 +19,18 @@ const BUCKET: BucketId = BucketId(0);
 const fn assert_send<T: Send>() {}
 const _: () = assert_send::<Client>();
 
-fn config(address: SocketAddr, transport: Transport) -> Config {
+pub(crate) fn config(address: SocketAddr, transport: Transport) -> Config {
     let core = CoreConfig { address, transport, ..CoreConfig::default() };
     Config { core, deadline: Duration::from_secs(60), ..Config::default() }
 }
 
 /// A server with two shards on UDP, whose threads end with the test's process.
-fn datagram_server() -> SocketAddr {
+pub(crate) fn datagram_server() -> SocketAddr {
+    shared_datagram_server().0
+}
+
+/// The same, to look into.
+pub(crate) fn shared_datagram_server() -> (SocketAddr, Arc<Mutex<Server>>) {
     let sockets: Vec<_> = (0..2).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
     let addresses: Vec<_> = sockets.iter().map(|socket| socket.local_addr().unwrap()).collect();
     let server = Arc::new(Mutex::new(Server::new(1, addresses.clone())));
@@ -33,7 +38,7 @@ fn datagram_server() -> SocketAddr {
         let server = Arc::clone(&server);
         thread::spawn(move || serve_datagrams(&socket, &server));
     }
-    addresses[0]
+    (addresses[0], server)
 }
 
 fn serve_datagrams(socket: &UdpSocket, server: &Mutex<Server>) {
@@ -47,7 +52,7 @@ fn serve_datagrams(socket: &UdpSocket, server: &Mutex<Server>) {
 }
 
 /// The same on TCP.
-fn stream_server() -> SocketAddr {
+pub(crate) fn stream_server() -> SocketAddr {
     let listeners: Vec<_> = (0..2).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
     let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
     let mut server = Server::new(1, addresses.clone());
