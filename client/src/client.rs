@@ -8,6 +8,7 @@ mod values;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Read;
+use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
@@ -76,6 +77,13 @@ impl Default for Config {
             offload: Offload::default(),
             busy_poll: false,
         }
+    }
+}
+
+impl Config {
+    /// A client of the server at this address, over UDP, without a password.
+    pub fn at(address: SocketAddr) -> Self {
+        Self { core: CoreConfig { address, ..CoreConfig::default() }, ..Self::default() }
     }
 }
 
