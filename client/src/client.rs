@@ -306,16 +306,8 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::get`].
-    pub fn execute(&mut self, mut operation: Operation) -> Result<Answer, Error> {
-        let ticket = loop {
-            self.make_room();
-            match self.core.submit(operation, self.deadline_ns()) {
-                Ok(ticket) => break ticket,
-                Err(refused) if refused.error == Error::Caller(Caller::Full) => operation = refused.operation,
-                Err(refused) => return Err(refused.error),
-            }
-            self.turn(u64::MAX);
-        };
+    pub fn execute(&mut self, operation: Operation) -> Result<Answer, Error> {
+        let ticket = self.begin(operation, Core::submit)?;
         loop {
             while let Some(completion) = self.core.next_completion() {
                 if completion.ticket == ticket {
@@ -324,6 +316,29 @@ impl Client {
                 self.backlog.push_back(completion);
             }
             self.turn(u64::MAX);
+        }
+    }
+
+    /// Begins something. Waits for room in the window: until the deadline, since values in pieces may fill it for long.
+    fn begin<T>(
+        &mut self,
+        mut operation: Operation,
+        mut begin: impl FnMut(&mut Core, Operation, u64) -> Result<T, Refused>,
+    ) -> Result<T, Error> {
+        let until_ns = self.deadline_ns();
+        loop {
+            self.make_room();
+            let deadline_ns = self.deadline_ns();
+            match begin(&mut self.core, operation, deadline_ns) {
+                Ok(begun) => return Ok(begun),
+                Err(Refused { error: Error::Caller(Caller::Full), operation: again })
+                    if self.now_ns() < until_ns =>
+                {
+                    operation = again;
+                }
+                Err(refused) => return Err(refused.error),
+            }
+            self.turn(until_ns);
         }
     }
 

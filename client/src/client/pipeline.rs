@@ -29,6 +29,8 @@ struct Run {
     places: Vec<usize>,
     first: Option<Ticket>,
     missing: usize,
+    /// Those that are begun and not answered.
+    in_flight: usize,
 }
 
 impl Client {
@@ -42,11 +44,16 @@ impl Client {
         let mut run = Run::new(operations.len());
         let mut waiting = operations.into_iter().enumerate();
         let mut next = waiting.next();
+        let mut until_ns = self.deadline_ns();
         while run.missing > 0 {
             while let Some((place, operation)) = next.take() {
                 match self.core.submit(operation, self.deadline_ns()) {
                     Ok(ticket) => run.begun(place, ticket),
-                    Err(refused) if refused.error == Error::Caller(Caller::Full) => {
+                    // With none of these under way others, such as values in pieces, may fill the window for long.
+                    Err(refused)
+                        if refused.error == Error::Caller(Caller::Full)
+                            && (run.in_flight > 0 || self.now_ns() < until_ns) =>
+                    {
                         next = Some((place, refused.operation));
                         break;
                     }
@@ -55,10 +62,11 @@ impl Client {
                 next = waiting.next();
             }
             if run.missing > 0 && !self.core.has_completion() {
-                self.turn(u64::MAX);
+                self.turn(if run.in_flight > 0 { u64::MAX } else { until_ns });
             }
             while let Some(completion) = self.core.next_completion() {
                 self.backlog.extend(run.take(completion));
+                until_ns = self.deadline_ns();
             }
         }
         run.answers.into_iter().flatten().collect()
@@ -143,13 +151,20 @@ impl Pipeline<'_> {
 
 impl Run {
     fn new(count: usize) -> Self {
-        Self { answers: vec![None; count], places: Vec::with_capacity(count), first: None, missing: count }
+        Self {
+            answers: vec![None; count],
+            places: Vec::with_capacity(count),
+            first: None,
+            missing: count,
+            in_flight: 0,
+        }
     }
 
     /// Tickets of one run follow each other: nobody else begins anything meanwhile.
     fn begun(&mut self, place: usize, ticket: Ticket) {
         self.first.get_or_insert(ticket);
         self.places.push(place);
+        self.in_flight += 1;
     }
 
     fn answer(&mut self, place: usize, result: Result<Answer, Error>) {
@@ -162,6 +177,7 @@ impl Run {
         let index = self.first.and_then(|first| completion.ticket.0.checked_sub(first.0));
         let place = index.and_then(|index| self.places.get(usize::try_from(index).ok()?).copied());
         let Some(place) = place else { return Some(completion) };
+        self.in_flight -= 1;
         self.answer(place, completion.result);
         None
     }

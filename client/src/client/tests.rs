@@ -431,3 +431,22 @@ fn updates_of_many_clients_are_all_done() {
     });
     assert!(matches!(beaten, Err(Error::State(State::ConditionFailed { version: 1.. }))), "{beaten:?}");
 }
+
+#[test]
+fn values_that_fill_the_window_are_waited_for_until_the_deadline() {
+    let mut config = config(datagram_server(), Transport::Datagram);
+    config.core.window = 2;
+    let mut client = Client::connect(config).unwrap();
+    let tickets = [b"a", b"b"].map(|key| client.begin_write(BUCKET, key, 1, PutOptions::default()).unwrap());
+    client.config.deadline = Duration::from_millis(20);
+    let full = Error::Caller(Caller::Full);
+    assert_eq!(client.get(BUCKET, b"key"), Err(full));
+    assert_eq!(client.begin_read(BUCKET, b"key"), Err(full));
+    assert_eq!(client.pipeline().get(BUCKET, "key").get(BUCKET, "key").run(), [Err(full), Err(full)]);
+    client.config.deadline = Duration::from_secs(60);
+    client.abandon(tickets[0]);
+    assert_eq!(client.get(BUCKET, b"key"), Ok(None));
+    client.write(tickets[1], b"x").unwrap();
+    assert!(client.finish_write(tickets[1]).is_ok());
+    assert_eq!(client.get(BUCKET, b"b").unwrap().unwrap().bytes(), b"x");
+}
