@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 
 pub mod answer;
+#[cfg(feature = "tokio")]
+pub mod asynchronous;
 pub mod client;
 pub mod core;
 pub mod error;
@@ -16,8 +18,10 @@ pub use adit_drivers::kernel::Offload;
 pub use adit_wire::kv::BucketId;
 pub use adit_wire::native::request::{Condition, NewExpiry};
 pub use answer::{Answer, Completion, Items, Ticket, Value};
+#[cfg(feature = "tokio")]
+pub use asynchronous::{AsyncClient, ScanPage, ScanPlace};
 pub use bytes::Bytes;
-pub use client::{Client, Config, PutOptions, Scan, ValueReader, ValueWriter};
+pub use client::{Client, Config, Pipeline, PutOptions, Scan, Swap, ValueReader, ValueWriter};
 pub use core::ReadHead;
 pub use error::Error;
 pub use operation::{KeyAction, Keys, Operation, Pairs, Payload};
