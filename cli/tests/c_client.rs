@@ -117,6 +117,12 @@ fn the_examples_work_as_they_are() {
         example("multi_get", &[]),
         "city:bergen: 291940\ncity:atlantis: not there\ncity:oslo: 717710\n"
     );
+    let (file, copy) = (installed.folder.path("file"), installed.folder.path("copy"));
+    let bytes = (0..2_000_003_u32).map(|n| n.to_le_bytes()[1]).collect::<Vec<_>>();
+    std::fs::write(&file, &bytes).expect("a file for the test");
+    let paths = [file.to_str().expect("UTF-8"), copy.to_str().expect("UTF-8")];
+    assert_eq!(example("large_value", &paths), "2000003 bytes\n");
+    assert!(std::fs::read(&copy).expect("the copy is there") == bytes, "what was read is what was written");
     assert!(example("pipelined", &["3000"]).starts_with("3000 reads in "));
 }
 

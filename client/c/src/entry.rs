@@ -5,10 +5,11 @@ use std::collections::VecDeque;
 use std::mem::forget;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use ::adit_client::{Client, Completion};
+use ::adit_client::{Client, Completion, Ticket};
 
 use crate::errors::{Code, adit_error};
 use crate::pending::{Pending, Submitted};
+use crate::stream::Way;
 use crate::table::{Refusal, Table};
 
 /// A client with what C needs beside it.
@@ -18,7 +19,9 @@ pub(crate) struct Entry {
     pub(crate) pending: Pending,
     /// Those that completed, and had no room in the caller's list.
     pub(crate) ready: VecDeque<(Submitted, Completion)>,
-    /// Operations that may be in these two.
+    /// The values that are written or read in pieces.
+    pub(crate) streams: Vec<(Ticket, Way)>,
+    /// Operations that may be in `pending` and `ready`, and more than there may be streams.
     pub(crate) window: usize,
     /// Where completions come first; empty between calls.
     pub(crate) completions: Vec<Completion>,
@@ -30,6 +33,7 @@ impl Entry {
             client,
             pending: Pending::new(window),
             ready: VecDeque::new(),
+            streams: Vec::new(),
             window,
             completions: Vec::with_capacity(window),
         }

@@ -217,6 +217,64 @@ static void long_values(void) {
     free(came);
 }
 
+static void streams(void) {
+    enum { PIECE = 70001 };
+    char *sent = malloc(LONG_BYTES), *came = malloc(LONG_BYTES + PIECE);
+    uint64_t out, other, in, total, version;
+    size_t len, at;
+    struct adit_meta meta;
+    struct adit_put_options absent = {.size = sizeof absent, .condition = ADIT_IF_ABSENT};
+    HOLDS(sent && came);
+    for (at = 0; at < LONG_BYTES; at++)
+        sent[at] = (char)(at * 11 >> 4);
+
+    OK(adit_write_begin(client, 6, KEY("long"), LONG_BYTES, NULL, &out));
+    OK(adit_write_begin(client, 6, KEY("dropped"), LONG_BYTES, NULL, &other));
+    for (at = 0; at < LONG_BYTES; at += PIECE) {
+        OK(adit_write(client, out, sent + at, at + PIECE < LONG_BYTES ? PIECE : LONG_BYTES - at));
+        EXPECT(adit_delete(client, 6, KEY("long")), ADIT_NOT_FOUND); // others in between
+    }
+    EXPECT(adit_write(client, out, "x", 1), ADIT_E_WRONG_LENGTH);
+    OK(adit_write(client, other, sent, PIECE));
+    OK(adit_stream_abort(client, other));
+    OK(adit_write_end(client, out, &version));
+    EXPECT(adit_write_end(client, out, NULL), ADIT_E_STREAM);
+    EXPECT(adit_get(client, 6, KEY("dropped"), came, 1, &len, NULL), ADIT_NOT_FOUND);
+
+    OK(adit_get(client, 6, KEY("long"), came, LONG_BYTES, &len, NULL));
+    HOLDS(len == LONG_BYTES && memcmp(sent, came, len) == 0);
+    memset(came, 0, LONG_BYTES);
+    OK(adit_read_begin(client, 6, KEY("long"), &in, &total, &meta));
+    HOLDS(total == LONG_BYTES && meta.version == version && meta.expiry_ms == 0);
+    for (at = 0, len = 1; len > 0; at += len) {
+        OK(adit_read(client, in, came + at, PIECE, &len));
+        HOLDS(len <= PIECE && at + len <= LONG_BYTES);
+    }
+    HOLDS(at == LONG_BYTES && memcmp(sent, came, at) == 0);
+    EXPECT(adit_read(client, in, came, 1, &len), ADIT_E_STREAM);
+    OK(adit_read_begin(client, 6, KEY("long"), &in, &total, NULL));
+    OK(adit_stream_abort(client, in));
+    EXPECT(adit_read_begin(client, 6, KEY("none"), &in, &total, NULL), ADIT_NOT_FOUND);
+    HOLDS(in == 0 && total == 0);
+
+    OK(adit_write_begin(client, 6, KEY("long"), 3, &absent, &out));
+    OK(adit_write(client, out, "new", 3));
+    EXPECT(adit_write_end(client, out, &total), ADIT_E_CONDITION_FAILED);
+    HOLDS(total == version);
+    OK(adit_write_begin(client, 6, KEY("short"), 4, NULL, &out));
+    OK(adit_write(client, out, "abc", 3));
+    EXPECT(adit_write_end(client, out, NULL), ADIT_E_WRONG_LENGTH);
+    OK(adit_write_begin(client, 6, KEY("empty"), 0, NULL, &out));
+    OK(adit_write_end(client, out, NULL));
+    OK(adit_read_begin(client, 6, KEY("empty"), &in, &total, NULL));
+    OK(adit_read(client, in, came, 1, &len));
+    HOLDS(total == 0 && len == 0);
+    OK(adit_delete(client, 6, KEY("empty")));
+    OK(adit_delete(client, 6, KEY("long")));
+    free(sent);
+    free(came);
+}
+
 int main(int argc, char **argv) {
     struct adit_config config = config_of(argc, argv);
     HOLDS(adit_abi_version() == ADIT_ABI_VERSION);
@@ -226,6 +284,7 @@ int main(int argc, char **argv) {
     several_keys();
     submitted_one_by_one();
     submitted_together();
+    streams();
     long_values();
     puts("calls: all as expected");
     return 0;

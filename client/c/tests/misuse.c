@@ -49,6 +49,12 @@ static void no_client(adit_client wrong, int32_t code) {
     EXPECT(adit_poll(wrong, done, 4, 0, &len), code);
     EXPECT(adit_fd(wrong, &fd), code);
     EXPECT(adit_next_event_ms(wrong, &fd), code);
+    EXPECT(adit_write_begin(wrong, 0, "k", 1, 1, NULL, &number), code);
+    EXPECT(adit_write(wrong, 1, "v", 1), code);
+    EXPECT(adit_write_end(wrong, 1, NULL), code);
+    EXPECT(adit_read_begin(wrong, 0, "k", 1, &number, &number, NULL), code);
+    EXPECT(adit_read(wrong, 1, buffer, 1, &len), code);
+    EXPECT(adit_stream_abort(wrong, 1), code);
     EXPECT(adit_close(wrong), code);
 }
 
@@ -92,6 +98,12 @@ static void null_pointers(void) {
     EXPECT(adit_poll(client, done, 4, 0, NULL), ADIT_E_NULL);
     EXPECT(adit_fd(client, NULL), ADIT_E_NULL);
     EXPECT(adit_next_event_ms(client, NULL), ADIT_E_NULL);
+    EXPECT(adit_write_begin(client, 0, "k", 1, 1, NULL, NULL), ADIT_E_NULL);
+    EXPECT(adit_write_begin(client, 0, NULL, 1, 1, NULL, &number), ADIT_E_NULL);
+    EXPECT(adit_read_begin(client, 0, "k", 1, NULL, &number, NULL), ADIT_E_NULL);
+    EXPECT(adit_read_begin(client, 0, "k", 1, &number, NULL, NULL), ADIT_E_NULL);
+    EXPECT(adit_read(client, 1, NULL, 1, &len), ADIT_E_NULL);
+    EXPECT(adit_read(client, 1, buffer, 1, NULL), ADIT_E_NULL);
     adit_value_free(NULL);
     adit_values_free(NULL);
 }
@@ -208,6 +220,47 @@ static void too_small(void) {
     adit_values_free(&values);
 }
 
+// Numbers that are no streams, those of others, and those that go the other way.
+static void wrong_streams(struct adit_config config) {
+    uint64_t in, out, other, total;
+    OK(adit_write_begin(client, 0, KEY("s"), 4, NULL, &out));
+    OK(adit_read_begin(client, 0, KEY("six"), &in, &total, NULL));
+    for (uint64_t stream = 0; stream < out + in + 10; stream++) {
+        if (stream != out)
+            EXPECT(adit_write(client, stream, "v", 1), ADIT_E_STREAM);
+        if (stream != in)
+            EXPECT(adit_read(client, stream, buffer, 1, &len), ADIT_E_STREAM);
+        if (stream != out)
+            EXPECT(adit_write_end(client, stream, NULL), ADIT_E_STREAM);
+        if (stream != out && stream != in)
+            EXPECT(adit_stream_abort(client, stream), ADIT_E_STREAM);
+    }
+    EXPECT(adit_write(client, UINT64_MAX, "v", 1), ADIT_E_STREAM);
+    EXPECT(adit_write(client, out, NULL, 1), ADIT_E_NULL);
+    EXPECT(adit_write(client, out, "v", SIZE_MAX), ADIT_E_VALUE_TOO_LONG);
+    EXPECT(adit_read(client, in, buffer, 0, &len), ADIT_E_ARGUMENT);
+    EXPECT(adit_read(client, in, buffer, SIZE_MAX, &len), ADIT_E_ARGUMENT);
+    EXPECT(adit_write_begin(client, 0, KEY("s"), (512u << 20) + 1, NULL, &other), ADIT_E_VALUE_TOO_LONG);
+    EXPECT(adit_write_begin(client, 0, KEY("s"), UINT64_MAX, NULL, &other), ADIT_E_VALUE_TOO_LONG);
+    OK(adit_write(client, out, "four", 4));
+    OK(adit_read(client, in, buffer, sizeof buffer, &len));
+    HOLDS(len == 6);
+    OK(adit_write_end(client, out, NULL));
+    OK(adit_stream_abort(client, in));
+
+    // Streams leave room for an operation, which would wait for ever otherwise.
+    config.window = 2;
+    adit_client narrow = connect_with(&config);
+    OK(adit_write_begin(narrow, 0, KEY("s"), 4, NULL, &out));
+    EXPECT(adit_write_begin(narrow, 0, KEY("s"), 4, NULL, &other), ADIT_E_FULL);
+    EXPECT(adit_read_begin(narrow, 0, KEY("six"), &other, &total, NULL), ADIT_E_FULL);
+    OK(adit_get(narrow, 0, KEY("six"), buffer, sizeof buffer, &len, NULL));
+    OK(adit_submit_get(narrow, 0, KEY("six"), buffer, sizeof buffer, 1));
+    EXPECT(adit_submit_get(narrow, 0, KEY("six"), buffer, sizeof buffer, 2), ADIT_E_FULL);
+    EXPECT(adit_write(client, out, "v", 1), ADIT_E_STREAM); // that of another client
+    OK(adit_close(narrow));
+}
+
 // A window of four: a fifth is refused until one of them was polled for.
 static void full_window(struct adit_config config) {
     config.window = 4;
@@ -305,6 +358,7 @@ int main(int argc, char **argv) {
     configs(config);
     rude_server(config);
     too_small();
+    wrong_streams(config);
     full_window(config);
     closed_in_the_middle(&config);
     two_threads();
