@@ -88,7 +88,8 @@ impl<T> Slot<T> {
             msg_iov: &raw mut self.vector,
             msg_iovlen: 1,
             msg_control: if controlled { (&raw mut self.control).cast() } else { ptr::null_mut() },
-            msg_controllen: if controlled { size_of::<Control<T>>() } else { 0 },
+            // Without what pads the value: nobody writes that, and tools that watch memory say so.
+            msg_controllen: if controlled { control_len::<T>() } else { 0 },
             msg_flags: 0,
         }
     }
