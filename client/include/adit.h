@@ -102,6 +102,10 @@ enum adit_error
     ADIT_E_CREDENTIALS_TOO_LONG = 105,
     // An operation on several keys has none.
     ADIT_E_NO_KEYS = 106,
+    // More or fewer bytes of a value were written than were announced.
+    ADIT_E_WRONG_LENGTH = 107,
+    // The number is no stream of this client that goes in this direction, or not any more.
+    ADIT_E_STREAM = 108,
     // The server says that the request is none: it may be of another version.
     ADIT_E_MALFORMED = 116,
     // The server does not know the operation.
@@ -130,8 +134,6 @@ enum adit_error
     ADIT_E_ARGUMENT = 144,
     // This process has 1,024 clients.
     ADIT_E_TOO_MANY_CLIENTS = 145,
-    // The number is no stream of this client, or does not go in this direction.
-    ADIT_E_STREAM = 146,
     // A fault of the library was caught. The client is closed; what it had under way may have been done or not. Please report
     // what the library wrote to stderr.
     ADIT_E_PANIC = 190,
@@ -157,6 +159,8 @@ enum adit_error
     ADIT_E_DEADLINE = 401,
     // The kernel refused a socket.
     ADIT_E_SOCKET = 402,
+    // The shard gave up a value in the middle. Nothing was done: begin again.
+    ADIT_E_GAVE_UP = 403,
     // The device of the shard failed: the write is not durable.
     ADIT_E_DEVICE = 580,
 };
@@ -562,6 +566,69 @@ int32_t adit_poll(adit_client client,
                   size_t capacity,
                   int32_t timeout_ms,
                   size_t *count);
+
+// Begins to write a value of `total_len` bytes in pieces: `adit_write` them, then `adit_write_end`. Until then nothing is
+// written, and other calls may come in between, a few hundred at most. `options` may be NULL. Does not block.
+//
+// The deadline holds for each call. A shard gives up a value of which nothing came for 60 seconds: who needs longer for a piece
+// begins again.
+//
+// Errors: `ADIT_E_VALUE_TOO_LONG`, `ADIT_E_FULL` if operations and streams take all the window but one, and those of all calls.
+int32_t adit_write_begin(adit_client client,
+                         uint32_t bucket,
+                         const void *key,
+                         size_t key_len,
+                         uint64_t total_len,
+                         const struct adit_put_options *options,
+                         uint64_t *stream);
+
+// Gives the next `len` bytes of a value, which are the caller's again when this returns. Blocks while more than 2 MiB wait to be
+// sent.
+//
+// Errors: `ADIT_E_WRONG_LENGTH` if these are more bytes than were announced: none is taken, and the stream goes on.
+// `ADIT_E_STREAM`. With any other error that is not one of arguments the stream has ended and nothing is written;
+// `ADIT_E_GAVE_UP` says to begin again.
+int32_t adit_write(adit_client client,
+                   uint64_t stream,
+                   const void *data,
+                   size_t len);
+
+// Writes a value whose bytes were all given, and ends the stream, whatever comes of it. `version` may be NULL; it is the version
+// that was written, in `ADIT_E_CONDITION_FAILED` the one that is there, in other errors 0.
+//
+// Errors: `ADIT_E_WRONG_LENGTH` if bytes are missing, `ADIT_E_CONDITION_FAILED`, `ADIT_E_GAVE_UP`, `ADIT_E_STREAM`, and those of
+// all calls.
+int32_t adit_write_end(adit_client client,
+                       uint64_t stream,
+                       uint64_t *version);
+
+// Begins to read a value in pieces, all of one version, whatever is written meanwhile: `adit_read` until it gives 0 bytes. Blocks
+// until the value begins to come. `meta` may be NULL.
+//
+// Errors: `ADIT_NOT_FOUND`, `ADIT_E_FULL` as for `adit_write_begin`, and those of all calls.
+int32_t adit_read_begin(adit_client client,
+                        uint32_t bucket,
+                        const void *key,
+                        size_t key_len,
+                        uint64_t *stream,
+                        uint64_t *total_len,
+                        struct adit_meta *meta);
+
+// Reads the next bytes of a value, as many as have come and `buffer` has room for; blocks until there is at least one. With
+// `*len` 0 it was all, and the stream has ended. `capacity` is 1 at least.
+//
+// Errors: `ADIT_E_STREAM`. With any other error that is not one of arguments the stream has ended; `ADIT_E_GAVE_UP` says
+// to begin again.
+int32_t adit_read(adit_client client,
+                  uint64_t stream,
+                  void *buffer,
+                  size_t capacity,
+                  size_t *len);
+
+// Ends a stream before its end: nothing is written. Does not block.
+//
+// Errors: `ADIT_E_STREAM`.
+int32_t adit_stream_abort(adit_client client, uint64_t stream);
 
 // The file descriptor for the caller's own `poll`, `epoll` or `select`: wait for input on it, no longer than
 // `adit_next_event_ms` says, then call `adit_poll` with a time-out of 0 until it gives no more completions. It is the library's,

@@ -1,6 +1,8 @@
 //! A client over sockets. Each call either blocks until it is answered, or is submitted, and polled for together with
 //! others.
 
+mod values;
+
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Read;
@@ -17,6 +19,7 @@ use crate::core::{Core, CoreConfig, Counters, Refused};
 use crate::error::{Caller, Error, State, Unreachable};
 use crate::operation::{KeyAction, Keys, Operation, Pairs, Payload};
 use crate::sockets::Sockets;
+pub use values::{ValueReader, ValueWriter};
 
 /// What a client is to do.
 #[derive(Clone, Debug)]
@@ -278,8 +281,7 @@ impl Client {
     /// As [`Client::get`].
     pub fn execute(&mut self, mut operation: Operation) -> Result<Answer, Error> {
         let ticket = loop {
-            // What was not polled for makes no room by itself.
-            self.backlog.extend(std::iter::from_fn(|| self.core.next_completion()));
+            self.make_room();
             match self.core.submit(operation, self.deadline_ns()) {
                 Ok(ticket) => break ticket,
                 Err(refused) if refused.error == Error::Caller(Caller::Full) => operation = refused.operation,
@@ -296,6 +298,11 @@ impl Client {
             }
             self.turn(u64::MAX);
         }
+    }
+
+    /// What is complete and was not polled for makes no room by itself.
+    fn make_room(&mut self) {
+        self.backlog.extend(std::iter::from_fn(|| self.core.next_completion()));
     }
 
     fn value(&mut self, bucket: BucketId, key: &[u8], action: KeyAction) -> Result<Option<Value>, Error> {

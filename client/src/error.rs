@@ -35,6 +35,10 @@ pub enum Caller {
     CredentialsTooLong = 105,
     /// An operation on several keys has none.
     NoKeys = 106,
+    /// More or fewer bytes of a value were written than were announced; nothing was done.
+    WrongLength = 107,
+    /// No value is written or read under this ticket: it has ended, with or without an error, or was abandoned.
+    NoSuchValue = 108,
     /// The server says that the request is none.
     Malformed = 116,
     /// The server does not know the operation.
@@ -92,6 +96,8 @@ pub enum Unreachable {
     Deadline,
     /// The kernel refused a socket, with this number of its own.
     Socket(i32),
+    /// The shard gave up a value that is written or read in pieces, and the earlier pieces are gone.
+    GaveUp,
 }
 
 impl Error {
@@ -109,6 +115,7 @@ impl Error {
             Self::Uncertain(doubt) => doubt as i32,
             Self::Unreachable(Unreachable::Deadline) => 401,
             Self::Unreachable(Unreachable::Socket(_)) => 402,
+            Self::Unreachable(Unreachable::GaveUp) => 403,
             Self::Device => 580,
         }
     }
@@ -158,6 +165,9 @@ impl fmt::Display for Error {
                     "no socket to the server: {error}; check the address and the limits of this process"
                 )
             }
+            Self::Unreachable(Unreachable::GaveUp) => f.write_str(
+                "the shard gave up the value in the middle; nothing was changed: write or read it again",
+            ),
             Self::Device => f.write_str(
                 "the device of the shard failed and the write is not durable: recover the shard first",
             ),
@@ -178,6 +188,10 @@ impl Caller {
             }
             Self::CredentialsTooLong => "tenant and password are too long together: 472 bytes is the most",
             Self::NoKeys => "the list of keys is empty: name at least one",
+            Self::WrongLength => {
+                "more or fewer bytes than announced; nothing was written: announce the length of the value"
+            }
+            Self::NoSuchValue => "no value is written or read under this ticket: begin again",
             Self::Malformed => {
                 "the server takes the request for malformed: client and server may differ in version"
             }

@@ -17,6 +17,7 @@ pub use adit_wire::kv::BucketId;
 pub use adit_wire::native::request::{Condition, NewExpiry};
 pub use answer::{Answer, Completion, Items, Ticket, Value};
 pub use bytes::Bytes;
-pub use client::{Client, Config, PutOptions, Scan};
+pub use client::{Client, Config, PutOptions, Scan, ValueReader, ValueWriter};
+pub use core::ReadHead;
 pub use error::Error;
 pub use operation::{KeyAction, Keys, Operation, Pairs, Payload};

@@ -5,10 +5,11 @@ use std::collections::VecDeque;
 use std::mem::forget;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use ::adit_client::{Client, Completion};
+use ::adit_client::{Client, Completion, Ticket};
 
 use crate::errors::{Code, adit_error};
 use crate::pending::{Pending, Submitted};
+use crate::stream::Way;
 use crate::table::{Refusal, Table};
 
 /// A client with what C needs beside it.
@@ -18,7 +19,9 @@ pub(crate) struct Entry {
     pub(crate) pending: Pending,
     /// Those that completed, and had no room in the caller's list.
     pub(crate) ready: VecDeque<(Submitted, Completion)>,
-    /// Operations that may be in these two.
+    /// The values that are written or read in pieces.
+    pub(crate) streams: Vec<(Ticket, Way)>,
+    /// Operations that may be in `pending` and `ready`, and more than there may be streams.
     pub(crate) window: usize,
     /// Where completions come first; empty between calls.
     pub(crate) completions: Vec<Completion>,
@@ -30,6 +33,7 @@ impl Entry {
             client,
             pending: Pending::new(window),
             ready: VecDeque::new(),
+            streams: Vec::new(),
             window,
             completions: Vec::with_capacity(window),
         }
@@ -39,12 +43,21 @@ impl Entry {
 /// Does something with the client of a handle. A panic closes it.
 #[inline]
 pub(crate) fn with(handle: u64, call: impl FnOnce(&mut Entry) -> Result<(), Code>) -> i32 {
-    let mut taken = match CLIENTS.take(handle) {
+    with_one_of(&CLIENTS, handle, |entry| call(entry))
+}
+
+#[inline]
+fn with_one_of<T, const N: usize>(
+    table: &Table<T, N>,
+    handle: u64,
+    call: impl FnOnce(&mut T) -> Result<(), Code>,
+) -> i32 {
+    let mut taken = match table.take(handle) {
         Ok(taken) => taken,
         Err(refusal) => return Code::from(refusal).0,
     };
     let result = match taken.value() {
-        Some(entry) => catch_unwind(AssertUnwindSafe(|| call(entry))),
+        Some(value) => catch_unwind(AssertUnwindSafe(|| call(value))),
         None => Ok(Err(adit_error::ADIT_E_HANDLE.into())),
     };
     match result {
@@ -111,5 +124,18 @@ mod tests {
         assert_eq!(guard(|| std::panic::panic_any(Touchy)), 190, "what it carries panics when dropped");
         assert_eq!(guard(|| Err(adit_error::ADIT_E_NULL.into())), 140);
         assert_eq!(guard(|| Ok(())), 0);
+    }
+
+    #[test]
+    fn a_panic_closes_the_client_that_it_happened_to() {
+        let table = Table::<Touchy, 2>::new();
+        let (handle, other) = (table.reserve().unwrap().fill(Touchy), table.reserve().unwrap().fill(Touchy));
+        assert_eq!(with_one_of(&table, handle, |_| Err(adit_error::ADIT_E_NULL.into())), 140);
+        assert_eq!(with_one_of(&table, handle, |_| Ok(())), 0, "an error closes nothing");
+        assert_eq!(with_one_of(&table, handle, |_| panic!("a fault")), 190, "dropping it panics too");
+        assert_eq!(with_one_of(&table, handle, |_| Ok(())), 141);
+        assert_eq!(with_one_of(&table, other, |_| Ok(())), 0, "others go on");
+        assert!(table.reserve().is_some(), "its slot is free again");
+        forget(table);
     }
 }

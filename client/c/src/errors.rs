@@ -22,6 +22,10 @@ pub enum adit_error {
     ADIT_E_CREDENTIALS_TOO_LONG = 105,
     /// An operation on several keys has none.
     ADIT_E_NO_KEYS = 106,
+    /// More or fewer bytes of a value were written than were announced.
+    ADIT_E_WRONG_LENGTH = 107,
+    /// The number is no stream of this client that goes in this direction, or not any more.
+    ADIT_E_STREAM = 108,
     /// The server says that the request is none: it may be of another version.
     ADIT_E_MALFORMED = 116,
     /// The server does not know the operation.
@@ -51,8 +55,6 @@ pub enum adit_error {
     ADIT_E_ARGUMENT = 144,
     /// This process has 1,024 clients.
     ADIT_E_TOO_MANY_CLIENTS = 145,
-    /// The number is no stream of this client, or does not go in this direction.
-    ADIT_E_STREAM = 146,
     /// A fault of the library was caught. The client is closed; what it had under way may have been done or not. Please report
     /// what the library wrote to stderr.
     ADIT_E_PANIC = 190,
@@ -81,6 +83,8 @@ pub enum adit_error {
     ADIT_E_DEADLINE = 401,
     /// The kernel refused a socket.
     ADIT_E_SOCKET = 402,
+    /// The shard gave up a value in the middle. Nothing was done: begin again.
+    ADIT_E_GAVE_UP = 403,
 
     /// The device of the shard failed: the write is not durable.
     ADIT_E_DEVICE = 580,
@@ -144,6 +148,10 @@ impl adit_error {
                 c"tenant and password are too long together: 472 bytes is the most"
             }
             Self::ADIT_E_NO_KEYS => c"the list of keys is empty: name at least one",
+            Self::ADIT_E_WRONG_LENGTH => {
+                c"more or fewer bytes than announced; nothing was written: announce the length of the value"
+            }
+            Self::ADIT_E_STREAM => c"this is no stream of this client in this direction: begin one",
             Self::ADIT_E_MALFORMED => {
                 c"the server takes the request for malformed: client and server may differ in version"
             }
@@ -164,7 +172,6 @@ impl adit_error {
             }
             Self::ADIT_E_ARGUMENT => c"an argument is out of its range: see adit.h",
             Self::ADIT_E_TOO_MANY_CLIENTS => c"1,024 clients are the most in a process: close some",
-            Self::ADIT_E_STREAM => c"this is no stream of this client in this direction: begin one",
             Self::ADIT_E_PANIC => {
                 c"a fault of the library was caught and the client closed: report what it wrote to stderr"
             }
@@ -191,6 +198,9 @@ impl adit_error {
             Self::ADIT_E_SOCKET => {
                 c"no socket to the server: check the address and the limits of this process"
             }
+            Self::ADIT_E_GAVE_UP => {
+                c"the shard gave up the value in the middle; nothing was changed: write or read it again"
+            }
             Self::ADIT_E_DEVICE => {
                 c"the device of the shard failed and the write is not durable: recover the shard first"
             }
@@ -202,7 +212,7 @@ impl adit_error {
 pub const ADIT_ABI_VERSION: u32 = 1;
 
 /// All codes, for looking one up.
-const ALL: [adit_error; 35] = [
+const ALL: [adit_error; 37] = [
     adit_error::ADIT_OK,
     adit_error::ADIT_E_FULL,
     adit_error::ADIT_E_CLOSED,
@@ -210,6 +220,8 @@ const ALL: [adit_error; 35] = [
     adit_error::ADIT_E_REPLY_TOO_LONG,
     adit_error::ADIT_E_CREDENTIALS_TOO_LONG,
     adit_error::ADIT_E_NO_KEYS,
+    adit_error::ADIT_E_WRONG_LENGTH,
+    adit_error::ADIT_E_STREAM,
     adit_error::ADIT_E_MALFORMED,
     adit_error::ADIT_E_UNKNOWN_OPCODE,
     adit_error::ADIT_E_UNSUPPORTED_VERSION,
@@ -224,7 +236,6 @@ const ALL: [adit_error; 35] = [
     adit_error::ADIT_E_BUFFER_TOO_SMALL,
     adit_error::ADIT_E_ARGUMENT,
     adit_error::ADIT_E_TOO_MANY_CLIENTS,
-    adit_error::ADIT_E_STREAM,
     adit_error::ADIT_E_PANIC,
     adit_error::ADIT_NOT_FOUND,
     adit_error::ADIT_E_CONDITION_FAILED,
@@ -237,6 +248,7 @@ const ALL: [adit_error; 35] = [
     adit_error::ADIT_E_UNCERTAIN_CLOSED,
     adit_error::ADIT_E_DEADLINE,
     adit_error::ADIT_E_SOCKET,
+    adit_error::ADIT_E_GAVE_UP,
     adit_error::ADIT_E_DEVICE,
 ];
 
@@ -256,7 +268,8 @@ mod tests {
     fn errors() -> Vec<Error> {
         use Caller::{
             BadCredentials, Closed, CredentialsTooLong, Full, KeyTooLong, Malformed, NoKeys, NoSuchBucket,
-            NoSuchShard, ReplyTooLong, TooLarge, UnknownOpcode, UnsupportedVersion, ValueTooLong,
+            NoSuchShard, NoSuchValue, ReplyTooLong, TooLarge, UnknownOpcode, UnsupportedVersion,
+            ValueTooLong, WrongLength,
         };
         let caller = [
             Full,
@@ -273,12 +286,14 @@ mod tests {
             TooLarge,
             NoSuchBucket,
             BadCredentials,
+            WrongLength,
+            NoSuchValue,
         ];
         for fault in caller {
             match fault {
                 Full | Closed | NoSuchShard | ReplyTooLong | CredentialsTooLong | NoKeys | Malformed
                 | UnknownOpcode | UnsupportedVersion | KeyTooLong | ValueTooLong | TooLarge
-                | NoSuchBucket | BadCredentials => {}
+                | NoSuchBucket | BadCredentials | WrongLength | NoSuchValue => {}
             }
         }
         let state = [
@@ -290,7 +305,7 @@ mod tests {
             State::Busy,
         ];
         let doubt = [Uncertain::SessionLost, Uncertain::Deadline, Uncertain::Closed];
-        let silence = [Unreachable::Deadline, Unreachable::Socket(13)];
+        let silence = [Unreachable::Deadline, Unreachable::Socket(13), Unreachable::GaveUp];
         let caller = caller.into_iter().map(Error::Caller);
         let silence = silence.into_iter().map(Error::Unreachable);
         let others = state.into_iter().map(Error::State).chain(doubt.into_iter().map(Error::Uncertain));
@@ -309,7 +324,7 @@ mod tests {
     fn misuse_of_c_has_codes_of_its_own() {
         let of_client = errors().iter().map(|error| error.code()).collect::<Vec<_>>();
         let own = ALL.iter().map(|error| *error as i32).filter(|code| !of_client.contains(code));
-        assert_eq!(own.collect::<Vec<_>>(), [0, 140, 141, 142, 143, 144, 145, 146, 190]);
+        assert_eq!(own.collect::<Vec<_>>(), [0, 140, 141, 142, 143, 144, 145, 190]);
     }
 
     #[test]

@@ -239,16 +239,16 @@ pub unsafe extern "C" fn adit_append(
 }
 
 /// A number that the caller may want, 0 until it is known.
-struct Number<T>(Option<Out<T>>);
+pub(crate) struct Number<T>(Option<Out<T>>);
 
 impl<T: Default> Number<T> {
-    fn new(out: Option<Out<T>>) -> Self {
+    pub(crate) fn new(out: Option<Out<T>>) -> Self {
         let number = Self(out);
         number.set(T::default());
         number
     }
 
-    fn set(&self, number: T) {
+    pub(crate) fn set(&self, number: T) {
         if let Some(out) = &self.0 {
             out.set(number);
         }

@@ -14,6 +14,7 @@
 //! | `values.rs` | results that the library owns |
 //! | `keys.rs`, `lists.rs` | calls that block, on one key and on several |
 //! | `submit.rs`, `poll.rs`, `pending.rs` | the completion queue |
+//! | `stream.rs` | long values in pieces |
 //! | `events.rs` | waiting in the caller's own loop |
 #![expect(
     clippy::missing_safety_doc,
@@ -34,6 +35,8 @@ mod submit;
 
 mod poll;
 
+mod stream;
+
 mod events;
 
 mod entry;
@@ -47,5 +50,6 @@ pub use events::*;
 pub use keys::*;
 pub use lists::*;
 pub use poll::*;
+pub use stream::*;
 pub use submit::*;
 pub use values::*;

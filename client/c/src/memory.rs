@@ -142,6 +142,13 @@ impl Room {
         self.data.as_ptr()
     }
 
+    /// All of it, to be written to.
+    pub(crate) fn bytes(&mut self) -> &mut [u8] {
+        // SAFETY: `new` was promised these bytes alone, within one object. They are memory of another language: whatever lies
+        // there is some byte.
+        unsafe { std::slice::from_raw_parts_mut(self.data.as_ptr(), self.capacity) }
+    }
+
     /// Copies bytes to its start. Says whether they had room.
     #[inline]
     pub(crate) fn fill(&self, bytes: &[u8]) -> bool {

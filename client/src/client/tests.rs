@@ -257,3 +257,85 @@ fn a_kernel_that_takes_nothing_is_waited_for_until_the_deadline() {
     assert!(turns > 0, "the kernel took all");
     assert_eq!(completions.len(), 100, "all ended at their deadline");
 }
+
+/// Bytes of a long value, without the value.
+fn byte_at(place: usize) -> u8 {
+    (place.wrapping_mul(0x9E37_79B9) >> 16).to_le_bytes()[0]
+}
+
+/// Writes a value of 64 MiB and reads it, and counts what the client keeps of it.
+fn long_values_need_little_memory(config: Config) {
+    const LEN: usize = 64 << 20;
+    const KEPT_MAX: usize = 2 << 20;
+    let mut client = Client::connect(config).unwrap();
+    let ticket = client.begin_write(BUCKET, b"long", LEN as u64, PutOptions::default()).unwrap();
+    let mut piece = Vec::new();
+    for start in (0..LEN).step_by(300_000) {
+        piece.clear();
+        piece.extend((start..LEN.min(start + 300_000)).map(byte_at));
+        client.write(ticket, &piece).unwrap();
+        assert!(client.kept_bytes() <= KEPT_MAX);
+    }
+    let version = client.finish_write(ticket).unwrap();
+    assert_eq!(client.kept_bytes(), 0);
+    let head = client.begin_read(BUCKET, b"long").unwrap().unwrap();
+    assert_eq!((head.version, head.expiry_ms, head.len_bytes), (version, None, LEN as u64));
+    let mut place = 0;
+    piece.resize(500_000, 0);
+    loop {
+        let count = client.read(head.ticket, &mut piece).unwrap();
+        assert!(piece[..count].iter().zip(place..).all(|(byte, place)| *byte == byte_at(place)));
+        assert!(client.kept_bytes() <= KEPT_MAX);
+        place += count;
+        if count == 0 {
+            break;
+        }
+    }
+    assert_eq!((place, client.kept_bytes()), (LEN, 0));
+    assert_eq!(client.read(head.ticket, &mut piece), Err(Error::Caller(Caller::NoSuchValue)));
+}
+
+#[test]
+fn long_values_need_little_memory_over_datagrams() {
+    long_values_need_little_memory(config(datagram_server(), Transport::Datagram));
+}
+
+#[test]
+fn long_values_need_little_memory_over_streams() {
+    long_values_need_little_memory(config(stream_server(), Transport::Stream));
+}
+
+#[test]
+fn writers_and_readers_are_those_of_std() {
+    for config in [config(datagram_server(), Transport::Datagram), config(stream_server(), Transport::Stream)]
+    {
+        let mut client = Client::connect(config).unwrap();
+        let long: Vec<u8> = (0..3_000_000).map(byte_at).collect();
+        for value in [&long[..], b"short", b""] {
+            let mut writer =
+                client.write_value(BUCKET, b"key", value.len() as u64, PutOptions::default()).unwrap();
+            std::io::copy(&mut &value[..], &mut writer).unwrap();
+            let version = writer.finish().unwrap();
+            let mut reader = client.read_value(BUCKET, b"key").unwrap().unwrap();
+            let told = (reader.version(), reader.expiry_ms(), reader.len_bytes());
+            assert_eq!(told, (version, None, value.len() as u64));
+            let mut found = Vec::new();
+            reader.read_to_end(&mut found).unwrap();
+            assert!(found == value);
+        }
+        // Others are done in between, also by those who wait in line.
+        let before = client.submit(Operation::on_key(BUCKET, *b"sum", KeyAction::Add(1))).unwrap();
+        let mut writer = client.write_value(BUCKET, b"key", 3_000_000, PutOptions::default()).unwrap();
+        writer.write_all(&long[..2_999_999]).unwrap();
+        let too_many = writer.write_all(b"ab").unwrap_err();
+        assert_eq!(too_many.downcast::<Error>().unwrap(), Error::Caller(Caller::WrongLength));
+        drop(writer);
+        let mut reader = client.read_value(BUCKET, b"key").unwrap().unwrap();
+        assert_eq!((reader.len_bytes(), reader.read(&mut [0; 9]).unwrap()), (0, 0), "nothing was written");
+        drop(reader);
+        assert!(client.read_value(BUCKET, b"none").unwrap().is_none());
+        let mut completions = Vec::new();
+        client.poll(Duration::from_secs(60), &mut completions);
+        assert_eq!(completions[0].ticket, before);
+    }
+}

@@ -1,13 +1,20 @@
-//! A reply of several segments, put together in the order in which they come; and what of it to ask for again.
+//! A reply of several segments, put together in the order in which they come; and what of it to ask for again. It is
+//! kept until it is complete, or its front is taken away while it comes.
 
-use adit_wire::native::CREDITS_MAX;
+use adit_wire::native::{CREDITS_MAX, FRAME_BYTES_MAX, HEADER_BYTES};
 
 /// A reply that is not complete.
 #[derive(Clone, Debug)]
 pub(super) struct Assembly {
     total_bytes: u32,
-    /// All up to the furthest byte that has come; what is missing before it is zero.
+    /// All from `base` up to the furthest byte that has come; what is missing before it is zero.
     body: Vec<u8>,
+    /// Bytes of the reply before `body`: they were taken away.
+    base: u32,
+    /// All before this was taken away.
+    taken: u32,
+    /// How much of what was not taken away is asked for.
+    ahead: u32,
     /// What is missing of the body: ascending, apart, none empty.
     holes: Vec<Hole>,
     missing_bytes: u32,
@@ -44,9 +51,30 @@ pub(super) enum NotTaken {
 impl Assembly {
     /// For a reply of so many bytes, of which the first `asked` were asked for.
     pub(super) fn new(total_bytes: u32, asked: u32) -> Self {
-        let (body, holes) = (Vec::new(), Vec::new());
         let asked = asked.min(total_bytes);
-        Self { total_bytes, body, holes, missing_bytes: 0, asked, mended: 0, ask: None }
+        Self {
+            total_bytes,
+            body: Vec::new(),
+            base: 0,
+            taken: 0,
+            ahead: u32::MAX,
+            holes: Vec::new(),
+            missing_bytes: 0,
+            asked,
+            mended: 0,
+            ask: None,
+        }
+    }
+
+    /// The same for a reply that is taken away while it comes: no more than [`AHEAD_BYTES`] of it are asked for before.
+    pub(super) fn in_pieces(total_bytes: u32, asked: u32) -> Self {
+        Self { ahead: AHEAD_BYTES, ..Self::new(total_bytes, asked) }
+    }
+
+    /// A reply that came whole.
+    pub(super) fn whole(body: &[u8]) -> Self {
+        let total_bytes = u32::try_from(body.len()).unwrap_or(u32::MAX);
+        Self { body: body.to_vec(), ..Self::in_pieces(total_bytes, total_bytes) }
     }
 
     /// Takes a segment.
@@ -65,6 +93,46 @@ impl Assembly {
     /// Whether all of it is there.
     pub(super) fn is_complete(&self) -> bool {
         self.reach() == self.total_bytes && self.holes.is_empty()
+    }
+
+    /// Whether something that was asked for has not come.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.asked > self.reach() || !self.holes.is_empty()
+    }
+
+    /// Takes bytes away from the front; says how many: as many as there are without a hole before them.
+    pub(super) fn take_away(&mut self, out: &mut [u8]) -> usize {
+        let start = (self.taken - self.base) as usize;
+        let count = (self.ready_bytes() as usize).min(out.len());
+        out[..count].copy_from_slice(&self.body[start..start + count]);
+        self.taken += u32::try_from(count).unwrap_or(0);
+        let used = start + count;
+        // At least as much is dropped as is moved, so that each byte is moved once at most.
+        if 2 * used >= self.body.len() {
+            self.body.drain(..used);
+            self.base = self.taken;
+        }
+        count
+    }
+
+    /// Bytes that can be taken away now.
+    pub(super) fn ready_bytes(&self) -> u32 {
+        self.holes.first().map_or_else(|| self.reach(), |hole| hole.start) - self.taken
+    }
+
+    /// Bytes that are still to be taken away, or to come.
+    pub(super) fn left_bytes(&self) -> u32 {
+        self.total_bytes - self.taken
+    }
+
+    /// Whether something was taken away.
+    pub(super) fn has_given(&self) -> bool {
+        self.taken > 0
+    }
+
+    /// Bytes that are kept.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.body.len()
     }
 
     /// The whole reply.
@@ -105,7 +173,12 @@ impl Assembly {
     /// The next part, once half of the window has come.
     fn next_step(&mut self, stride: u32, window: u16) -> Option<Ask> {
         let awaited = self.asked - self.reach() + self.missing_bytes;
-        let credits = window.saturating_sub(segments(awaited, stride));
+        let mut credits = window.saturating_sub(segments(awaited, stride));
+        let limit = self.taken.saturating_add(self.ahead);
+        if limit < self.total_bytes {
+            credits =
+                credits.min(u16::try_from(limit.saturating_sub(self.asked) / stride).unwrap_or(u16::MAX));
+        }
         if self.asked == self.total_bytes || credits < window.div_ceil(2) || credits == 0 {
             return None;
         }
@@ -116,12 +189,12 @@ impl Assembly {
 
     #[inline]
     fn reach(&self) -> u32 {
-        u32::try_from(self.body.len()).unwrap_or(u32::MAX)
+        self.base.saturating_add(u32::try_from(self.body.len()).unwrap_or(u32::MAX))
     }
 
     /// Bytes behind all that has come, perhaps with a hole before them.
     fn extend(&mut self, offset: u32, segment: &[u8]) -> Result<(), NotTaken> {
-        let (start, reach) = (offset as usize, self.reach());
+        let (start, reach) = ((offset - self.base) as usize, self.reach());
         self.reserve(start + segment.len())?;
         if offset > reach {
             if self.holes.len() == HOLES_MAX {
@@ -140,7 +213,8 @@ impl Assembly {
         if len_bytes <= self.body.capacity() {
             return Ok(());
         }
-        let step = (len_bytes * GROWTH).max(FIRST_BYTES).min(self.total_bytes as usize);
+        let most = self.total_bytes.min(self.ahead.saturating_mul(2)) as usize;
+        let step = (len_bytes * GROWTH).max(FIRST_BYTES).min(most).max(len_bytes);
         self.body.try_reserve_exact(step - self.body.len()).map_err(|_| NotTaken::NoMemory)
     }
 
@@ -161,7 +235,10 @@ impl Assembly {
         if self.missing_bytes == missing_bytes {
             return Err(NotTaken::Stray);
         }
-        self.body[offset as usize..end as usize].copy_from_slice(segment);
+        // What was taken away before it fills nothing.
+        let old = self.base.saturating_sub(offset);
+        let place = (offset + old - self.base) as usize..(end - self.base) as usize;
+        self.body[place].copy_from_slice(&segment[old as usize..]);
         Ok(())
     }
 
@@ -183,6 +260,10 @@ fn segments(bytes: u32, stride: u32) -> u16 {
     u16::try_from(bytes.div_ceil(stride.max(1))).unwrap_or(u16::MAX)
 }
 
+/// Bytes of a reply that is taken away while it comes that are asked for before: as many as a shard sends at once in the
+/// longest frames. Up to twice as many are kept.
+pub(super) const AHEAD_BYTES: u32 = 1 << 20;
+const _: () = assert!(AHEAD_BYTES as usize >= CREDITS_MAX as usize * (FRAME_BYTES_MAX - HEADER_BYTES));
 /// Segments that may overtake another on the way.
 const REORDERED_SEGMENTS: u32 = 8;
 /// Most holes; a segment that would make another one is dropped.
@@ -277,6 +358,42 @@ mod tests {
         assert_eq!(ask(&mut assembly), Some(Ask { offset: 200, credits: 1 }));
         assert_eq!(ask(&mut assembly), Some(Ask { offset: 1_100, credits: 7 }));
         assert_eq!(ask(&mut assembly), None);
+    }
+
+    #[test]
+    fn a_reply_that_is_taken_away_comes_whole_and_little_of_it_is_kept() {
+        for seed in 0..20 {
+            let (mut random, stride) = (Random::new(seed), 16_000);
+            let body = body(10 * AHEAD_BYTES + u32::try_from(seed).unwrap());
+            let mut assembly = Assembly::in_pieces(u32::try_from(body.len()).unwrap(), 2 * stride);
+            let mut wire: Vec<u32> = vec![0, stride];
+            let (mut taken, mut out) = (Vec::new(), vec![0; 2 << 20]);
+            while taken.len() < body.len() {
+                while let Some(ask) = assembly.next_ask(stride, 64) {
+                    wire.extend((0..u32::from(ask.credits)).map(|segment| ask.offset + segment * stride));
+                    assembly.sent();
+                }
+                assert!(!wire.is_empty() || assembly.ready_bytes() > 0, "seed {seed}: it goes on");
+                if !wire.is_empty() && random.one_in(2) {
+                    // Any order among the first of them; some are lost.
+                    let offset = wire.remove(random.index(wire.len().min(10))) as usize;
+                    if offset < body.len() && !random.one_in(20) {
+                        let _ = take(&mut assembly, &body, offset, body.len().min(offset + stride as usize));
+                    }
+                } else {
+                    let most = 1 << random.below(22);
+                    let most = random.index(most);
+                    let count = assembly.take_away(&mut out[..most]);
+                    taken.extend_from_slice(&out[..count]);
+                }
+                if wire.is_empty() && assembly.is_awaited() {
+                    assembly.time_out();
+                }
+                assert!(assembly.kept_bytes() <= 2 * AHEAD_BYTES as usize, "seed {seed}");
+                assert!(assembly.body.capacity() <= 3 * AHEAD_BYTES as usize, "seed {seed}");
+            }
+            assert!(taken == body && assembly.is_complete() && assembly.left_bytes() == 0, "seed {seed}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::ops::{Index, IndexMut};
 use adit_wire::native::Opcode;
 
 use super::assembly::Assembly;
+use super::feed::Feed;
 use super::upload::Upload;
 use crate::answer::Ticket;
 use crate::operation::Operation;
@@ -41,6 +42,10 @@ pub(super) struct Call {
     pub(super) upload: Upload,
     /// The segments of its reply that have come, if that is long.
     pub(super) reply: Option<Assembly>,
+    /// Its value, if that is given in pieces.
+    pub(super) feed: Option<Box<Feed>>,
+    /// Whether its value is written or read in pieces: then its end is no completion.
+    pub(super) is_in_pieces: bool,
 }
 
 /// Where a call waits.
@@ -56,6 +61,8 @@ pub(super) enum Place {
     Ready,
     /// For the answer.
     Flight,
+    /// For its caller to give or take a piece of its value: nothing is awaited of the shard.
+    Paused,
     /// For a while, since it was refused.
     Delayed,
 }
@@ -68,8 +75,8 @@ pub(super) struct Calls {
     free: Vec<u16>,
     unrouted: Queue,
     delayed: Queue,
-    /// Of each peer: fresh, ready, in flight.
-    queues: Vec<[Queue; 3]>,
+    /// Of each peer: fresh, ready, in flight, paused.
+    queues: Vec<[Queue; 4]>,
 }
 
 #[derive(Clone, Copy)]
@@ -99,7 +106,7 @@ impl Calls {
 
     /// Makes queues for another peer.
     pub(super) fn add_peer(&mut self) {
-        self.queues.push([Queue::EMPTY; 3]);
+        self.queues.push([Queue::EMPTY; 4]);
     }
 
     /// Calls under way.
@@ -149,7 +156,7 @@ impl Calls {
             }
             Place::Unrouted => self.unrouted.push(&mut self.links, index),
             Place::Delayed => self.delayed.push(&mut self.links, index),
-            Place::Fresh | Place::Ready | Place::Flight => {
+            Place::Fresh | Place::Ready | Place::Flight | Place::Paused => {
                 self.queues[peer][with_peer(place)].push(&mut self.links, index);
             }
         }
@@ -170,7 +177,7 @@ impl Calls {
             Place::Free => {}
             Place::Unrouted => self.unrouted.remove(&mut self.links, index),
             Place::Delayed => self.delayed.remove(&mut self.links, index),
-            Place::Fresh | Place::Ready | Place::Flight => {
+            Place::Fresh | Place::Ready | Place::Flight | Place::Paused => {
                 self.queues[call.peer][with_peer(call.place)].remove(&mut self.links, index);
             }
         }
@@ -213,6 +220,8 @@ impl Call {
             due_ns: 0,
             upload: Upload::default(),
             reply: None,
+            feed: None,
+            is_in_pieces: false,
         }
     }
 
@@ -226,6 +235,25 @@ impl Call {
     pub(super) fn time_out(&mut self, allowed: u32) {
         self.upload.time_out(allowed);
         self.reply.iter_mut().for_each(Assembly::time_out);
+    }
+
+    /// Whether nothing is awaited of the shard, and nothing can be sent before the caller has given or taken a piece.
+    pub(super) fn is_callers_turn(&self, segment_bytes: u32) -> bool {
+        match (&self.reply, &self.feed) {
+            (Some(reply), _) => !reply.is_awaited(),
+            (None, Some(feed)) => {
+                let start = self.upload.sent();
+                let end = feed.body_bytes().min(start.saturating_add(segment_bytes));
+                !feed.is_ready(end) && self.upload.is_settled()
+            }
+            (None, None) => false,
+        }
+    }
+
+    /// Whether it can be asked for again from its start.
+    pub(super) fn can_begin_again(&self) -> bool {
+        let has_given = self.reply.as_ref().is_some_and(Assembly::has_given);
+        !has_given && self.feed.as_ref().is_none_or(|feed| feed.floor() == 0)
     }
 
     /// Forgets what was sent and received.
@@ -283,6 +311,7 @@ fn with_peer(place: Place) -> usize {
         Place::Fresh => 0,
         Place::Ready => 1,
         Place::Flight => 2,
+        Place::Paused => 3,
         Place::Free | Place::Unrouted | Place::Delayed => unreachable!("it is with no peer"),
     }
 }

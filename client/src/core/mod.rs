@@ -10,11 +10,14 @@
 //! | `route.rs` | which shard has what, as the map says |
 //! | `send.rs`, `receive.rs` | frames out and in |
 //! | `upload.rs`, `assembly.rs` | how far a long request or reply has come |
+//! | `pieces.rs`, `feed.rs` | values that are written and read in pieces |
 
 mod assembly;
 mod calls;
+mod feed;
 mod numbers;
 mod peer;
+mod pieces;
 mod receive;
 mod route;
 mod rtt;
@@ -41,6 +44,8 @@ use crate::operation::Operation;
 use calls::{Calls, Place};
 use numbers::Numbers;
 use peer::{Link, Peer, Stream};
+pub use pieces::ReadHead;
+use pieces::Values;
 use route::Route;
 
 /// How a client reaches its shards.
@@ -129,6 +134,8 @@ pub struct Core {
     /// The shard that is asked for a session when there is none.
     founder: usize,
     completions: VecDeque<Completion>,
+    /// Values that are written or read in pieces.
+    values: Values,
     last_ticket: u64,
     /// No deadline is before this.
     deadline_ns: u64,
@@ -196,6 +203,7 @@ impl Core {
             counters: Counters::default(),
             calls,
             numbers: Numbers::new(),
+            values: Values::default(),
             route: Route::default(),
             session: 0,
             token,
@@ -222,14 +230,20 @@ impl Core {
         let Some(index) = self.calls.take() else {
             return Err(Refused { error: Error::Caller(Caller::Full), operation });
         };
+        let ticket = self.begin(index, operation, deadline_ns);
+        self.route_call(index);
+        Ok(ticket)
+    }
+
+    /// Makes an operation of a call that has nothing yet.
+    fn begin(&mut self, index: u16, operation: Operation, deadline_ns: u64) -> Ticket {
         self.last_ticket += 1;
         let ticket = Ticket(self.last_ticket);
         let call = &mut self.calls[index];
         (call.ticket, call.deadline_ns, call.opcode) = (ticket, deadline_ns, operation.opcode());
         call.operation = Some(operation);
         self.deadline_ns = self.deadline_ns.min(deadline_ns);
-        self.route_call(index);
-        Ok(ticket)
+        ticket
     }
 
     fn check(&self, operation: &Operation) -> Result<(), Error> {
@@ -239,7 +253,8 @@ impl Core {
         if self.is_closing {
             return Err(Error::Caller(Caller::Closed));
         }
-        if self.calls.count() + self.completions.len() >= usize::from(self.config.window) {
+        let held = self.calls.count() + self.completions.len() + self.values.ended_count();
+        if held >= usize::from(self.config.window) {
             return Err(Error::Caller(Caller::Full));
         }
         operation.check().map_err(Error::Caller)
@@ -340,13 +355,20 @@ impl Core {
     /// A call is complete.
     fn finish(&mut self, index: u16, result: Result<Answer, Error>) {
         let call = &self.calls[index];
-        let completion = Completion { ticket: call.ticket, result };
-        self.numbers.release(call.number);
-        if call.operation.is_some() {
-            self.completions.push_back(completion);
+        let ticket = call.ticket;
+        if call.is_in_pieces {
+            self.values.end(ticket, result);
+        } else if call.operation.is_some() {
+            self.completions.push_back(Completion { ticket, result });
         } else {
             self.route.is_asked = false;
         }
+        self.free(index);
+    }
+
+    /// A call is gone.
+    fn free(&mut self, index: u16) {
+        self.numbers.release(self.calls[index].number);
         self.calls.put(index, Place::Free, 0);
     }
 
@@ -366,6 +388,8 @@ impl Core {
         assert!(self.peers.len() <= route::SHARDS_MAX + 1);
         let used = self.calls.indices().filter(|index| self.calls[*index].number > 0).count() as u64;
         assert!(self.numbers.open_count() <= used, "numbers are released");
+        let most = feed::FEED_BYTES_MAX.max(2 * assembly::AHEAD_BYTES as usize);
+        assert!(self.kept_bytes() <= self.values.count() * most, "of each value little is kept");
     }
 
     fn has_streams(&self) -> bool {

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use adit_wire::native::reply::{Refused, Reply};
-use adit_wire::native::{Frame, FrameError, Opcode, Status};
+use adit_wire::native::reply::{Refused, Reply, VALUE_HEAD_BYTES};
+use adit_wire::native::{BODY_BYTES_MAX, Frame, FrameError, Opcode, Status};
 
 use super::Core;
 use super::assembly::{Assembly, NotTaken};
@@ -128,6 +128,14 @@ impl Core {
         let Some(operation) = &call.operation else {
             return self.take_map(index, body, now_ns);
         };
+        if call.is_read_in_pieces() {
+            if call.reply.is_some() || body.len() < VALUE_HEAD_BYTES {
+                self.counters.replies_stray += 1;
+                return;
+            }
+            self.calls[index].reply = Some(Assembly::whole(body));
+            return self.finish_reading(index);
+        }
         match Answer::of(call.opcode, body).filter(|answer| operation.fits(answer)) {
             Some(answer) => self.finish(index, Ok(answer)),
             None => self.counters.replies_stray += 1,
@@ -136,12 +144,19 @@ impl Core {
 
     fn take_segment(&mut self, index: u16, frame: &Frame<'_>, now_ns: u64) {
         let header = &frame.header;
-        if header.total_bytes > self.config.reply_bytes_max {
+        let is_in_pieces = self.calls[index].is_read_in_pieces();
+        let most = if is_in_pieces { BODY_BYTES_MAX } else { self.config.reply_bytes_max };
+        if header.total_bytes > most {
             return self.finish_kept(index, Err(Error::Caller(Caller::ReplyTooLong)), now_ns);
         }
         let call = &mut self.calls[index];
         let asked = u32::from(call.offered) * self.peers[call.peer].segment_bytes;
-        let reply = call.reply.get_or_insert_with(|| Assembly::new(header.total_bytes, asked));
+        if is_in_pieces && (header.total_bytes as usize) < VALUE_HEAD_BYTES {
+            self.counters.replies_stray += 1;
+            return;
+        }
+        let begin = if is_in_pieces { Assembly::in_pieces } else { Assembly::new };
+        let reply = call.reply.get_or_insert_with(|| begin(header.total_bytes, asked));
         match reply.take(header.total_bytes, header.offset, frame.segment) {
             Ok(()) if reply.is_complete() => self.assembled(index, now_ns),
             Ok(()) => {
@@ -159,6 +174,10 @@ impl Core {
 
     /// All segments of a reply have come.
     fn assembled(&mut self, index: u16, now_ns: u64) {
+        if self.calls[index].is_read_in_pieces() {
+            self.keeps(index, now_ns);
+            return self.finish_reading(index);
+        }
         let call = &mut self.calls[index];
         let body = call.reply.take().map(Assembly::into_body).unwrap_or_default();
         if call.operation.is_none() {
@@ -180,21 +199,31 @@ impl Core {
         self.finish(index, result);
     }
 
-    fn keeps(&mut self, index: u16, now_ns: u64) {
+    pub(super) fn keeps(&mut self, index: u16, now_ns: u64) {
         let call = &self.calls[index];
         let peer = &mut self.peers[call.peer];
         (peer.keeps, peer.keeps_since_ns) = (peer.keeps.max(call.number), now_ns);
     }
 
     fn take_credit(&mut self, index: u16, frame: &Frame<'_>, now_ns: u64) {
+        let is_ordered = self.has_streams();
         let call = &mut self.calls[index];
         let peer = &mut self.peers[call.peer];
         let allowed = peer.allowed_bytes(frame.header.credits);
+        if call.feed.as_ref().is_some_and(|feed| frame.header.offset < feed.floor()) {
+            // It has forgotten what is not kept here any more, unless this is late.
+            if call.upload.doubt(is_ordered) {
+                self.give_up(index);
+            }
+            return;
+        }
         if call.upload.credit(frame.header.offset, allowed) {
             peer.widen();
             call.moved_ns = now_ns;
         }
-        if call.upload.next().is_some() && call.place == Place::Flight {
+        let taken = call.upload.taken();
+        call.feed.iter_mut().for_each(|feed| feed.confirm(taken));
+        if (call.feed.is_some() || call.upload.next().is_some()) && call.place == Place::Flight {
             let peer = call.peer;
             self.calls.put(index, Place::Ready, peer);
         }

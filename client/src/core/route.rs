@@ -180,6 +180,9 @@ impl Core {
     /// another number, which says that it is not the one that was refused.
     pub(super) fn redirect(&mut self, index: u16, owner: u16, now_ns: u64) {
         self.counters.wrong_shards += 1;
+        if !self.calls[index].can_begin_again() {
+            return self.give_up(index);
+        }
         let peer = self.calls[index].peer;
         self.want_map(peer);
         let number = std::mem::take(&mut self.calls[index].number);

@@ -6,6 +6,7 @@ use adit_wire::native::request::{Open, Request};
 use adit_wire::native::{CREDITS_MAX, HEADER_BYTES, Header, Opcode};
 
 use super::calls::Place;
+use super::feed::Feed;
 use super::peer::{Ask, Exchange, Link, Peer};
 use super::upload::Upload;
 use super::{Core, Outgoing};
@@ -14,7 +15,14 @@ use crate::error::{Error, State, Uncertain, Unreachable};
 /// The body of a request in two parts.
 struct Body<'a> {
     head: &'a [u8],
-    value: &'a [u8],
+    value: Tail<'a>,
+}
+
+/// The value of a request.
+enum Tail<'a> {
+    Whole(&'a [u8]),
+    /// It is given in pieces.
+    Fed(&'a Feed),
 }
 
 impl Core {
@@ -163,7 +171,7 @@ impl Core {
         let is_hello = exchange.ask == Ask::Hello;
         let session = if is_hello { 0 } else { self.session };
         let header = Header { session, ..self.header(exchange.ask.opcode(), exchange.number) };
-        let body = Body { head: &self.scratch, value: &[] };
+        let body = Body { head: &self.scratch, value: Tail::Whole(&[]) };
         let wrote = write(out, self.peers[peer].address, header, &body, 0, body.len_bytes());
         self.counters.frames_sent += u64::from(wrote);
         wrote
@@ -225,7 +233,13 @@ impl Core {
             let call = &mut self.calls[index];
             (call.moved_ns, call.overtaken) = (now_ns, 0);
             let peer = call.peer;
-            self.calls.put(index, Place::Flight, peer);
+            if call.is_in_pieces && call.is_callers_turn(self.peers[peer].segment_bytes) {
+                // The caller takes its time.
+                call.deadline_ns = u64::MAX;
+                self.calls.put(index, Place::Paused, peer);
+            } else {
+                self.calls.put(index, Place::Flight, peer);
+            }
         }
         sent
     }
@@ -239,14 +253,16 @@ impl Core {
         let peer = &self.peers[call.peer];
         let credits = self.reply_credits(peer);
         let header = Header { credits, ..self.header(call.opcode, call.number) };
-        let mut value: &[u8] = &[];
+        let mut value = Tail::Whole(&[]);
         if let Some(operation) = &call.operation {
             operation.encode_head(&mut scratch);
-            value = operation.value();
+            value = call.feed.as_deref().map_or_else(|| Tail::Whole(operation.value()), Tail::Fed);
         }
         let body = Body { head: &scratch, value };
         let mut upload = call.upload;
-        let sent = if body.len_bytes() <= peer.segment_bytes {
+        let sent = if !body.is_ready(body.len_bytes().min(peer.segment_bytes)) {
+            Sent { frames: 0, had_room: true, is_whole: false }
+        } else if body.len_bytes() <= peer.segment_bytes {
             let wrote = write(out, peer.address, header, &body, 0, body.len_bytes());
             Sent { frames: u64::from(wrote), had_room: wrote, is_whole: wrote }
         } else {
@@ -281,7 +297,7 @@ impl Core {
 
     /// Segments that a peer may send at once for one call: many calls share what the receiver can hold.
     #[inline]
-    fn reply_credits(&self, peer: &Peer) -> u16 {
+    pub(super) fn reply_credits(&self, peer: &Peer) -> u16 {
         let share = REPLY_SEGMENTS / self.calls.count().max(1);
         u16::try_from(share).unwrap_or(u16::MAX).clamp(CREDITS_MIN, peer.window)
     }
@@ -298,7 +314,19 @@ struct Sent {
 impl Body<'_> {
     #[inline]
     fn len_bytes(&self) -> u32 {
-        u32::try_from(self.head.len() + self.value.len()).unwrap_or(u32::MAX)
+        match self.value {
+            Tail::Whole(value) => u32::try_from(self.head.len() + value.len()).unwrap_or(u32::MAX),
+            Tail::Fed(feed) => feed.body_bytes(),
+        }
+    }
+
+    /// Whether it is there up to `end`.
+    #[inline]
+    fn is_ready(&self, end: u32) -> bool {
+        match self.value {
+            Tail::Whole(_) => true,
+            Tail::Fed(feed) => feed.is_ready(end),
+        }
     }
 
     /// Copies the part that begins at `offset`.
@@ -308,7 +336,11 @@ impl Body<'_> {
         let (of_head, of_value) = segment.split_at_mut(head.len().min(segment.len()));
         of_head.copy_from_slice(&head[..of_head.len()]);
         let start = offset.saturating_sub(self.head.len());
-        of_value.copy_from_slice(&self.value[start..start + of_value.len()]);
+        match self.value {
+            Tail::Whole(value) => of_value.copy_from_slice(&value[start..start + of_value.len()]),
+            Tail::Fed(_) if of_value.is_empty() => {}
+            Tail::Fed(feed) => feed.copy_to(start, of_value),
+        }
     }
 }
 
@@ -322,6 +354,9 @@ fn write_segments(
     let (total, mut frames) = (body.len_bytes(), 0);
     while let Some(offset) = upload.next().filter(|offset| *offset < total) {
         let len = peer.segment_bytes.min(total - offset);
+        if !body.is_ready(offset + len) {
+            break;
+        }
         if !write(out, peer.address, header, body, offset, len) {
             return Sent { frames, had_room: false, is_whole: false };
         }

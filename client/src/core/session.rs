@@ -198,7 +198,8 @@ impl Core {
     /// What was sent to a shard is lost there.
     fn lose_sent(&mut self, index: usize) {
         for call in self.calls.indices() {
-            let was_sent = matches!(self.calls[call].place, Place::Ready | Place::Flight | Place::Delayed);
+            let place = self.calls[call].place;
+            let was_sent = matches!(place, Place::Ready | Place::Flight | Place::Paused | Place::Delayed);
             if was_sent && self.calls[call].peer == index {
                 self.lose_call(call);
             }
@@ -209,6 +210,9 @@ impl Core {
     pub(super) fn lose_call(&mut self, index: u16) {
         if self.calls[index].is_uncertain() {
             return self.finish(index, Err(Error::Uncertain(Uncertain::SessionLost)));
+        }
+        if !self.calls[index].can_begin_again() {
+            return self.give_up(index);
         }
         let call = &mut self.calls[index];
         let (number, peer) = (std::mem::take(&mut call.number), call.peer);

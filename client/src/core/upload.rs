@@ -16,6 +16,9 @@ pub(super) struct Upload {
     is_probing: bool,
     /// The shard said twice that it has all before `taken`, so a segment was lost, and it was sent again.
     is_repeated: bool,
+    /// Times out of which the shard said that it has less than it had, and whether it did since the last one.
+    doubts: u8,
+    is_doubted: bool,
 }
 
 impl Upload {
@@ -50,6 +53,33 @@ impl Upload {
         self.sent = self.taken;
         self.allowed = self.taken.saturating_add(allowed.max(1));
         self.is_probing = true;
+        self.is_doubted = false;
+    }
+
+    /// All before this was sent, and was not taken back.
+    pub(super) fn sent(&self) -> u32 {
+        self.sent
+    }
+
+    /// All before this has arrived.
+    pub(super) fn taken(&self) -> u32 {
+        self.taken
+    }
+
+    /// Whether all that was sent has arrived.
+    pub(super) fn is_settled(&self) -> bool {
+        self.taken == self.sent
+    }
+
+    /// The shard says that it has less than it had, but what is missing cannot be sent again. Says whether to believe it:
+    /// where frames keep their order, at once; else it may be a late frame, so only if it says so again and again
+    /// when it is asked.
+    pub(super) fn doubt(&mut self, is_ordered: bool) -> bool {
+        if self.is_probing && !self.is_doubted {
+            self.is_doubted = true;
+            self.doubts += 1;
+        }
+        is_ordered || self.doubts >= DOUBTS_MAX
     }
 
     /// The shard has all before `offset` and takes `allowed` bytes more. Says whether the request came further.
@@ -57,6 +87,9 @@ impl Upload {
         let is_late = offset < self.taken && !self.is_probing;
         if offset > self.furthest || is_late {
             return false;
+        }
+        if offset >= self.taken {
+            self.doubts = 0;
         }
         if offset > self.taken {
             (self.is_probing, self.is_repeated) = (false, false);
@@ -77,6 +110,9 @@ impl Upload {
         is_further
     }
 }
+
+/// Times that a shard is asked whether it has forgotten a request.
+const DOUBTS_MAX: u8 = 4;
 
 #[cfg(test)]
 mod tests {
@@ -122,6 +158,26 @@ mod tests {
         assert_eq!(send(&mut upload), []);
         upload.time_out(10);
         assert_eq!(send(&mut upload), [10]);
+    }
+
+    #[test]
+    fn a_shard_that_forgot_for_good_is_believed_when_it_says_so_again() {
+        assert!(begin(100).doubt(true), "frames that keep their order are not late");
+        let mut upload = begin(100);
+        send(&mut upload);
+        assert!(upload.credit(50, 50));
+        assert!((0..10).all(|_| !upload.doubt(false)), "it may be late");
+        for _ in 1..DOUBTS_MAX {
+            upload.time_out(10);
+            assert!((0..10).all(|_| !upload.doubt(false)), "copies count once");
+        }
+        upload.credit(50, 50);
+        for _ in 1..DOUBTS_MAX {
+            upload.time_out(10);
+            assert!(!upload.doubt(false), "it had it all the time");
+        }
+        upload.time_out(10);
+        assert!(upload.doubt(false));
     }
 
     #[test]

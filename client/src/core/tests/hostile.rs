@@ -1,13 +1,15 @@
 //! Frames of somebody else: whatever comes, the core does not panic, does not grow, and keeps its promises.
 
 use adit_drivers::sim::Random;
+use adit_wire::kv::BucketId;
 use adit_wire::native::{Frame, FrameError, HEADER_BYTES, Header, Opcode, Status};
 
 use super::world::World;
 use super::{BAD, CoreConfig, adds_and_appends_sum_up};
+use crate::answer::Ticket;
 use crate::core::tests::world::PATIENCE_NS;
 use crate::error::{Caller, Error};
-use crate::operation::KeyAction;
+use crate::operation::{KeyAction, Operation};
 
 /// A well-formed reply with any content, most of it near what is asked for.
 fn any_reply(random: &mut Random, near: &Header) -> Vec<u8> {
@@ -60,6 +62,27 @@ fn harmed_and_foreign_frames_change_nothing() {
     }
 }
 
+/// Goes on with values in pieces, some of them, somehow.
+fn in_pieces(world: &mut World, random: &mut Random, values: &mut Vec<Ticket>) {
+    let deadline_ns = world.now_ns + PATIENCE_NS / 1_000;
+    let put = Operation::on_key(BucketId(0), "long", KeyAction::put(Vec::new()));
+    if values.len() < 4 {
+        values.extend(world.core.begin_write(put, random.below(50_000), deadline_ns));
+        values.extend(world.core.begin_read(BucketId(0), "long", deadline_ns));
+        return;
+    }
+    let ticket = values.swap_remove(random.index(values.len()));
+    let (piece, mut out) = (vec![1; random.index(10_000)], vec![0; random.index(10_000)]);
+    let goes_on = match random.below(10) {
+        0 => false,
+        1 => world.core.finish_write(ticket, deadline_ns).is_ok(),
+        2 => world.core.read_head(ticket).is_ok(),
+        3..6 => world.core.write(ticket, &piece, deadline_ns).is_ok(),
+        _ => world.core.read(ticket, &mut out, deadline_ns).is_ok(),
+    };
+    if goes_on { values.push(ticket) } else { world.core.abandon(ticket) }
+}
+
 #[test]
 fn a_hostile_server_makes_nothing_panic_or_grow() {
     for seed in 0..60 {
@@ -68,15 +91,16 @@ fn a_hostile_server_makes_nothing_panic_or_grow() {
             let near = Frame::decode(frame).unwrap().header;
             (0..3).map(|_| (from, client, any_reply(random, &near))).collect()
         }));
-        let mut random = Random::new(seed);
+        let (mut random, mut values) = (Random::new(seed), Vec::new());
         for step in 0..2_000 {
             let action = match random.below(3) {
                 0 => KeyAction::Get,
                 1 => KeyAction::put(vec![0; 5_000]),
                 _ => KeyAction::Add(1),
             };
-            let operation = crate::Operation::on_key(crate::BucketId(0), format!("{}", step % 50), action);
+            let operation = Operation::on_key(BucketId(0), format!("{}", step % 50), action);
             let _ = world.core.submit(operation, world.now_ns + PATIENCE_NS / 1_000);
+            in_pieces(&mut world, &mut random, &mut values);
             world.turn();
             world.core.assert_bounded();
         }

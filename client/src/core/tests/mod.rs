@@ -1,6 +1,7 @@
 //! The core against a plain server, over a bad network, in virtual time.
 
 mod hostile;
+mod pieces;
 pub(crate) mod server;
 mod sessions;
 mod world;

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use adit_drivers::sim::Random;
 use adit_wire::native::map::{Map, Range};
@@ -58,7 +59,7 @@ pub(super) struct Record {
 }
 
 /// The opcode of a request, and what became of it.
-type Answer = (Opcode, Status, Vec<u8>);
+type Answer = (Opcode, Status, Arc<Vec<u8>>);
 
 impl Server {
     pub(crate) fn new(seed: u64, addresses: Vec<SocketAddr>) -> Self {
@@ -110,6 +111,16 @@ impl Server {
     pub(super) fn forget(&mut self, shard: usize) {
         self.shards[shard].clear();
         self.records.retain(|_, record| record.shard != shard);
+    }
+
+    /// All shards forget the requests that are not whole.
+    pub(super) fn forget_uploads(&mut self) {
+        self.shards.iter_mut().flat_map(BTreeMap::values_mut).for_each(|session| session.uploads.clear());
+    }
+
+    /// Requests that are not whole.
+    pub(super) fn upload_count(&self) -> usize {
+        self.shards.iter().flat_map(BTreeMap::values).map(|session| session.uploads.len()).sum()
     }
 
     pub(super) fn session_count(&self) -> usize {
@@ -277,7 +288,7 @@ impl Server {
             }
         }
         let (status, body) = self.execute(shard, key, opcode, &whole);
-        let answer = (opcode, status, body);
+        let answer = (opcode, status, Arc::new(body));
         let is_long = answer.2.len() > usize::from(self.frame_bytes) - HEADER_BYTES;
         if is_long || (opcode.is_write() && status != Status::WrongShard) {
             self.records.insert(key, Record { shard, answer: answer.clone() });

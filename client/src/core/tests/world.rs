@@ -128,6 +128,16 @@ impl World {
         self.now_ns = until_ns;
     }
 
+    /// The server forgets requests that are not whole.
+    pub(super) fn forget_uploads(&mut self) {
+        self.server.forget_uploads();
+    }
+
+    /// The first shard forgets all sessions.
+    pub(super) fn forget_all(&mut self) {
+        self.server.forget(0);
+    }
+
     fn next_ns(&self) -> Option<u64> {
         let arrives = self.network.wire.peek().map(|Reverse(flight)| flight.0);
         [arrives, self.core.next_event_ns()].into_iter().flatten().min()
