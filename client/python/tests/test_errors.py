@@ -28,6 +28,7 @@ def test_use_after_close(server: Server, transport: adit.Transport) -> None:
         lambda: client.multi_get(["key"]),
         lambda: next(scan),
         lambda: pipe.get("key"),
+        lambda: client.open("key"),
         lambda: client.shard_count,
     ):
         with pytest.raises(adit.ClosedError) as closed:

@@ -7,6 +7,7 @@ import time
 from datetime import timedelta
 
 import pytest
+from conftest import Server
 
 import adit
 
@@ -149,3 +150,14 @@ def test_update(client: adit.Client, key: bytes) -> None:
 
     client.update(key, disturbed)
     assert (calls, client.get(key)) == (3, b"20!")
+
+
+def test_an_update_has_a_deadline(server: Server, key: bytes) -> None:
+    with adit.connect(server.address, deadline=0.1) as client:
+
+        def disturbed(_: bytes | None) -> bytes:
+            client.add(key)
+            return b"late"
+
+        with pytest.raises(adit.ConditionFailed):
+            client.update(key, disturbed)

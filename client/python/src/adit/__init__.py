@@ -24,6 +24,7 @@ from adit._errors import (
 )
 from adit._library import Bytes, Key, Seconds
 from adit._pipeline import Pending, Pipeline
+from adit._streams import ValueReader, ValueWriter
 from adit._values import Value
 
 __all__ = [
@@ -49,5 +50,7 @@ __all__ = [
     "UncertainError",
     "UnreachableError",
     "Value",
+    "ValueReader",
+    "ValueWriter",
     "connect",
 ]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import threading
+import time
 import weakref
 from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Callable, Literal
+from typing import TYPE_CHECKING, Any, Callable, Literal, cast, overload
 
 from adit._abi import ffi
-from adit._errors import CLOSED, CONDITION_FAILED, FULL, NOT_FOUND, ConditionFailed
+from adit._errors import CLOSED, CONDITION_FAILED, FULL, NOT_FOUND, ConditionFailed, NotFound
 from adit._library import (
     Bytes,
     Key,
@@ -25,6 +27,16 @@ from adit._library import (
     view,
 )
 from adit._pipeline import Pending, Pipeline
+from adit._streams import (
+    STREAM_BYTES,
+    Readable,
+    ValueReader,
+    ValueWriter,
+    Writable,
+    receive,
+    rest_of,
+    send,
+)
 from adit._values import Pairs, Value, keys_of, pairs_of, put_options, take_bytes, take_items, take_value
 
 if TYPE_CHECKING:
@@ -52,7 +64,7 @@ def connect(
         password: What the server was given as its password.
         tenant: Today there is "default" only.
         deadline: Seconds that a call may take, this one too.
-        window: Operations that a pipeline has under way at a time, 1 to 1,024.
+        window: Operations and files that are under way at a time, 1 to 1,024; a file needs room for two.
         frame_bytes: The longest datagram that is taken, 576 to 16,384.
         reply_bytes_max: The longest reply that is taken.
 
@@ -77,7 +89,7 @@ def connect(
         config.reply_bytes_max = reply_bytes_max
     handle = ffi.new("adit_client *")
     check(lib.adit_connect(config, handle))
-    return Client(handle[0])
+    return Client(handle[0], config.deadline_ms / 1000)
 
 
 class Client:
@@ -90,8 +102,9 @@ class Client:
     that, or for reasons of its own.
     """
 
-    def __init__(self, handle: int) -> None:
+    def __init__(self, handle: int, deadline: float) -> None:
         self._handle = handle
+        self._deadline = deadline
         # Reentrant: a finalizer may run, and make a call, in a thread that is about to make one.
         self._lock = threading.RLock()
         # What was submitted, by its tag; completions come in blocks, of which those up to `_next` were given away.
@@ -163,7 +176,7 @@ class Client:
 
         Args:
             key: The key, up to 64 KiB.
-            value: Any bytes, up to 512 MiB; they are sent from where they are.
+            value: Any bytes, up to 512 MiB.
             ttl: The key expires after so many seconds; without it never.
             keep_ttl: The key keeps the expiry that it has.
             if_absent: Only if the key does not exist.
@@ -194,16 +207,23 @@ class Client:
 
         Returns:
             The version that was written; None if `function` gave None, and nothing was.
+
+        Raises:
+            ConditionFailed: Others were faster each time, until the deadline.
         """
+        until = time.monotonic() + self._deadline
         while True:
             old = self.get_value(key, bucket)
             new = function(None if old is None else old.data)
             if new is None:
                 return None
-            with contextlib.suppress(ConditionFailed):
+            try:
                 if old is None:
                     return self.put(key, new, if_absent=True, bucket=bucket)
                 return self.put(key, new, if_version=old.version, keep_ttl=True, bucket=bucket)
+            except ConditionFailed:
+                if time.monotonic() > until:
+                    raise
 
     def delete(self, key: Key, bucket: int = 0) -> bool:
         """Removes a key. Says whether it was there."""
@@ -289,6 +309,124 @@ class Client:
     def pipeline(self, *, raise_errors: bool = True) -> Pipeline:
         """Operations that are under way together: see `Pipeline`."""
         return Pipeline(self, raise_errors)
+
+    def put_file(
+        self,
+        key: Key,
+        file: Readable,
+        length: int | None = None,
+        *,
+        ttl: Seconds | None = None,
+        keep_ttl: bool = False,
+        if_absent: bool = False,
+        if_present: bool = False,
+        if_version: int | None = None,
+        bucket: int = 0,
+    ) -> int:
+        """Writes what a binary file has from where it is, and no more than a piece of it is in memory at a time.
+
+        Args:
+            key: The key.
+            file: Anything with a `read`.
+            length: Bytes to read from it; may be left out if it can seek, and is read to its end.
+            ttl: As of `put`, and so on.
+            keep_ttl: As of `put`.
+            if_absent: As of `put`.
+            if_present: As of `put`.
+            if_version: As of `put`.
+            bucket: 0 to 15.
+
+        Returns:
+            The version that was written.
+
+        Raises:
+            ConditionFailed: The condition does not hold.
+            EOFError: The file has fewer bytes; nothing was written.
+        """
+        options = put_options(ttl, keep_ttl, if_absent, if_present, if_version)
+        length = rest_of(file) if length is None else length
+        with ValueWriter(self, key_bytes(key), length, options, bucket) as out:
+            send(file, out)
+        return cast("int", out.version)
+
+    def get_file(self, key: Key, file: Writable, bucket: int = 0) -> int | None:
+        """Writes the value of a key to a binary file, and no more than a piece of it is in memory at a time.
+
+        Args:
+            key: The key.
+            file: Anything with a `write`. If the call fails, it has a part of the value.
+            bucket: 0 to 15.
+
+        Returns:
+            The length of the value in bytes; None if the key does not exist.
+        """
+        try:
+            value = ValueReader(self, key_bytes(key), bucket)
+        except NotFound:
+            return None
+        with value:
+            receive(value, file)
+        return value.length
+
+    @overload
+    def open(self, key: Key, mode: Literal["rb"] = "rb", *, bucket: int = 0) -> io.BufferedReader: ...
+
+    @overload
+    def open(
+        self,
+        key: Key,
+        mode: Literal["wb"],
+        *,
+        length: int,
+        ttl: Seconds | None = None,
+        keep_ttl: bool = False,
+        if_absent: bool = False,
+        if_present: bool = False,
+        if_version: int | None = None,
+        bucket: int = 0,
+    ) -> ValueWriter: ...
+
+    def open(
+        self,
+        key: Key,
+        mode: Literal["rb", "wb"] = "rb",
+        *,
+        length: int | None = None,
+        ttl: Seconds | None = None,
+        keep_ttl: bool = False,
+        if_absent: bool = False,
+        if_present: bool = False,
+        if_version: int | None = None,
+        bucket: int = 0,
+    ) -> io.BufferedReader | ValueWriter:
+        """A value as a binary file, of which no more than a piece is in memory at a time.
+
+        Other calls may be made while the file is open, a few hundred at most. A shard gives up a value of which it hears
+        nothing for 60 seconds, with an `UnreachableError`: begin again.
+
+        Args:
+            key: The key.
+            mode: "rb" to read the value, "wb" to write it. It is written when the file is closed, and not at all
+                if an exception ends the `with` of the file.
+            length: Of "wb": bytes of the value.
+            ttl: Of "wb", as of `put`, and so on.
+            keep_ttl: Of "wb", as of `put`.
+            if_absent: Of "wb", as of `put`.
+            if_present: Of "wb", as of `put`.
+            if_version: Of "wb", as of `put`.
+            bucket: 0 to 15.
+
+        Raises:
+            NotFound: The key that is to be read does not exist.
+        """
+        if mode == "rb":
+            return io.BufferedReader(ValueReader(self, key_bytes(key), bucket), STREAM_BYTES)
+        if mode != "wb":
+            raise ValueError(f'the mode is "rb" or "wb", not {mode!r}')
+        if length is None:
+            raise TypeError("a value is written with its length in bytes")
+        options = put_options(ttl, keep_ttl, if_absent, if_present, if_version)
+        return ValueWriter(self, key_bytes(key), length, options, bucket)
 
     def _value(self, function: Any, key: Key, bucket: int) -> Value | None:
         name, value = key_bytes(key), ffi.new("struct adit_value *")
