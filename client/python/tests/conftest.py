@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,10 +20,12 @@ PASSWORD = "between us"
 class Server:
     """A running `adit serve`."""
 
-    def __init__(self, *flags: str, shards: int = 2, memory: str = "512MiB") -> None:
+    def __init__(
+        self, *flags: str, shards: int = 2, memory: str = "512MiB", native: str = "127.0.0.1:0"
+    ) -> None:
         self.process = subprocess.Popen(
             [
-                *(binary(), "serve", "--resp", "127.0.0.1:0", "--native", "127.0.0.1:0"),
+                *(binary(), "serve", "--resp", "127.0.0.1:0", "--native", native),
                 *("--memory", memory, "--shards", str(shards), *flags),
             ],
             stdin=subprocess.DEVNULL,
@@ -31,12 +34,18 @@ class Server:
         )
         self.address = self._address()
         # What it prints later is read too, or it would wait for us some day.
-        threading.Thread(target=self._drain, daemon=True).start()
+        self.drain = threading.Thread(target=self._drain, daemon=True)
+        self.drain.start()
+
+    def connect(self, **options: Any) -> adit.Client:
+        """A client with time enough for a busy machine."""
+        return adit.connect(self.address, **{"deadline": 60, **options})
 
     def stop(self) -> None:
         """Kills it, and waits for that."""
         self.process.kill()
         self.process.wait()
+        self.drain.join()
 
     def _address(self) -> str:
         assert self.process.stdout is not None
@@ -50,8 +59,9 @@ class Server:
 
     def _drain(self) -> None:
         assert self.process.stdout is not None
-        for _ in self.process.stdout:
-            pass
+        with self.process.stdout as lines:
+            for _ in lines:
+                pass
 
 
 def binary() -> str:
@@ -81,7 +91,7 @@ def transport(request: pytest.FixtureRequest) -> adit.Transport:
 @pytest.fixture
 def client(server: Server, transport: adit.Transport) -> Iterator[adit.Client]:
     """A client over each transport."""
-    with adit.connect(server.address, transport=transport, deadline=60) as connected:
+    with server.connect(transport=transport) as connected:
         yield connected
 
 

@@ -15,7 +15,7 @@ import adit
 
 
 def test_use_after_close(server: Server, transport: adit.Transport) -> None:
-    client = adit.connect(server.address, transport=transport)
+    client = server.connect(transport=transport)
     scan, pipe = client.scan(), client.pipeline()
     assert not client.closed
     client.close()
@@ -37,14 +37,14 @@ def test_use_after_close(server: Server, transport: adit.Transport) -> None:
 
 
 def test_with_closes(server: Server) -> None:
-    with pytest.raises(ZeroDivisionError), adit.connect(server.address) as client:
+    with pytest.raises(ZeroDivisionError), server.connect() as client:
         1 / 0  # noqa: B018
     assert client.closed
 
 
 def test_clients_that_are_forgotten_are_closed(server: Server) -> None:
     for _ in range(300):
-        adit.connect(server.address).put("key", b"")
+        server.connect().put("key", b"")
     gc.collect()
 
 
@@ -60,14 +60,14 @@ def test_the_callers_faults(client: adit.Client) -> None:
 def test_a_password(transport: adit.Transport) -> None:
     server = Server("--password", PASSWORD, shards=1)
     try:
-        with adit.connect(server.address, transport=transport, password=PASSWORD) as client:
+        with server.connect(transport=transport, password=PASSWORD) as client:
             client.put("key", b"")
         for wrong in ("wrong", None, ""):
             with pytest.raises(adit.CallerError) as refused:
-                adit.connect(server.address, transport=transport, password=wrong)
+                server.connect(transport=transport, password=wrong)
             assert refused.value.code == 123
         with pytest.raises(adit.CallerError):
-            adit.connect(server.address, transport=transport, password=PASSWORD, tenant="another")
+            server.connect(transport=transport, password=PASSWORD, tenant="another")
     finally:
         server.stop()
 
@@ -86,14 +86,14 @@ def test_arguments_of_connect(server: Server) -> None:
     with pytest.raises(adit.CallerError):
         adit.connect("nonsense")
     with pytest.raises(ValueError, match="transport"):
-        adit.connect(server.address, transport="pigeon")  # type: ignore[arg-type]
+        server.connect(transport="pigeon")
     with pytest.raises(ValueError, match="password"):
-        adit.connect(server.address, password="with\0zero")
+        server.connect(password="with\0zero")
     with pytest.raises(ValueError, match="deadline"):
-        adit.connect(server.address, deadline=0)
+        server.connect(deadline=0)
     with pytest.raises(adit.CallerError):
-        adit.connect(server.address, window=5_000)
-    with adit.connect(server.address, window=1, frame_bytes=8_000, reply_bytes_max=1 << 20) as client:
+        server.connect(window=5_000)
+    with server.connect(window=1, frame_bytes=8_000, reply_bytes_max=1 << 20) as client:
         client.put("key", bytes(2 << 20))
         with pytest.raises(adit.CallerError) as long:
             client.get("key")
@@ -102,7 +102,7 @@ def test_arguments_of_connect(server: Server) -> None:
 
 def test_a_server_that_goes_away(transport: adit.Transport) -> None:
     server = Server(shards=1)
-    with adit.connect(server.address, transport=transport, deadline=0.5) as client:
+    with server.connect(transport=transport, deadline=3) as client:
         client.put("key", b"value")
         server.stop()
         with pytest.raises(adit.UnreachableError):
@@ -112,10 +112,26 @@ def test_a_server_that_goes_away(transport: adit.Transport) -> None:
             client.put("key", b"value")
 
 
+def test_a_server_that_comes_back(transport: adit.Transport) -> None:
+    server = Server(shards=1)
+    with server.connect(transport=transport) as client:
+        assert client.add("visits") == 1
+        server.stop()
+        server = Server(shards=1, native=server.address)
+        try:
+            with pytest.raises(adit.UncertainError) as lost:
+                client.add("visits")
+            assert lost.value.code == 301
+            assert client.get("visits") is None
+            assert client.add("visits") == 1
+        finally:
+            server.stop()
+
+
 def test_full_memory(transport: adit.Transport) -> None:
     server = Server(shards=1, memory="32MiB")
     try:
-        with adit.connect(server.address, transport=transport) as client:
+        with server.connect(transport=transport) as client:
             with pytest.raises(adit.OutOfMemory) as full:
                 for number in range(64):
                     client.put(f"key-{number}", bytes(1 << 20))

@@ -168,7 +168,7 @@ def test_several_files_at_a_time(client: adit.Client, key: bytes) -> None:
 
 
 def test_files_of_a_client_that_is_closed(server: Server, key: bytes) -> None:
-    client = adit.connect(server.address)
+    client = server.connect()
     client.put(key, bytes(5 << 20))
     reader, writer = client.open(key), client.open(key, "wb", length=1)
     assert reader.read(1) == b"\0"

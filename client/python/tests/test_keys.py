@@ -153,7 +153,7 @@ def test_update(client: adit.Client, key: bytes) -> None:
 
 
 def test_an_update_has_a_deadline(server: Server, key: bytes) -> None:
-    with adit.connect(server.address, deadline=0.1) as client:
+    with server.connect(deadline=1) as client:
 
         def disturbed(_: bytes | None) -> bytes:
             client.add(key)

@@ -101,7 +101,7 @@ def test_errors_of_a_pipeline(client: adit.Client, key: bytes) -> None:
 
 
 def test_what_is_under_way_at_a_close(server: Server, key: bytes) -> None:
-    client = adit.connect(server.address)
+    client = server.connect()
     pipe = client.pipeline()
     read, written = pipe.get(key), pipe.put(key, b"")
     client.close()
@@ -112,7 +112,7 @@ def test_what_is_under_way_at_a_close(server: Server, key: bytes) -> None:
 
 
 def test_a_small_window(server: Server, transport: adit.Transport, key: bytes) -> None:
-    with adit.connect(server.address, transport=transport, window=4) as client:
+    with server.connect(transport=transport, window=4) as client:
         with client.pipeline() as pipe:
             for _ in range(100):
                 pipe.add(key)
@@ -140,13 +140,13 @@ def test_threads_share_a_client(client: adit.Client, key: bytes) -> None:
 
 def test_threads_with_a_client_each(server: Server, key: bytes) -> None:
     def work(_: int) -> None:
-        with adit.connect(server.address, deadline=60) as client:
+        with server.connect() as client:
             for _ in range(200):
                 client.add(key)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(8)))
-    with adit.connect(server.address) as client:
+    with server.connect() as client:
         assert client.add(key, 0) == 1_600
 
 

@@ -21,9 +21,9 @@ def test_the_examples(
     genuine = adit.connect
 
     def connect(address: str = "127.0.0.1:7400", **options: Any) -> adit.Client:
-        # Where a reader's server is, that of the tests is not.
+        # Where a reader's server is, that of the tests is not; and a busy machine may take longer.
         assert address == "127.0.0.1:7400"
-        return genuine(server.address, **options)
+        return genuine(server.address, **{**options, "deadline": 60})
 
     monkeypatch.setattr(adit, "connect", connect)
     names: dict[str, Any] = {}
