@@ -306,15 +306,20 @@ impl Shard {
     /// Receives a burst of what came in; sleeps first if there is nothing to do.
     fn receive(&mut self) {
         let mut wait = self.wait();
-        if wait != Wait::No && (self.streams.rest() || self.must_not_sleep()) {
-            wait = Wait::No;
+        if wait != Wait::No {
+            self.show_counters();
+            if self.streams.rest() || self.must_not_sleep() {
+                wait = Wait::No;
+            }
         }
         let mut events = std::mem::take(&mut self.events);
         self.streams.poll(wait, &mut self.pool, &mut events);
         self.now = self.clock.after(self.now);
         self.turn_bytes = 0;
         self.transaction_work_left = TURN_TRANSACTION_OPERATIONS_MAX;
-        self.ready.extend(self.again.drain(..));
+        if !self.again.is_empty() {
+            self.ready.extend(self.again.drain(..));
+        }
         let busy = !events.is_empty() || !self.ready.is_empty();
         events.drain(..).for_each(|event| self.take_event(event));
         self.events = events;
@@ -537,9 +542,8 @@ impl Shard {
             self.close_stalled();
             self.close_stalled_links();
         }
-        // A shard that goes on at once shows its counters now and then, one that may sleep always.
-        if now_ns >= self.next_show_ns || !self.has_work() {
-            self.next_show_ns = now_ns + SHOW_INTERVAL_NS;
+        // A shard that may sleep has shown them before.
+        if now_ns >= self.next_show_ns {
             self.show_counters();
         }
     }
@@ -628,6 +632,7 @@ impl Shard {
     }
 
     fn show_counters(&mut self) {
+        self.next_show_ns = self.now.mono_ns + SHOW_INTERVAL_NS;
         let Engine { store, counters, largest_value_bytes, .. } = &mut self.engine;
         let usage = store.usage();
         counters.add(
