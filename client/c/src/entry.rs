@@ -1,30 +1,27 @@
 //! What a handle stands for, and the wall around every call: no panic gets out, and none leaves a client behind that may be
 //! half changed.
 
-use std::collections::VecDeque;
 use std::mem::forget;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ::adit_client::{Client, Completion, Ticket};
 
 use crate::errors::{Code, adit_error};
-use crate::pending::{Pending, Submitted};
+use crate::pending::Pending;
 use crate::stream::Way;
 use crate::table::{Refusal, Table};
 
 /// A client with what C needs beside it.
 pub(crate) struct Entry {
     pub(crate) client: Client,
-    /// The operations that were submitted and did not complete.
+    /// The operations that were submitted and whose completions the caller does not have.
     pub(crate) pending: Pending,
-    /// Those that completed, and had no room in the caller's list.
-    pub(crate) ready: VecDeque<(Submitted, Completion)>,
     /// The values that are written or read in pieces.
     pub(crate) streams: Vec<(Ticket, Way)>,
-    /// Operations that may be in `pending` and `ready`, and more than there may be streams.
-    pub(crate) window: usize,
-    /// Where completions come first; empty between calls.
+    /// Completions of these that had no room in the caller's list.
     pub(crate) completions: Vec<Completion>,
+    /// Operations that may be in `pending`, and more than there may be streams.
+    pub(crate) window: usize,
 }
 
 impl Entry {
@@ -32,10 +29,9 @@ impl Entry {
         Self {
             client,
             pending: Pending::new(window),
-            ready: VecDeque::new(),
             streams: Vec::new(),
-            window,
             completions: Vec::with_capacity(window),
+            window,
         }
     }
 }

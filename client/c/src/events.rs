@@ -33,7 +33,7 @@ pub unsafe extern "C" fn adit_next_event_ms(client: adit_client, ms: *mut i32) -
 
 impl Entry {
     fn next_event_ms(&self) -> i32 {
-        if !self.ready.is_empty() {
+        if !self.completions.is_empty() {
             return 0;
         }
         let Some(due) = self.client.next_event() else { return -1 };

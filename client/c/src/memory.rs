@@ -78,19 +78,15 @@ impl<T> OutList<T> {
         Ok(Self { data, capacity, count: 0 })
     }
 
-    /// Whether there is no room any more.
-    pub(crate) fn is_full(&self) -> bool {
-        self.count == self.capacity
-    }
-
-    /// How many were written.
-    pub(crate) fn count(&self) -> usize {
-        self.count
+    /// How many more there is room for.
+    pub(crate) fn room(&self) -> usize {
+        self.capacity - self.count
     }
 
     /// Writes to the next place.
+    #[inline]
     pub(crate) fn push(&mut self, value: T) {
-        assert!(!self.is_full(), "whoever pushes asks first");
+        assert!(self.count < self.capacity, "whoever pushes asks first");
         // SAFETY: `count` is below `capacity`, and `new` was promised that many, within one object.
         let place = unsafe { self.data.add(self.count) };
         // SAFETY: `new` was promised that it can be written to, and checked that it is aligned and not null.

@@ -1,5 +1,7 @@
 //! The operations that C has submitted, by the tickets of the Rust client: which tag they have, and where a value goes.
 
+use std::collections::HashMap;
+
 use ::adit_client::Ticket;
 
 use crate::memory::Room;
@@ -15,9 +17,11 @@ pub(crate) struct Submitted {
     pub(crate) room: Option<Room>,
 }
 
-/// A table with linear probing. Tickets are given one after the other, so the home of a ticket is most often free.
+/// A place for each ticket, by its low bits. Tickets are given one after the other, so a place is free but for operations that take
+/// much longer than others: what finds its place taken goes into a map.
 pub(crate) struct Pending {
     places: Box<[Option<(Ticket, Submitted)>]>,
+    others: HashMap<Ticket, Submitted>,
     count: usize,
 }
 
@@ -25,61 +29,46 @@ impl Pending {
     /// Room for `window` operations.
     pub(crate) fn new(window: usize) -> Self {
         let count = (2 * window).next_power_of_two();
-        Self { places: std::iter::repeat_with(|| None).take(count).collect(), count: 0 }
+        let places = std::iter::repeat_with(|| None).take(count).collect();
+        Self { places, others: HashMap::new(), count: 0 }
     }
 
     /// How many there are.
+    #[inline]
     pub(crate) fn count(&self) -> usize {
         self.count
     }
 
     /// Adds one; the caller has seen that the window has room.
+    #[inline]
     pub(crate) fn insert(&mut self, ticket: Ticket, submitted: Submitted) {
-        assert!(self.count < self.places.len() / 2, "no more than the window");
-        let mut index = self.home(ticket);
-        while self.places[index].is_some() {
-            index = self.next(index);
-        }
-        self.places[index] = Some((ticket, submitted));
         self.count += 1;
+        let place = self.place(ticket);
+        if place.is_none() {
+            *place = Some((ticket, submitted));
+        } else {
+            self.others.insert(ticket, submitted);
+        }
     }
 
     /// Removes one.
+    #[inline]
     pub(crate) fn remove(&mut self, ticket: Ticket) -> Option<Submitted> {
-        let mut index = self.home(ticket);
-        while self.places[index].as_ref()?.0 != ticket {
-            index = self.next(index);
-        }
-        let (_, submitted) = self.places[index].take()?;
-        self.close_gap(index);
-        self.count -= 1;
-        Some(submitted)
+        let place = self.place(ticket);
+        let submitted = match place {
+            Some((other, _)) if *other == ticket => place.take().map(|(_, submitted)| submitted),
+            _ => self.others.remove(&ticket),
+        };
+        self.count -= usize::from(submitted.is_some());
+        submitted
     }
 
-    /// Moves those back that would not be found behind the gap (Knuth, The Art of Computer Programming 3, 6.4, algorithm R).
-    fn close_gap(&mut self, mut gap: usize) {
-        let mut index = self.next(gap);
-        while let Some((ticket, _)) = &self.places[index] {
-            let home = self.home(*ticket);
-            if self.distance(home, index) >= self.distance(gap, index) {
-                self.places.swap(gap, index);
-                gap = index;
-            }
-            index = self.next(index);
-        }
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "only the low bits count")]
-    fn home(&self, ticket: Ticket) -> usize {
-        ticket.0 as usize & (self.places.len() - 1)
-    }
-
-    fn next(&self, index: usize) -> usize {
-        (index + 1) & (self.places.len() - 1)
-    }
-
-    fn distance(&self, from: usize, to: usize) -> usize {
-        to.wrapping_sub(from) & (self.places.len() - 1)
+    #[inline]
+    fn place(&mut self, ticket: Ticket) -> &mut Option<(Ticket, Submitted)> {
+        let mask = self.places.len() - 1;
+        #[expect(clippy::cast_possible_truncation, reason = "only the low bits count")]
+        let index = ticket.0 as usize & mask;
+        &mut self.places[index]
     }
 }
 

@@ -1,12 +1,14 @@
 //! Completions of what was submitted.
 
+use std::mem::replace;
+use std::ptr::{null, null_mut};
 use std::time::Duration;
 
 use ::adit_client::error::State;
-use ::adit_client::{Answer, Completion, Error, KeyAction, Operation, Value};
+use ::adit_client::{Answer, Error, KeyAction, Operation, Value};
 
 use crate::config::adit_client;
-use crate::entry::{Entry, with};
+use crate::entry::with;
 use crate::errors::{Code, adit_error};
 use crate::memory::{Out, OutList, Room};
 use crate::pending::Submitted;
@@ -75,80 +77,72 @@ pub unsafe extern "C" fn adit_poll(
         // SAFETY: the caller of C has room for so many completions there.
         let mut out = unsafe { OutList::new(completions, capacity) }?;
         let timeout = timeout_of(timeout_ms)?;
-        if entry.ready.is_empty() && (timeout_ms >= 0 || entry.pending.count() > 0) {
-            entry.turn(timeout);
+        if entry.completions.is_empty() && (timeout_ms >= 0 || entry.pending.count() > 0) {
+            entry.client.poll(timeout, &mut entry.completions);
         }
-        while !out.is_full() {
-            let Some((submitted, completion)) = entry.ready.pop_front() else { break };
-            out.push(adit_completion::of(submitted, completion));
+        let fitting = entry.completions.len().min(out.room());
+        for completion in &mut entry.completions[..fitting] {
+            // What blocks takes its own completions: the rest was submitted.
+            let submitted =
+                entry.pending.remove(completion.ticket).expect("a completion of what was submitted");
+            out.push(adit_completion::of(submitted, &mut completion.result));
         }
-        count.set(out.count());
+        entry.completions.drain(..fitting);
+        count.set(fitting);
         Ok(())
     })
 }
 
-impl Entry {
-    /// Polls the client, and finds what its completions belong to.
-    fn turn(&mut self, timeout: Duration) {
-        self.client.poll(timeout, &mut self.completions);
-        for completion in self.completions.drain(..) {
-            // What blocks takes its own completions: the rest was submitted.
-            let submitted =
-                self.pending.remove(completion.ticket).expect("a completion of what was submitted");
-            self.ready.push_back((submitted, completion));
-        }
-    }
-}
-
 impl adit_completion {
+    /// What is in the result is taken, but for a value that is copied to a buffer of the caller.
     #[inline]
-    fn of(submitted: Submitted, completion: Completion) -> Self {
-        let Submitted { tag, opcode, room } = submitted;
-        let mut ended = Self {
-            tag,
-            error: 0,
-            opcode: opcode as u32,
-            number: 0,
-            value: adit_value::EMPTY,
-            values: adit_values::EMPTY,
-        };
-        ended.error = match completion.result {
-            Ok(answer) => Code::of(ended.take(answer, room)),
+    fn of(submitted: Submitted, result: &mut Result<Answer, Error>) -> Self {
+        let (tag, opcode) = (submitted.tag, submitted.opcode as u32);
+        if let (Ok(Answer::Value(value)), Some(room)) = (&*result, &submitted.room) {
+            let (error, value) = fill(value, room);
+            return Self { tag, error, opcode, number: 0, value, values: adit_values::EMPTY };
+        }
+        Self::of_others(tag, opcode, replace(result, Ok(Answer::Done)))
+    }
+
+    fn of_others(tag: u64, opcode: u32, result: Result<Answer, Error>) -> Self {
+        let (value, values) = (adit_value::EMPTY, adit_values::EMPTY);
+        let mut ended = Self { tag, error: 0, opcode, number: 0, value, values };
+        match result {
+            Ok(Answer::Value(value)) => ended.value = adit_value::give(value),
+            Ok(Answer::Version(number) | Answer::Length(number)) => ended.number = number,
+            Ok(Answer::Sum(sum)) => ended.number = sum.cast_unsigned(),
+            Ok(Answer::Values(values)) => match adit_values::give(values) {
+                Ok(values) => ended.values = values,
+                Err(code) => ended.error = code.0,
+            },
+            Ok(Answer::Done) => {}
+            Ok(Answer::Keys { .. } | Answer::Stats(_)) => unreachable!("these are not submitted"),
             Err(error) => {
+                ended.error = error.code();
                 if let Error::State(State::ConditionFailed { version }) = error {
                     ended.number = version;
                 }
-                error.code()
             }
-        };
+        }
         ended
     }
+}
 
-    fn take(&mut self, answer: Answer, room: Option<Room>) -> Result<(), Code> {
-        match answer {
-            Answer::Value(value) => match room {
-                Some(room) => return self.fill(&value, &room),
-                None => self.value = adit_value::give(value),
-            },
-            Answer::Version(number) | Answer::Length(number) => self.number = number,
-            Answer::Sum(sum) => self.number = sum.cast_unsigned(),
-            Answer::Values(values) => self.values = adit_values::give(values)?,
-            Answer::Done => {}
-            Answer::Keys { .. } | Answer::Stats(_) => unreachable!("these are not submitted"),
-        }
-        Ok(())
-    }
-
-    /// Copies a value to the caller's buffer.
-    fn fill(&mut self, value: &Value, room: &Room) -> Result<(), Code> {
-        let (version, expiry_ms) = (value.version, value.expiry_ms.unwrap_or(0));
-        self.value = adit_value { len: value.bytes().len(), version, expiry_ms, ..adit_value::EMPTY };
-        if !room.fill(value.bytes()) {
-            return Err(adit_error::ADIT_E_BUFFER_TOO_SMALL.into());
-        }
-        self.value.data = room.data();
-        Ok(())
-    }
+/// Copies a value to a buffer of the caller. Gives what is told of it.
+#[inline]
+fn fill(value: &Value, room: &Room) -> (i32, adit_value) {
+    let bytes = value.bytes();
+    let is_filled = room.fill(bytes);
+    let error = if is_filled { adit_error::ADIT_OK } else { adit_error::ADIT_E_BUFFER_TOO_SMALL };
+    let filled = adit_value {
+        data: if is_filled { room.data() } else { null() },
+        len: bytes.len(),
+        version: value.version,
+        expiry_ms: value.expiry_ms.unwrap_or(0),
+        owner: null_mut(),
+    };
+    (error as i32, filled)
 }
 
 impl adit_opcode {

@@ -213,7 +213,7 @@ pub(crate) unsafe fn payload_of(data: *const c_void, len: usize) -> Result<Paylo
 impl Entry {
     #[inline]
     fn submit(&mut self, operation: Operation, tag: u64, room: Option<Room>) -> Result<(), Code> {
-        if self.pending.count() + self.ready.len() >= self.window {
+        if self.pending.count() >= self.window {
             return Err(adit_error::ADIT_E_FULL.into());
         }
         let opcode = adit_opcode::of(&operation);

@@ -1,0 +1,67 @@
+//! The workload of `scripts/client-overhead` with the Rust client: overhead ADDR BATCHES. Prints nanoseconds of processor time for
+//! each operation, the median of the batches. `overhead.c` is the same in C.
+
+use std::time::Duration;
+
+use adit_client::core::CoreConfig;
+use adit_client::{Answer, BucketId, Client, Completion, Config, KeyAction, Operation, PutOptions};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let address = arguments.next().ok_or("usage: overhead ADDR BATCHES")?.parse()?;
+    let batches = arguments.next().ok_or("usage: overhead ADDR BATCHES")?.parse()?;
+    let core = CoreConfig { address, ..CoreConfig::default() };
+    let mut client = Client::connect(Config { core, ..Config::default() })?;
+    for number in 0..KEYS {
+        client.put(BucketId(0), &key(number), &[b'v'; VALUE_BYTES][..], PutOptions::default())?;
+    }
+    let (mut times_ns, mut done) = (Vec::with_capacity(batches), Vec::with_capacity(IN_FLIGHT.into()));
+    for batch in 0..batches {
+        let before = processor_ns();
+        read_batch(&mut client, batch as u64 * u64::from(IN_FLIGHT), &mut done)?;
+        times_ns.push(processor_ns() - before);
+    }
+    times_ns.sort_unstable();
+    println!("{:.1}", times_ns[batches / 2] as f64 / f64::from(IN_FLIGHT));
+    client.close();
+    Ok(())
+}
+
+fn read_batch(
+    client: &mut Client,
+    first: u64,
+    done: &mut Vec<Completion>,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let mut buffer = [0; VALUE_BYTES];
+    for number in first..first + u64::from(IN_FLIGHT) {
+        let operation = Operation::on_key(BucketId(0), key(number), KeyAction::Get);
+        client.submit(operation).map_err(|refused| refused.error)?;
+    }
+    let mut left = usize::from(IN_FLIGHT);
+    while left > 0 {
+        left -= client.poll(Duration::from_secs(60), done);
+        for completion in done.drain(..) {
+            let Answer::Value(value) = completion.result? else { return Err("a get answers a value".into()) };
+            buffer.copy_from_slice(value.bytes());
+        }
+    }
+    std::hint::black_box(buffer);
+    Ok(())
+}
+
+fn key(number: u64) -> [u8; 7] {
+    let digit = |power: u64| b'0' + (number / power % 10) as u8;
+    [b'k', b'e', b'y', b':', digit(100), digit(10), digit(1)]
+}
+
+fn processor_ns() -> i64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel writes a time to where one is.
+    let failed = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    assert_eq!(failed, 0, "every kernel has this clock");
+    time.tv_sec * 1_000_000_000 + time.tv_nsec
+}
+
+const IN_FLIGHT: u16 = 32;
+const KEYS: u64 = 1_000;
+const VALUE_BYTES: usize = 64;
