@@ -105,6 +105,7 @@ impl adit_completion {
         Self::of_others(tag, opcode, replace(result, Ok(Answer::Done)))
     }
 
+    #[inline(never)]
     fn of_others(tag: u64, opcode: u32, result: Result<Answer, Error>) -> Self {
         let (value, values) = (adit_value::EMPTY, adit_values::EMPTY);
         let mut ended = Self { tag, error: 0, opcode, number: 0, value, values };
