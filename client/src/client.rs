@@ -1,11 +1,14 @@
 //! A client over sockets. Each call either blocks until it is answered, or is submitted, and polled for together with
 //! others.
 
+mod pipeline;
+mod swap;
 mod values;
 
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Read;
+use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
@@ -19,6 +22,8 @@ use crate::core::{Core, CoreConfig, Counters, Refused};
 use crate::error::{Caller, Error, State, Unreachable};
 use crate::operation::{KeyAction, Keys, Operation, Pairs, Payload};
 use crate::sockets::Sockets;
+pub use pipeline::Pipeline;
+pub use swap::Swap;
 pub use values::{ValueReader, ValueWriter};
 
 /// What a client is to do.
@@ -75,6 +80,13 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// A client of the server at this address, over UDP, without a password.
+    pub fn at(address: SocketAddr) -> Self {
+        Self { core: CoreConfig { address, ..CoreConfig::default() }, ..Self::default() }
+    }
+}
+
 impl Client {
     /// Opens a session, and asks for the map. Blocks for the deadline at most.
     ///
@@ -123,6 +135,21 @@ impl Client {
                 return completions.len() - before;
             }
         }
+    }
+
+    /// Sends and receives without waiting, and appends what is complete. Says whether something has come: else all that the
+    /// kernel had was taken.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn step(&mut self, completions: &mut Vec<Completion>) -> bool {
+        let now_ns = self.now_ns();
+        self.transmit(now_ns);
+        let has_come = self.sockets.receive(&mut self.core, now_ns);
+        if has_come {
+            self.sockets.transmit(&mut self.core, now_ns);
+        }
+        completions.extend(self.backlog.drain(..));
+        completions.extend(std::iter::from_fn(|| self.core.next_completion()));
+        has_come
     }
 
     /// One descriptor for the caller's own poll for input (it does not change while the client lives): when it is readable,
@@ -279,16 +306,8 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::get`].
-    pub fn execute(&mut self, mut operation: Operation) -> Result<Answer, Error> {
-        let ticket = loop {
-            self.make_room();
-            match self.core.submit(operation, self.deadline_ns()) {
-                Ok(ticket) => break ticket,
-                Err(refused) if refused.error == Error::Caller(Caller::Full) => operation = refused.operation,
-                Err(refused) => return Err(refused.error),
-            }
-            self.turn(u64::MAX);
-        };
+    pub fn execute(&mut self, operation: Operation) -> Result<Answer, Error> {
+        let ticket = self.begin(operation, Core::submit)?;
         loop {
             while let Some(completion) = self.core.next_completion() {
                 if completion.ticket == ticket {
@@ -297,6 +316,29 @@ impl Client {
                 self.backlog.push_back(completion);
             }
             self.turn(u64::MAX);
+        }
+    }
+
+    /// Begins something. Waits for room in the window: until the deadline, since values in pieces may fill it for long.
+    fn begin<T>(
+        &mut self,
+        mut operation: Operation,
+        mut begin: impl FnMut(&mut Core, Operation, u64) -> Result<T, Refused>,
+    ) -> Result<T, Error> {
+        let until_ns = self.deadline_ns();
+        loop {
+            self.make_room();
+            let deadline_ns = self.deadline_ns();
+            match begin(&mut self.core, operation, deadline_ns) {
+                Ok(begun) => return Ok(begun),
+                Err(Refused { error: Error::Caller(Caller::Full), operation: again })
+                    if self.now_ns() < until_ns =>
+                {
+                    operation = again;
+                }
+                Err(refused) => return Err(refused.error),
+            }
+            self.turn(until_ns);
         }
     }
 
@@ -317,11 +359,7 @@ impl Client {
     /// sends what that calls for. Says whether it is before `until_ns`.
     fn turn(&mut self, until_ns: u64) -> bool {
         let now_ns = self.now_ns();
-        if self.core.next_deadline_ns().is_some_and(|deadline_ns| deadline_ns <= now_ns) {
-            // What came while the caller did something else is in time.
-            self.sockets.receive(&mut self.core, now_ns);
-        }
-        self.sockets.transmit(&mut self.core, now_ns);
+        self.transmit(now_ns);
         let due_ns = self.due_ns(now_ns).unwrap_or(u64::MAX).min(until_ns);
         if due_ns > now_ns && !self.config.busy_poll && !self.core.has_completion() {
             self.sockets.wait(due_ns - now_ns);
@@ -331,6 +369,14 @@ impl Client {
             self.sockets.transmit(&mut self.core, now_ns);
         }
         now_ns < until_ns
+    }
+
+    /// Sends what is due. What came while the caller did something else is in time: it is taken before a deadline passes.
+    fn transmit(&mut self, now_ns: u64) {
+        if self.core.next_deadline_ns().is_some_and(|deadline_ns| deadline_ns <= now_ns) {
+            self.sockets.receive(&mut self.core, now_ns);
+        }
+        self.sockets.transmit(&mut self.core, now_ns);
     }
 
     /// When the core has something to do, whatever comes.
@@ -385,7 +431,7 @@ impl Scan<'_> {
 }
 
 /// A key that does not exist is no failure here.
-fn found(result: Result<Answer, Error>) -> Result<Option<Answer>, Error> {
+pub(crate) fn found(result: Result<Answer, Error>) -> Result<Option<Answer>, Error> {
     match result {
         Err(Error::State(State::NotFound)) => Ok(None),
         other => other.map(Some),
@@ -411,4 +457,4 @@ const CLOSE_NS_MAX: u64 = 1_000_000_000;
 const SCAN_KEYS: u32 = 256;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -19,13 +19,18 @@ const BUCKET: BucketId = BucketId(0);
 const fn assert_send<T: Send>() {}
 const _: () = assert_send::<Client>();
 
-fn config(address: SocketAddr, transport: Transport) -> Config {
+pub(crate) fn config(address: SocketAddr, transport: Transport) -> Config {
     let core = CoreConfig { address, transport, ..CoreConfig::default() };
     Config { core, deadline: Duration::from_secs(60), ..Config::default() }
 }
 
 /// A server with two shards on UDP, whose threads end with the test's process.
-fn datagram_server() -> SocketAddr {
+pub(crate) fn datagram_server() -> SocketAddr {
+    shared_datagram_server().0
+}
+
+/// The same, to look into.
+pub(crate) fn shared_datagram_server() -> (SocketAddr, Arc<Mutex<Server>>) {
     let sockets: Vec<_> = (0..2).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
     let addresses: Vec<_> = sockets.iter().map(|socket| socket.local_addr().unwrap()).collect();
     let server = Arc::new(Mutex::new(Server::new(1, addresses.clone())));
@@ -33,7 +38,7 @@ fn datagram_server() -> SocketAddr {
         let server = Arc::clone(&server);
         thread::spawn(move || serve_datagrams(&socket, &server));
     }
-    addresses[0]
+    (addresses[0], server)
 }
 
 fn serve_datagrams(socket: &UdpSocket, server: &Mutex<Server>) {
@@ -47,7 +52,7 @@ fn serve_datagrams(socket: &UdpSocket, server: &Mutex<Server>) {
 }
 
 /// The same on TCP.
-fn stream_server() -> SocketAddr {
+pub(crate) fn stream_server() -> SocketAddr {
     let listeners: Vec<_> = (0..2).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
     let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
     let mut server = Server::new(1, addresses.clone());
@@ -338,4 +343,110 @@ fn writers_and_readers_are_those_of_std() {
         client.poll(Duration::from_secs(60), &mut completions);
         assert_eq!(completions[0].ticket, before);
     }
+}
+
+#[test]
+fn a_pipeline_longer_than_the_window_is_answered_in_order() {
+    for config in [config(datagram_server(), Transport::Datagram), config(stream_server(), Transport::Stream)]
+    {
+        let mut client = Client::connect(config).unwrap();
+        let before = client.submit(Operation::on_key(BUCKET, *b"other", KeyAction::Add(1))).unwrap();
+        let mut pipeline = client.pipeline();
+        (0..1_000_u32).for_each(|key| {
+            let value = if key % 100 == 0 { vec![1; 20_000] } else { key.to_string().into_bytes() };
+            pipeline.put(BUCKET, key.to_string(), value, PutOptions::default());
+        });
+        let answers = pipeline.run();
+        assert_eq!(answers.len(), 1_000);
+        assert!(answers.iter().all(|answer| matches!(answer, Ok(Answer::Version(1..)))), "{answers:?}");
+        for key in 0..1_000 {
+            pipeline.get(BUCKET, key.to_string());
+        }
+        for (key, answer) in pipeline.run().into_iter().enumerate() {
+            let Ok(Answer::Value(value)) = answer else { panic!("{key}: {answer:?}") };
+            assert!(key % 100 == 0 || value.bytes() == key.to_string().as_bytes());
+        }
+        let mixed = client
+            .pipeline()
+            .add(BUCKET, "sum", 2)
+            .get(BUCKET, "none")
+            .get(BucketId(99), "no bucket")
+            .append(BUCKET, "tail", "abc")
+            .multi_get(BUCKET, ["1", "none"].into_iter().collect())
+            .multi_put(BUCKET, [("x", "y")].into_iter().collect(), false)
+            .touch(BUCKET, "none", 1)
+            .delete(BUCKET, "1")
+            .take(BUCKET, "2")
+            .run();
+        let not_found = Err(Error::State(State::NotFound));
+        assert_eq!((&mixed[0], &mixed[1]), (&Ok(Answer::Sum(2)), &not_found));
+        assert_eq!(mixed[2], Err(Error::Caller(Caller::NoSuchBucket)));
+        assert_eq!(mixed[3], Ok(Answer::Length(3)));
+        assert!(matches!(mixed[4], Ok(Answer::Values(_))));
+        assert_eq!((&mixed[5], &mixed[6], &mixed[7]), (&Ok(Answer::Done), &not_found, &Ok(Answer::Done)));
+        assert!(matches!(mixed[8], Ok(Answer::Value(_))));
+        assert!(client.pipeline().run().is_empty());
+        let mut completions = Vec::new();
+        assert_eq!(client.poll(Duration::from_secs(60), &mut completions), 1);
+        assert_eq!(completions[0].ticket, before, "what was begun before is told to who polls");
+    }
+}
+
+#[test]
+fn a_swap_is_done_if_nobody_was_faster() {
+    let mut client = Client::connect(config(datagram_server(), Transport::Datagram)).unwrap();
+    let Ok(Swap::Done { version: first }) = client.swap(BUCKET, b"key", 0, "a") else {
+        panic!("it was absent")
+    };
+    assert_eq!(client.swap(BUCKET, b"key", 0, "b"), Ok(Swap::Conflict { version: first }));
+    let Ok(Swap::Done { version: second }) = client.swap(BUCKET, b"key", first, "b") else { panic!() };
+    assert_eq!(client.swap(BUCKET, b"key", first, "c"), Ok(Swap::Conflict { version: second }));
+    assert_eq!(client.swap(BUCKET, b"none", 7, "c"), Ok(Swap::Conflict { version: 0 }));
+}
+
+#[test]
+fn updates_of_many_clients_are_all_done() {
+    let address = datagram_server();
+    let add_one = |text: Option<&[u8]>| {
+        let number = text.map_or(0, |text| String::from_utf8_lossy(text).parse::<u64>().unwrap());
+        Some((number + 1).to_string().into_bytes())
+    };
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let mut client = Client::connect(config(address, Transport::Datagram)).unwrap();
+                (0..50).for_each(|_| assert!(client.update(BUCKET, b"sum", add_one).unwrap().is_some()));
+            });
+        }
+    });
+    let mut client = Client::connect(config(address, Transport::Datagram)).unwrap();
+    assert_eq!(client.update(BUCKET, b"sum", |_| None), Ok(None));
+    assert_eq!(client.get(BUCKET, b"sum").unwrap().unwrap().bytes(), b"150");
+    // Somebody else who is always faster.
+    let mut other = Client::connect(config(address, Transport::Datagram)).unwrap();
+    client.config.deadline = Duration::from_secs(1);
+    let beaten = client.update(BUCKET, b"sum", |text| {
+        other.update(BUCKET, b"sum", add_one).unwrap();
+        add_one(text)
+    });
+    assert!(matches!(beaten, Err(Error::State(State::ConditionFailed { version: 1.. }))), "{beaten:?}");
+}
+
+#[test]
+fn values_that_fill_the_window_are_waited_for_until_the_deadline() {
+    let mut config = config(datagram_server(), Transport::Datagram);
+    config.core.window = 2;
+    let mut client = Client::connect(config).unwrap();
+    let tickets = [b"a", b"b"].map(|key| client.begin_write(BUCKET, key, 1, PutOptions::default()).unwrap());
+    client.config.deadline = Duration::from_millis(20);
+    let full = Error::Caller(Caller::Full);
+    assert_eq!(client.get(BUCKET, b"key"), Err(full));
+    assert_eq!(client.begin_read(BUCKET, b"key"), Err(full));
+    assert_eq!(client.pipeline().get(BUCKET, "key").get(BUCKET, "key").run(), [Err(full), Err(full)]);
+    client.config.deadline = Duration::from_secs(60);
+    client.abandon(tickets[0]);
+    assert_eq!(client.get(BUCKET, b"key"), Ok(None));
+    client.write(tickets[1], b"x").unwrap();
+    assert!(client.finish_write(tickets[1]).is_ok());
+    assert_eq!(client.get(BUCKET, b"b").unwrap().unwrap().bytes(), b"x");
 }

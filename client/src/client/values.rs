@@ -6,7 +6,7 @@ use adit_wire::kv::BucketId;
 
 use super::{Client, PutOptions};
 use crate::answer::{Answer, Ticket};
-use crate::core::ReadHead;
+use crate::core::{Core, ReadHead};
 use crate::error::{Error, State, Unreachable};
 use crate::operation::{KeyAction, Operation, Payload};
 
@@ -31,10 +31,11 @@ pub struct ValueReader<'a> {
 /// which nothing was heard for as long: who needs longer for a piece calls [`Client::poll`] meanwhile, and only keeps
 /// the session alive with it.
 impl Client {
-    /// Begins to write a value of `len_bytes`. Does not wait.
+    /// Begins to write a value of `len_bytes`. Waits only for room in the window.
     ///
     /// # Errors
-    /// [`Caller::ValueTooLong`](crate::error::Caller::ValueTooLong); else as [`Client::get`].
+    /// [`Caller::ValueTooLong`](crate::error::Caller::ValueTooLong); [`Caller::Full`](crate::error::Caller::Full) if
+    /// nothing made room until the deadline.
     pub fn begin_write(
         &mut self,
         bucket: BucketId,
@@ -44,8 +45,9 @@ impl Client {
     ) -> Result<Ticket, Error> {
         let PutOptions { condition, expiry } = options;
         let action = KeyAction::Put { condition, expiry, value: Payload::default() };
-        self.make_room();
-        self.core.begin_write(Operation::on_key(bucket, key, action), len_bytes, self.deadline_ns())
+        self.begin(Operation::on_key(bucket, key, action), |core, operation, deadline_ns| {
+            core.begin_write(operation, len_bytes, deadline_ns)
+        })
     }
 
     /// Gives a piece of a value, and waits until all of it is on its way or waits for the shard within the window of 2 MiB.
@@ -93,8 +95,8 @@ impl Client {
     /// # Errors
     /// As [`Client::get`].
     pub fn begin_read(&mut self, bucket: BucketId, key: &[u8]) -> Result<Option<ReadHead>, Error> {
-        self.make_room();
-        let ticket = self.core.begin_read(bucket, key, self.deadline_ns())?;
+        let get = Operation::on_key(bucket, key, KeyAction::Get);
+        let ticket = self.begin(get, Core::begin_read)?;
         loop {
             match self.core.read_head(ticket) {
                 Ok(Some(head)) => return Ok(Some(head)),

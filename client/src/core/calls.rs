@@ -143,6 +143,11 @@ impl Calls {
         self.queues[peer].iter().any(|queue| queue.first != NONE)
     }
 
+    /// Whether a peer has calls of which something was sent.
+    pub(super) fn has_sent(&self, peer: usize) -> bool {
+        [Place::Ready, Place::Flight, Place::Paused].iter().any(|place| self.first(peer, *place).is_some())
+    }
+
     /// Puts a call at the end of a place; one with a peer, if `place` is with one.
     #[inline]
     pub(super) fn put(&mut self, index: u16, place: Place, peer: usize) {

@@ -1,17 +1,17 @@
 //! Values that are written and read in pieces, so that little of them is in memory at a time. Each is a call like others
 //! while the shard has a part in it; its end is not a completion but is told to who writes or reads on.
 
-use adit_wire::kv::{BucketId, VALUE_BYTES_MAX};
+use adit_wire::kv::VALUE_BYTES_MAX;
 use adit_wire::native::reply::{Reply, VALUE_HEAD_BYTES};
 use adit_wire::native::{Opcode, Status};
 
-use super::Core;
 use super::assembly::Assembly;
 use super::calls::{Call, Place};
 use super::feed::Feed;
+use super::{Core, Refused};
 use crate::answer::{Answer, Ticket};
 use crate::error::{Caller, Error, Uncertain, Unreachable};
-use crate::operation::{KeyAction, Operation};
+use crate::operation::Operation;
 
 /// What is known of a value before it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,15 +48,23 @@ impl Core {
     ///
     /// # Errors
     /// As [`Core::submit`].
+    ///
+    /// # Panics
+    /// If `operation` is neither.
     pub fn begin_write(
         &mut self,
         operation: Operation,
         len_bytes: u64,
         deadline_ns: u64,
-    ) -> Result<Ticket, Error> {
-        self.check(&operation)?;
+    ) -> Result<Ticket, Refused> {
+        assert!(
+            matches!(operation.opcode(), Opcode::Put | Opcode::Append),
+            "this has no value to be written"
+        );
         let len_bytes = u32::try_from(len_bytes).ok().filter(|len| u64::from(*len) <= VALUE_BYTES_MAX);
-        let len_bytes = len_bytes.ok_or(Error::Caller(Caller::ValueTooLong))?;
+        let Some(len_bytes) = len_bytes else {
+            return Err(Refused { error: Error::Caller(Caller::ValueTooLong), operation });
+        };
         let mut head = Vec::new();
         operation.encode_head(&mut head);
         let feed = Feed::new(u32::try_from(head.len()).unwrap_or(u32::MAX), len_bytes);
@@ -104,18 +112,15 @@ impl Core {
         }
     }
 
-    /// Begins to read a value in pieces.
+    /// Begins to read a value in pieces: that of `operation`, a get.
     ///
     /// # Errors
     /// As [`Core::submit`].
-    pub fn begin_read(
-        &mut self,
-        bucket: BucketId,
-        key: impl Into<Vec<u8>>,
-        deadline_ns: u64,
-    ) -> Result<Ticket, Error> {
-        let operation = Operation::on_key(bucket, key, KeyAction::Get);
-        self.check(&operation)?;
+    ///
+    /// # Panics
+    /// If `operation` is something else.
+    pub fn begin_read(&mut self, operation: Operation, deadline_ns: u64) -> Result<Ticket, Refused> {
+        assert!(operation.opcode() == Opcode::Get, "this has no value to be read");
         self.begin_value(operation, None, deadline_ns)
     }
 
@@ -188,8 +193,13 @@ impl Core {
         operation: Operation,
         feed: Option<Box<Feed>>,
         deadline_ns: u64,
-    ) -> Result<Ticket, Error> {
-        let index = self.calls.take().ok_or(Error::Caller(Caller::Full))?;
+    ) -> Result<Ticket, Refused> {
+        if let Err(error) = self.check(&operation) {
+            return Err(Refused { error, operation });
+        }
+        let Some(index) = self.calls.take() else {
+            return Err(Refused { error: Error::Caller(Caller::Full), operation });
+        };
         let ticket = self.begin(index, operation, deadline_ns);
         let call = &mut self.calls[index];
         (call.feed, call.is_in_pieces) = (feed, true);

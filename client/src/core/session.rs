@@ -16,8 +16,12 @@ impl Core {
         let is_needed = self.is_needed(index);
         let oldest = self.numbers.oldest();
         let has_streams = self.has_streams();
+        let has_sent = self.calls.has_sent(index);
         let peer = &mut self.peers[index];
-        if peer.link == Link::Open && !is_needed && now_ns >= peer.heard_ns.saturating_add(peer.ttl_ns) {
+        // Of a client that was not driven for long the shard may know nothing. It is asked before a write is sent, which would
+        // be uncertain then.
+        let silence_ns = if is_needed { peer.ttl_ns / 3 * 2 } else { peer.ttl_ns };
+        if peer.link == Link::Open && !has_sent && now_ns >= peer.heard_ns.saturating_add(silence_ns) {
             peer.close();
         }
         match (peer.link, &peer.exchange) {

@@ -68,7 +68,8 @@ fn in_pieces(world: &mut World, random: &mut Random, values: &mut Vec<Ticket>) {
     let put = Operation::on_key(BucketId(0), "long", KeyAction::put(Vec::new()));
     if values.len() < 4 {
         values.extend(world.core.begin_write(put, random.below(50_000), deadline_ns));
-        values.extend(world.core.begin_read(BucketId(0), "long", deadline_ns));
+        let get = Operation::on_key(BucketId(0), "long", KeyAction::Get);
+        values.extend(world.core.begin_read(get, deadline_ns));
         return;
     }
     let ticket = values.swap_remove(random.index(values.len()));

@@ -29,7 +29,8 @@ fn begin_write(world: &mut World, key: &str, len: usize) -> Ticket {
 }
 
 fn begin_read(world: &mut World, key: &str) -> Ticket {
-    world.core.begin_read(BucketId(0), key, world.now_ns + PATIENCE_NS).unwrap()
+    let get = Operation::on_key(BucketId(0), key, KeyAction::Get);
+    world.core.begin_read(get, world.now_ns + PATIENCE_NS).unwrap()
 }
 
 /// Gives a piece, and waits until it is taken.
@@ -339,7 +340,7 @@ fn conditions_and_closing_hold_for_pieces() {
     assert_eq!(finish(&mut world, ticket), Err(failed));
     assert_eq!(bytes(world.ask("key", KeyAction::Get)), b"old");
     let too_long = world.core.begin_write(put("key"), (512 << 20) + 1, u64::MAX);
-    assert_eq!(too_long, Err(Error::Caller(Caller::ValueTooLong)));
+    assert_eq!(too_long.unwrap_err().error, Error::Caller(Caller::ValueTooLong));
     let ticket = begin_write(&mut world, "key", 10);
     world.core.close();
     assert_eq!(world.core.write(ticket, &[1; 10], u64::MAX), Err(Error::Caller(Caller::Closed)));

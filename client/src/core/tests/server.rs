@@ -123,7 +123,7 @@ impl Server {
         self.shards.iter().flat_map(BTreeMap::values).map(|session| session.uploads.len()).sum()
     }
 
-    pub(super) fn session_count(&self) -> usize {
+    pub(crate) fn session_count(&self) -> usize {
         self.shards.iter().map(BTreeMap::len).sum()
     }
 

@@ -31,6 +31,20 @@ fn a_silent_session_lives_on() {
 }
 
 #[test]
+fn a_client_that_rested_asks_for_its_session_before_it_writes() {
+    for forgets in [false, true] {
+        let mut world = World::new(1, 1, CoreConfig::default());
+        assert_eq!(world.ask("key", KeyAction::Add(1)), Ok(Answer::Sum(1)));
+        // Nobody calls it meanwhile.
+        world.now_ns += 25_000_000_000;
+        if forgets {
+            world.server.restart();
+        }
+        assert_eq!(world.ask("key", KeyAction::Add(1)), Ok(Answer::Sum(2)));
+    }
+}
+
+#[test]
 fn a_long_reply_is_acknowledged_in_silence() {
     let mut world = World::new(1, 1, CoreConfig::default());
     world.faults = BAD;
