@@ -213,7 +213,7 @@ pub(crate) unsafe fn payload_of(data: *const c_void, len: usize) -> Result<Paylo
 }
 
 impl Entry {
-    #[inline]
+    #[inline(always)]
     fn submit(&mut self, operation: Operation, submitted: Submitted) -> Result<(), Code> {
         if self.pending.count() >= self.window {
             return Err(adit_error::ADIT_E_FULL.into());
