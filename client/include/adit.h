@@ -209,7 +209,7 @@ typedef uint32_t adit_opcode;
 struct adit_config {
     // `sizeof(struct adit_config)`: later versions have more behind the last field.
     size_t size;
-    // A shard of the server, as "HOST:PORT" or "[IPV6]:PORT"; it tells where the others are. Default "127.0.0.1:7400". A host
+    // A shard of the server, as "HOST:PORT", a host of IPv6 in brackets; it tells where the others are. Default "127.0.0.1:7400". A host
     // that is a name is looked up, which may block.
     const char *address;
     // `ADIT_UDP`, the default, or `ADIT_TCP`.

@@ -29,7 +29,7 @@ pub const ADIT_BUSY_POLL: u32 = 1;
 pub struct adit_config {
     /// `sizeof(struct adit_config)`: later versions have more behind the last field.
     pub size: usize,
-    /// A shard of the server, as "HOST:PORT" or "[IPV6]:PORT"; it tells where the others are. Default "127.0.0.1:7400". A host
+    /// A shard of the server, as "HOST:PORT", a host of IPv6 in brackets; it tells where the others are. Default "127.0.0.1:7400". A host
     /// that is a name is looked up, which may block.
     pub address: *const c_char,
     /// `ADIT_UDP`, the default, or `ADIT_TCP`.

@@ -83,15 +83,14 @@ impl<T> OutList<T> {
         self.capacity - self.count
     }
 
-    /// Writes to the next place.
+    /// The next place.
     #[inline]
-    pub(crate) fn push(&mut self, value: T) {
-        assert!(self.count < self.capacity, "whoever pushes asks first");
+    pub(crate) fn next(&mut self) -> Out<T> {
+        assert!(self.count < self.capacity, "whoever asks for a place knows that there is one");
         // SAFETY: `count` is below `capacity`, and `new` was promised that many, within one object.
         let place = unsafe { self.data.add(self.count) };
-        // SAFETY: `new` was promised that it can be written to, and checked that it is aligned and not null.
-        unsafe { place.write(value) };
         self.count += 1;
+        Out(place)
     }
 }
 

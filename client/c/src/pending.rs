@@ -47,8 +47,18 @@ impl Pending {
         if place.is_none() {
             *place = Some((ticket, submitted));
         } else {
-            self.others.insert(ticket, submitted);
+            self.insert_other(ticket, submitted);
         }
+    }
+
+    #[cold]
+    fn insert_other(&mut self, ticket: Ticket, submitted: Submitted) {
+        self.others.insert(ticket, submitted);
+    }
+
+    #[cold]
+    fn remove_other(&mut self, ticket: Ticket) -> Option<Submitted> {
+        self.others.remove(&ticket)
     }
 
     /// Removes one.
@@ -57,7 +67,7 @@ impl Pending {
         let place = self.place(ticket);
         let submitted = match place {
             Some((other, _)) if *other == ticket => place.take().map(|(_, submitted)| submitted),
-            _ => self.others.remove(&ticket),
+            _ => self.remove_other(ticket),
         };
         self.count -= usize::from(submitted.is_some());
         submitted

@@ -85,7 +85,7 @@ pub unsafe extern "C" fn adit_poll(
             // What blocks takes its own completions: the rest was submitted.
             let submitted =
                 entry.pending.remove(completion.ticket).expect("a completion of what was submitted");
-            out.push(adit_completion::of(submitted, &mut completion.result));
+            adit_completion::write(&out.next(), submitted, &mut completion.result);
         }
         entry.completions.drain(..fitting);
         count.set(fitting);
@@ -94,17 +94,20 @@ pub unsafe extern "C" fn adit_poll(
 }
 
 impl adit_completion {
-    /// What is in the result is taken, but for a value that is copied to a buffer of the caller.
+    /// What is in the result is taken, but for a value that is copied to a buffer of the caller. Each branch writes to the place
+    /// itself: a structure that is made and then copied is read before its fields have arrived in the cache.
     #[inline]
-    fn of(submitted: Submitted, result: &mut Result<Answer, Error>) -> Self {
+    fn write(place: &Out<Self>, submitted: Submitted, result: &mut Result<Answer, Error>) {
         let (tag, opcode) = (submitted.tag, submitted.opcode as u32);
         if let (Ok(Answer::Value(value)), Some(room)) = (&*result, &submitted.room) {
             let (error, value) = fill(value, room);
-            return Self { tag, error, opcode, number: 0, value, values: adit_values::EMPTY };
+            place.set(Self { tag, error, opcode, number: 0, value, values: adit_values::EMPTY });
+        } else {
+            place.set(Self::of_others(tag, opcode, replace(result, Ok(Answer::Done))));
         }
-        Self::of_others(tag, opcode, replace(result, Ok(Answer::Done)))
     }
 
+    #[inline(never)]
     fn of_others(tag: u64, opcode: u32, result: Result<Answer, Error>) -> Self {
         let (value, values) = (adit_value::EMPTY, adit_values::EMPTY);
         let mut ended = Self { tag, error: 0, opcode, number: 0, value, values };

@@ -40,7 +40,9 @@ pub unsafe extern "C" fn adit_submit_get(
         };
         // SAFETY: the caller of C has a key of this length there.
         let key = unsafe { key_of(key, key_len) }?;
-        entry.submit(Operation::on_key(BucketId(bucket), key, KeyAction::Get), tag, room)
+        let operation =
+            Operation::Key { bucket: BucketId(bucket), key: key.to_vec(), action: KeyAction::Get };
+        entry.submit(operation, Submitted { tag, opcode: adit_opcode::ADIT_OP_GET, room })
     })
 }
 
@@ -79,7 +81,7 @@ pub unsafe extern "C" fn adit_submit_put(
         // SAFETY: the caller of C has options there, as long as they say, or NULL.
         let PutOptions { condition, expiry } = unsafe { options_of(options) }?;
         let action = KeyAction::Put { condition, expiry, value };
-        entry.submit(Operation::on_key(BucketId(bucket), key, action), tag, None)
+        entry.submit_and_own(Operation::on_key(BucketId(bucket), key, action), tag)
     })
 }
 
@@ -140,7 +142,7 @@ pub unsafe extern "C" fn adit_submit_append(
         let key = unsafe { key_of(key, key_len) }?;
         // SAFETY: the caller of C has a value of this length there, and leaves it alone until the completion.
         let action = KeyAction::Append(unsafe { payload_of(tail, tail_len) }?);
-        entry.submit(Operation::on_key(BucketId(bucket), key, action), tag, None)
+        entry.submit_and_own(Operation::on_key(BucketId(bucket), key, action), tag)
     })
 }
 
@@ -156,7 +158,7 @@ pub unsafe extern "C" fn adit_submit_multi_get(
     with(client, |entry| {
         // SAFETY: the caller of C has so many slices there, each of which is a key.
         let keys = unsafe { keys_of(keys, count) }?;
-        entry.submit(Operation::MultiGet { bucket: BucketId(bucket), keys }, tag, None)
+        entry.submit_and_own(Operation::MultiGet { bucket: BucketId(bucket), keys }, tag)
     })
 }
 
@@ -174,7 +176,7 @@ pub unsafe extern "C" fn adit_submit_multi_put(
         // SAFETY: the caller of C has so many pairs there, each of which is a key and a value.
         let pairs = unsafe { pairs_of(pairs, count) }?;
         let operation = Operation::MultiPut { bucket: BucketId(bucket), pairs, if_absent: if_absent != 0 };
-        entry.submit(operation, tag, None)
+        entry.submit_and_own(operation, tag)
     })
 }
 
@@ -192,7 +194,7 @@ unsafe fn on_key(
     with(client, |entry| {
         // SAFETY: as the caller promises.
         let key = unsafe { key_of(key.0, key.1) }?;
-        entry.submit(Operation::on_key(BucketId(bucket), key, action), tag, None)
+        entry.submit_and_own(Operation::on_key(BucketId(bucket), key, action), tag)
     })
 }
 
@@ -211,14 +213,19 @@ pub(crate) unsafe fn payload_of(data: *const c_void, len: usize) -> Result<Paylo
 }
 
 impl Entry {
-    #[inline]
-    fn submit(&mut self, operation: Operation, tag: u64, room: Option<Room>) -> Result<(), Code> {
+    #[inline(always)]
+    fn submit(&mut self, operation: Operation, submitted: Submitted) -> Result<(), Code> {
         if self.pending.count() >= self.window {
             return Err(adit_error::ADIT_E_FULL.into());
         }
-        let opcode = adit_opcode::of(&operation);
         let ticket = self.client.submit(operation).map_err(|refused| refused.error)?;
-        self.pending.insert(ticket, Submitted { tag, opcode, room });
+        self.pending.insert(ticket, submitted);
         Ok(())
+    }
+
+    /// Submits what needs no buffer of the caller for its answer.
+    fn submit_and_own(&mut self, operation: Operation, tag: u64) -> Result<(), Code> {
+        let opcode = adit_opcode::of(&operation);
+        self.submit(operation, Submitted { tag, opcode, room: None })
     }
 }
