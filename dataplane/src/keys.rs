@@ -92,7 +92,13 @@ impl Shard {
         }
         let (bytes, bucket) = (connection.intake.bytes(), connection.session.bucket);
         let arguments = Slices { bytes, spans: batch.spans_of(entry) };
-        let reply = match put_all(&mut self.engine, bucket, &arguments, if_absent, self.now.unix_ms) {
+        let mut hashes = [0; KEYS_AT_ONCE_MAX];
+        for (hash, index) in hashes.iter_mut().zip((1..arguments.count()).step_by(2)) {
+            *hash = self.engine.store.key(bucket, arguments.get(index)).hash();
+            self.engine.store.prefetch_bucket(*hash);
+        }
+        let (hashes, now_ms) = (&hashes[..pairs], self.now.unix_ms);
+        let reply = match put_all(&mut self.engine, bucket, &arguments, hashes, if_absent, now_ms) {
             Err(status) => Reply::Failed(status),
             Ok(written) if if_absent => Reply::Integer(i64::from(written)),
             Ok(_) => Reply::Done,
@@ -125,23 +131,18 @@ impl Shard {
     }
 }
 
-/// Writes keys with their values, which follow the name of a command, a batch at most. Says whether it did: not if any of
-/// them exists and `if_absent`.
+/// Writes keys, of these hashes, with their values, which follow the name of a command. Says whether it did: not if any of them
+/// exists and `if_absent`.
 pub(crate) fn put_all(
     engine: &mut Engine,
     bucket: BucketId,
     arguments: &Slices<'_>,
+    hashes: &[u64],
     if_absent: bool,
     now_ms: u64,
 ) -> Result<bool, Status> {
-    let pairs = arguments.count() / 2;
     let places = || (1..arguments.count()).step_by(2);
-    let mut hashes = [0; KEYS_AT_ONCE_MAX];
-    for (hash, index) in hashes.iter_mut().zip(places()) {
-        *hash = engine.store.key(bucket, arguments.get(index)).hash();
-        engine.store.prefetch_bucket(*hash);
-    }
-    hashes[..pairs].iter().for_each(|hash| engine.store.prefetch_item(*hash));
+    hashes.iter().for_each(|hash| engine.store.prefetch_item(*hash));
     let exists = |(&hash, index): (&u64, usize)| {
         let key = Key::hashed(bucket, arguments.get(index), hash);
         engine.store.find(&key, now_ms).is_some()

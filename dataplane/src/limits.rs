@@ -58,7 +58,7 @@ impl Shard {
         self.engine.store.set_limit(limited.then_some(part_bytes));
     }
 
-    /// As the shards have published it: that of others may be a turn old.
+    /// As the shards have published it: that of others may be a turn or 100 µs old.
     #[cold]
     fn store_bytes_of_all(&self) -> u64 {
         self.pages.iter().map(|page| page.read_one(Counter::StoreBytes as usize)).sum()

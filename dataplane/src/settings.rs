@@ -201,8 +201,9 @@ pub const SWEEP_BUCKETS_MAX: usize = 128;
 pub const WATCHED_KEYS_MAX: usize = 1024;
 /// Keys of a multi-key command that are fetched from memory together.
 pub const KEYS_PER_FETCH: usize = 16;
-/// Bytes of a native request whose pairs are written at once: each value stands in its item.
-pub const PUT_AT_ONCE_BYTES_MAX: usize = 64 << 10;
+/// Bytes of a native request whose pairs are written at once: each key and value, with the header, stand in an item of less
+/// than 64 KiB.
+pub const PUT_AT_ONCE_BYTES_MAX: usize = 60 << 10;
 /// Asks of another shard that are fetched from memory together.
 pub const ASKS_PER_FETCH: usize = 16;
 /// Replies that wait for the rest of their pipeline, which other shards answer, up to this many bytes.

@@ -542,8 +542,12 @@ impl Shard {
             self.close_stalled();
             self.close_stalled_links();
         }
-        // A shard that may sleep has shown them before.
-        if now_ns >= self.next_show_ns {
+        let counters = &mut self.engine.counters;
+        counters.set(Counter::TurnBytesMax, counters.get(Counter::TurnBytesMax).max(self.turn_bytes));
+        // Before it sleeps a shard shows them anyway. What others reserve by, and what limits go by, is shown at once.
+        let is_asked_for = self.engine.largest_value_bytes > counters.get(Counter::LargestValueBytes)
+            || self.settings.limits.memory_bytes_max > 0;
+        if now_ns >= self.next_show_ns || is_asked_for {
             self.show_counters();
         }
     }
@@ -658,7 +662,6 @@ impl Shard {
         counters.set(Counter::StoreBytesMax, usage.index_bytes + usage.arena.pages * PAGE_BYTES as u64);
         counters.set(Counter::ChunkBytes, self.pool.lent_bytes());
         counters.set(Counter::LargestValueBytes, *largest_value_bytes);
-        counters.set(Counter::TurnBytesMax, counters.get(Counter::TurnBytesMax).max(self.turn_bytes));
         self.rates.tend(counters, self.now.mono_ns);
         counters.publish(&mut self.stats);
         self.look_at_memory();

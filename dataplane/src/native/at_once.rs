@@ -31,6 +31,7 @@ impl Shard {
         let Some((items, len)) = find_short(&mut self.engine, keys, &hashes, self.now.unix_ms, room) else {
             return false;
         };
+        self.spend(items.len());
         let hits = items.iter().flatten().count() as u64;
         self.engine.counters.add(Counter::Hits, hits);
         self.engine.counters.add(Counter::Misses, items.len() as u64 - hits);
@@ -60,17 +61,16 @@ impl Shard {
         if_absent: bool,
         body: &[u8],
     ) -> bool {
-        let keys = pairs.iter().map(|(key, _)| key);
-        if body.len() > PUT_AT_ONCE_BYTES_MAX
-            || !self.engine.store.has_room_for(pairs.count() as usize)
-            || self.hashes_here(pairs.bucket, keys, pairs.count()).is_none()
-        {
+        if body.len() > PUT_AT_ONCE_BYTES_MAX || !self.engine.store.has_room_for(pairs.count() as usize) {
             return false;
         }
-        let mut spans = self.native.spans_of(pairs.places().map(span));
+        let keys = pairs.iter().map(|(key, _)| key);
+        let Some(hashes) = self.hashes_here(pairs.bucket, keys, pairs.count()) else { return false };
+        self.spend(2 * hashes.len());
+        let spans = self.native.spans_of(pairs.places().map(span));
         let arguments = Slices { bytes: body, spans: &spans };
-        let written = put_all(&mut self.engine, pairs.bucket, &arguments, if_absent, self.now.unix_ms);
-        spans.clear();
+        let now_ms = self.now.unix_ms;
+        let written = put_all(&mut self.engine, pairs.bucket, &arguments, &hashes, if_absent, now_ms);
         self.native.spans = spans;
         let status = match written {
             Ok(true) => Status::Ok,
@@ -81,14 +81,15 @@ impl Shard {
         true
     }
 
-    /// The hashes of keys, whose buckets are fetched, if this shard may execute something on all of them now.
+    /// The hashes of keys, whose buckets are fetched, if this shard may execute something on all of them now: in a turn it
+    /// has so many operations for requests on several keys, these and transactions.
     fn hashes_here<'a>(
         &self,
         bucket: BucketId,
         keys: impl Iterator<Item = &'a [u8]>,
         count: u32,
     ) -> Option<Hashes> {
-        if count as usize > KEYS_AT_ONCE_MAX {
+        if count as usize > KEYS_AT_ONCE_MAX.min(self.transaction_work_left) {
             return None;
         }
         let mut hashes = Hashes::new();

@@ -68,8 +68,8 @@ pub(super) fn compare(path: &Path, counted: &[(Case, Cost)]) -> anyhow::Result<(
 }
 
 fn recorded((case, cost): &(Case, Cost)) -> Recorded {
-    let operation =
-        format!("{} of {} B, {} together", case.operation.name(), case.value_bytes, case.in_flight);
+    let Case { operation, in_flight, value_bytes, items } = case;
+    let operation = format!("{} of {value_bytes} B, {in_flight} together, {items} items", operation.name());
     Recorded { operation, client: whole(cost.client.round()), shard: whole(cost.shard.round()) }
 }
 

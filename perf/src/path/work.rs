@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use adit_client::error::State;
 use adit_client::{Answer, BucketId, Condition, Error, KeyAction, NewExpiry, Operation};
-use anyhow::{anyhow, bail};
+use anyhow::{anyhow, bail, ensure};
 
 use crate::number::index;
 use crate::random::{Random, mix};
@@ -35,6 +35,9 @@ pub(super) struct Work {
     asked: VecDeque<u64>,
     /// The next key, while every key is written once.
     filled: Option<u64>,
+    /// Operations that ended, and of these the ones that another one was faster than.
+    ended: u64,
+    conflicts: u64,
 }
 
 impl Kind {
@@ -71,6 +74,8 @@ impl Work {
             versions: vec![0; index(items)],
             asked: VecDeque::new(),
             filled: Some(0),
+            ended: 0,
+            conflicts: 0,
         }
     }
 
@@ -115,6 +120,7 @@ impl Work {
     #[inline]
     pub(super) fn end(&mut self, result: Result<Answer, Error>) -> anyhow::Result<()> {
         let number = self.asked.pop_front().unwrap_or_default();
+        self.ended += 1;
         match (self.kind, result) {
             (Kind::Get, Ok(Answer::Value(value))) if value.bytes().len() == self.value.len() => {}
             (Kind::MultiGet, Ok(Answer::Values(values))) if values.iter().all(|value| value.is_some()) => {}
@@ -122,6 +128,11 @@ impl Work {
             // The same key was written by another operation that was under way.
             (Kind::Cas, Err(Error::State(State::ConditionFailed { version }))) => {
                 self.versions[index(number)] = version;
+                self.conflicts += 1;
+                ensure!(
+                    self.conflicts * CONFLICT_ONE_IN < self.ended + CONFLICTS_MIN,
+                    "most writes are refused"
+                );
             }
             (_, Err(error)) => return Err(anyhow!(error)),
             (kind, Ok(_)) => bail!("a {} has another answer than it must have", kind.name()),
@@ -146,3 +157,6 @@ pub(super) const KEY_BYTES: usize = 16;
 /// Keys of a MULTIGET.
 const MULTI_KEYS: usize = 10;
 const SEED: u64 = 1;
+/// No more than one in so many writes may be refused, but for the first few.
+const CONFLICT_ONE_IN: u64 = 10;
+const CONFLICTS_MIN: u64 = 1_000;
