@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use adit_wire::native::reply::{Refused, Reply, VALUE_HEAD_BYTES};
-use adit_wire::native::{BODY_BYTES_MAX, Frame, FrameError, Opcode, Status};
+use adit_wire::native::{BODY_BYTES_MAX, CREDITS_MAX, Frame, FrameError, Opcode, Status};
 
 use super::Core;
 use super::assembly::{Assembly, NotTaken};
@@ -58,7 +58,8 @@ impl Core {
         };
         let call = &mut self.calls[index];
         let peer = call.peer;
-        if call.sends == 1 && call.place == Place::Flight && call.reply.is_none() {
+        // What follows a credit may answer to what that answered to.
+        if std::mem::take(&mut call.is_timed) && call.place == Place::Flight {
             self.peers[peer].rtt.sample(now_ns.saturating_sub(call.moved_ns));
         }
         if call.place == Place::Flight {
@@ -81,10 +82,12 @@ impl Core {
         let Some(first) = self.calls.first(peer, Place::Flight).filter(|first| *first != answered) else {
             return;
         };
+        let is_ordered = self.has_streams();
         let call = &mut self.calls[first];
         call.overtaken += 1;
         let most = OVERTAKEN_MAX << (2 * call.sends.saturating_sub(1)).min(20);
-        if call.overtaken >= most && call.reply.is_none() && !self.has_streams() {
+        if call.overtaken >= most && call.reply.is_none() && !is_ordered {
+            call.time_out(self.peers[peer].allowed_bytes(CREDITS_MAX));
             self.calls.put(first, Place::Ready, peer);
             self.counters.retransmissions += 1;
         }
@@ -217,15 +220,19 @@ impl Core {
             }
             return;
         }
-        if call.upload.credit(frame.header.offset, allowed) {
+        let is_further = call.upload.credit(frame.header.offset, allowed);
+        if is_further {
             peer.widen();
             call.moved_ns = now_ns;
         }
         let taken = call.upload.taken();
         call.feed.iter_mut().for_each(|feed| feed.confirm(taken));
-        if (call.feed.is_some() || call.upload.next().is_some()) && call.place == Place::Flight {
-            let peer = call.peer;
+        let (peer, can_upload) = (call.peer, call.can_upload(peer.segment_bytes));
+        if call.place == Place::Flight && can_upload {
             self.calls.put(index, Place::Ready, peer);
+        } else if call.place == Place::Flight && is_further {
+            // What moved last waits behind the others.
+            self.calls.put(index, Place::Flight, peer);
         }
     }
 

@@ -4,6 +4,7 @@ mod hostile;
 mod pieces;
 pub(crate) mod server;
 mod sessions;
+mod uploads;
 mod world;
 
 use adit_wire::kv::BucketId;
@@ -16,7 +17,7 @@ use server::Moods;
 use world::{Faults, PATIENCE_NS, World};
 
 const BAD: Faults =
-    Faults { lose_one_in: 10, double_one_in: 10, jitter_ns: 300_000, move_one_in: 0, cut: None };
+    Faults { lose_one_in: 10, double_one_in: 10, delay_ns: 0, jitter_ns: 300_000, move_one_in: 0, cut: None };
 const COUNTERS: [&str; 4] = ["a", "b", "c", "{a}d"];
 
 /// Random adds and appends with some reads between, many at a time; what was done is what is stored.
