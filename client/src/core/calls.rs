@@ -145,9 +145,10 @@ impl Calls {
         self.queues[peer].iter().any(|queue| queue.first != NONE)
     }
 
-    /// Whether a peer has calls of which something was sent.
+    /// Whether a peer has calls of which something was sent that is not answered. Of what is paused all is: whether the
+    /// shard still has that is asked when it goes on.
     pub(super) fn has_sent(&self, peer: usize) -> bool {
-        [Place::Ready, Place::Flight, Place::Paused].iter().any(|place| self.first(peer, *place).is_some())
+        [Place::Ready, Place::Flight].iter().any(|place| self.first(peer, *place).is_some())
     }
 
     /// Puts a call at the end of a place; one with a peer, if `place` is with one.
