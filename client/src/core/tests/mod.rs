@@ -157,6 +157,21 @@ fn long_values_cross_streams_that_end() {
 }
 
 #[test]
+fn a_reply_that_was_on_its_way_when_a_stream_ended_is_asked_for_again() {
+    let config = CoreConfig { transport: Transport::Stream, ..CoreConfig::default() };
+    let mut world = World::new(1, 1, config);
+    world.server.frame_bytes = 16 << 10;
+    let long = value(1_000_000);
+    assert!(world.ask("long", KeyAction::put(long.clone())).is_ok());
+    let get = world.on_key("long", KeyAction::Get);
+    // It is sent; it arrives, and the first segments go out.
+    world.turn();
+    world.turn();
+    world.move_after_a_frame();
+    assert!(bytes(world.result(get)) == long);
+}
+
+#[test]
 fn every_operation_has_its_answer() {
     let mut world = World::new(1, 3, CoreConfig::default());
     world.faults = BAD;

@@ -187,6 +187,18 @@ impl World {
         if faults.move_one_in == 0 || !self.network.random.one_in(faults.move_one_in) {
             return;
         }
+        self.move_now();
+    }
+
+    /// The next frame arrives; before anything is sent, the client gets another address, or its streams end.
+    pub(super) fn move_after_a_frame(&mut self) {
+        let Reverse(flight) = self.network.wire.pop().unwrap();
+        self.now_ns = self.now_ns.max(flight.0);
+        self.deliver(flight);
+        self.move_now();
+    }
+
+    fn move_now(&mut self) {
         let port = self.network.client.port() + 1;
         self.network.client.set_port(port);
         if self.network.is_stream {
