@@ -267,6 +267,11 @@ impl Core {
 
     fn refused_by(&mut self, index: u16, status: Status, frame: &Frame<'_>, now_ns: u64) {
         let call = &self.calls[index];
+        // What has an answer is not refused: this is late, of a copy that was asked for at another time.
+        if call.reply.is_some() && frame.header.opcode != Opcode::Continue as u8 {
+            self.counters.replies_stray += 1;
+            return;
+        }
         match Reply::decode(call.opcode, status, frame.segment).filter(|_| frame.is_whole()) {
             Some(Reply::Refused(Refused::WrongShard { owner })) if call.operation.is_some() => {
                 self.redirect(index, owner, now_ns);
