@@ -129,7 +129,7 @@ impl Core {
         else {
             return;
         };
-        if exchange.number == 0 && !self.number_exchange(&mut exchange) {
+        if exchange.number == 0 && !self.number_exchange(peer, &mut exchange) {
             exchange.due_ns = now_ns + DELAY_NS_MIN;
         } else if self.write_exchange(peer, &exchange, out) {
             self.counters.retransmissions += u64::from(exchange.sends > 0);
@@ -144,10 +144,11 @@ impl Core {
     }
 
     /// A HELLO is of no session: its number only has to be one that nobody guesses.
-    fn number_exchange(&mut self, exchange: &mut Exchange) -> bool {
+    fn number_exchange(&mut self, peer: usize, exchange: &mut Exchange) -> bool {
         let number = match exchange.ask {
             Ask::Hello => Some(self.random.bits() | 1),
-            Ask::Open(_) | Ask::Renew | Ask::Close => self.numbers.draw_exchange(),
+            Ask::Renew => self.numbers.draw_renewal(self.peers[peer].open_number),
+            Ask::Open(_) | Ask::Close => self.numbers.draw_exchange(),
         };
         exchange.number = number.unwrap_or(0);
         number.is_some()
