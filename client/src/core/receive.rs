@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use adit_wire::native::reply::{Refused, Reply, VALUE_HEAD_BYTES};
-use adit_wire::native::{BODY_BYTES_MAX, CREDITS_MAX, Frame, FrameError, Opcode, Status};
+use adit_wire::native::{BODY_BYTES_MAX, Frame, FrameError, Opcode, Status};
 
 use super::Core;
 use super::assembly::{Assembly, NotTaken};
@@ -87,7 +87,8 @@ impl Core {
         call.overtaken += 1;
         let most = OVERTAKEN_MAX << (2 * call.sends.saturating_sub(1)).min(20);
         if call.overtaken >= most && call.reply.is_none() && !is_ordered {
-            call.time_out(self.peers[peer].allowed_bytes(CREDITS_MAX));
+            // Of a long one a segment asks for how far it has come: all of it may be there, and only take long.
+            call.time_out(self.peers[peer].segment_bytes);
             self.calls.put(first, Place::Ready, peer);
             self.counters.retransmissions += 1;
         }

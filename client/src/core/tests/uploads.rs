@@ -67,6 +67,21 @@ fn what_is_lost_of_a_value_in_pieces_is_sent_again_soon_in_steady_traffic() {
     }
 }
 
+#[test]
+fn who_is_overtaken_sends_one_segment_to_ask_for_the_others() {
+    let mut world = World::new(1, 1, CoreConfig::default());
+    assert!(world.ask("short", KeyAction::put(&b"s"[..])).is_ok());
+    let put = world.on_key("long", KeyAction::put(value(LEN)));
+    lose_after(&mut world, 0);
+    let sent = world.core.counters().frames_sent;
+    for _ in 0..3 {
+        assert!(world.ask("short", KeyAction::Get).is_ok());
+    }
+    assert_eq!(world.core.counters().frames_sent, sent + 3 + 1);
+    assert!(world.result(put).is_ok());
+    assert_eq!(world.core.counters().retransmissions, 1);
+}
+
 /// What the server says while a long request comes.
 fn credit(world: &World, request: u64, offset: u32) -> Vec<u8> {
     let mut frame = vec![0; HEADER_BYTES];
