@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use adit_wire::kv::BucketId;
 use tokio::io::Interest;
@@ -20,11 +20,14 @@ use crate::operation::{KeyAction, Keys, Operation, Pairs, Payload};
 /// A handle of a client. Handles are cloned, and used from any task and thread; when the last one is dropped, the session
 /// is closed.
 ///
-/// A future of any method may be dropped: its operation, once sent, is done nevertheless. As many operations as the window
-/// has are under way, and as many again wait; beyond that the methods wait for room.
+/// A future of any method may be dropped: its operation, once begun, is done nevertheless; one that still waits is not. As
+/// many operations as the window has are under way, and as many again wait; beyond that the methods wait for room. The
+/// deadline counts from the first poll of a method on: what was not begun until then was not done, and ends with
+/// [`Unreachable::Deadline`].
 #[derive(Clone, Debug)]
 pub struct AsyncClient {
     asks: mpsc::Sender<Ask>,
+    deadline: Duration,
 }
 
 /// Where a scan goes on.
@@ -48,6 +51,8 @@ pub struct ScanPage {
 struct Ask {
     operation: Operation,
     answer: oneshot::Sender<Result<Answer, Error>>,
+    /// The deadline counts from here.
+    asked: Instant,
 }
 
 /// The task that owns the client.
@@ -55,6 +60,7 @@ struct Driver {
     client: Client,
     socket: AsyncFd<OwnedFd>,
     asks: mpsc::Receiver<Ask>,
+    deadline: Duration,
     /// An ask that found no room.
     held: Option<Ask>,
     /// Those who wait, by ticket, in ascending order.
@@ -74,14 +80,14 @@ impl AsyncClient {
     /// # Panics
     /// Outside of a Tokio runtime with I/O and time.
     pub async fn connect(config: Config) -> Result<Self, Error> {
-        let window = usize::from(config.core.window.max(1));
+        let (window, deadline) = (usize::from(config.core.window.max(1)), config.deadline);
         let connected = tokio::task::spawn_blocking(move || Client::connect(config)).await;
         let client = connected.map_err(|_| Error::Caller(Caller::Closed))??;
         let (asks, receiver) = mpsc::channel(window);
-        let driver = Driver::new(client, receiver)
+        let driver = Driver::new(client, receiver, deadline)
             .map_err(|error| Error::Unreachable(Unreachable::Socket(error.raw_os_error().unwrap_or(0))))?;
         tokio::spawn(driver.run());
-        Ok(Self { asks })
+        Ok(Self { asks, deadline })
     }
 
     /// Does any operation.
@@ -92,8 +98,9 @@ impl AsyncClient {
     pub async fn execute(&self, operation: Operation) -> Result<Answer, Error> {
         let is_write = operation.opcode().is_write();
         let (answer, answered) = oneshot::channel();
-        let asked = self.asks.send(Ask { operation, answer }).await;
-        asked.map_err(|_| Error::Caller(Caller::Closed))?;
+        let ask = Ask { operation, answer, asked: Instant::now() };
+        let sent = tokio::time::timeout(self.deadline, self.asks.send(ask)).await;
+        sent.map_err(|_| NOT_BEGUN)?.map_err(|_| Error::Caller(Caller::Closed))?;
         let lost = if is_write { Error::Uncertain(Uncertain::Closed) } else { Error::Caller(Caller::Closed) };
         answered.await.unwrap_or(Err(lost))
     }
@@ -230,12 +237,13 @@ impl Driver {
         deprecated,
         reason = "its successor is unsafe, since a descriptor could be closed meanwhile; this one is owned"
     )]
-    fn new(client: Client, asks: mpsc::Receiver<Ask>) -> io::Result<Self> {
+    fn new(client: Client, asks: mpsc::Receiver<Ask>, deadline: Duration) -> io::Result<Self> {
         let socket = AsyncFd::with_interest(client.fd().try_clone_to_owned()?, Interest::READABLE)?;
         Ok(Self {
             client,
             socket,
             asks,
+            deadline,
             held: None,
             waiting: Vec::new(),
             completions: Vec::new(),
@@ -267,20 +275,27 @@ impl Driver {
                 self.begin_held();
             }
             let has_come = self.client.step(&mut self.completions);
+            let makes_room = self.held.is_some() && !self.completions.is_empty();
             self.answer();
             count += 1;
-            if !has_come || count == STEPS_MAX {
+            if !(has_come || makes_room) || count == STEPS_MAX {
                 return;
             }
         }
     }
 
     fn begin_held(&mut self) {
-        let Some(Ask { operation, answer }) = self.held.take() else { return };
-        match self.client.submit(operation) {
+        let Some(Ask { operation, answer, asked }) = self.held.take() else { return };
+        if answer.is_closed() {
+            return;
+        }
+        if asked.elapsed() >= self.deadline {
+            return drop(answer.send(Err(NOT_BEGUN)));
+        }
+        match self.client.submit_since(operation, asked) {
             Ok(ticket) => self.waiting.push((ticket, answer)),
             Err(refused) if refused.error == Error::Caller(Caller::Full) => {
-                self.held = Some(Ask { operation: refused.operation, answer });
+                self.held = Some(Ask { operation: refused.operation, answer, asked });
             }
             Err(refused) => drop(answer.send(Err(refused.error))),
         }
@@ -295,9 +310,11 @@ impl Driver {
         }
     }
 
-    /// Waits for the socket, an ask that finds room, or for so long.
+    /// Waits for the socket, an ask that finds room, the deadline of one that does not, or for so long.
     async fn wait(&mut self, wait: Option<Duration>) {
-        let mut sleep = pin!(tokio::time::sleep(wait.unwrap_or(LONG)));
+        let left = self.held.as_ref().map(|ask| self.deadline.saturating_sub(ask.asked.elapsed()));
+        let wait = [wait, left].into_iter().flatten().min().unwrap_or(LONG);
+        let mut sleep = pin!(tokio::time::sleep(wait));
         poll_fn(|context| self.poll(sleep.as_mut(), context)).await;
     }
 
@@ -325,6 +342,8 @@ impl Driver {
 const STEPS_MAX: usize = 16;
 /// The longest sleep: after it the driver looks again.
 const LONG: Duration = Duration::from_secs(60);
+/// What has found no room until its deadline.
+const NOT_BEGUN: Error = Error::Unreachable(Unreachable::Deadline);
 
 #[cfg(test)]
 mod tests {
@@ -350,6 +369,12 @@ mod tests {
 
     fn each_transport() -> [Config; 2] {
         [config(datagram_server(), Transport::Datagram), config(stream_server(), Transport::Stream)]
+    }
+
+    /// Polls what is not answered at once; that hands its operation over.
+    async fn poll_once<T>(mut future: Pin<&mut impl Future<Output = T>>) {
+        let is_pending = poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_pending())).await;
+        assert!(is_pending);
     }
 
     async fn sum_of_tasks(client: &AsyncClient, tasks: i64, adds: i64) -> i64 {
@@ -415,13 +440,48 @@ mod tests {
             let client = AsyncClient::connect(config).await.unwrap();
             {
                 let mut add = pin!(client.add(BUCKET, "sum", 5));
-                // It is polled once, which hands its operation over.
-                let is_pending =
-                    poll_fn(|context| Poll::Ready(add.as_mut().poll(context).is_pending())).await;
-                assert!(is_pending);
+                poll_once(add.as_mut()).await;
+                // The driver has its turn, and begins it.
+                tokio::task::yield_now().await;
             }
             assert_eq!(sum_of_tasks(&client, 1, 1).await, 6);
         });
+    }
+
+    #[test]
+    fn what_was_dropped_before_it_was_begun_is_not_done() {
+        runtime().block_on(async {
+            let config = config(datagram_server(), Transport::Datagram);
+            let client = AsyncClient::connect(config).await.unwrap();
+            poll_once(pin!(client.add(BUCKET, "sum", 5))).await;
+            assert_eq!(sum_of_tasks(&client, 1, 1).await, 1);
+        });
+    }
+
+    #[test]
+    fn what_waits_for_room_ends_at_the_deadline() {
+        let (address, server) = shared_datagram_server();
+        let mut config = config(address, Transport::Datagram);
+        (config.core.window, config.deadline) = (1, Duration::from_millis(500));
+        let runtime = runtime();
+        let client = runtime.block_on(AsyncClient::connect(config)).unwrap();
+        assert_eq!(runtime.block_on(sum_of_tasks(&client, 1, 1)), 1);
+        let silent = server.lock().unwrap();
+        let begun = Instant::now();
+        let results = runtime.block_on(async {
+            let add = |client: AsyncClient| async move { client.add(BUCKET, "sum", 1).await };
+            let tasks: Vec<_> = (0..8).map(|_| tokio::spawn(add(client.clone()))).collect();
+            let mut results = Vec::new();
+            for task in tasks {
+                results.push(task.await.unwrap());
+            }
+            results
+        });
+        drop(silent);
+        // One after the other they would take 4 s.
+        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        let not_begun = results.iter().filter(|result| **result == Err(NOT_BEGUN)).count();
+        assert_eq!(not_begun, 7, "one was sent: {results:?}");
     }
 
     #[test]

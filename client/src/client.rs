@@ -120,6 +120,13 @@ impl Client {
         self.core.submit(operation, self.deadline_ns())
     }
 
+    /// As [`Client::submit`], for what was asked for a while ago: the deadline counts from then.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn submit_since(&mut self, operation: Operation, asked: Instant) -> Result<Ticket, Refused> {
+        let asked_ns = nanoseconds(asked.saturating_duration_since(self.begun));
+        self.core.submit(operation, asked_ns.saturating_add(nanoseconds(self.config.deadline)))
+    }
+
     /// Sends what was submitted, and waits until something is complete, or for `timeout`. Appends what is complete, and
     /// says how many that were.
     pub fn poll(&mut self, timeout: Duration, completions: &mut Vec<Completion>) -> usize {

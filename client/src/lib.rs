@@ -51,10 +51,16 @@
 //! | any other request | 1 MiB | [`Caller::TooLarge`](error::Caller::TooLarge) |
 //! | reply that is kept whole | [`CoreConfig::reply_bytes_max`](core::CoreConfig::reply_bytes_max), 513 MiB | [`Caller::ReplyTooLong`](error::Caller::ReplyTooLong) |
 //! | operations under way, values in pieces among them | [`CoreConfig::window`](core::CoreConfig::window), 256 of 1,024 | [`Caller::Full`](error::Caller::Full), or waits |
-//! | requests behind the oldest that is under way | 960 | wait for it |
+//! | requests behind the oldest that is under way, a paused value too | 960 | wait for it |
+//! | sessions that are opened again, and maps, behind it | 64 | wait for it, too; sessions that are open live on |
 //! | long values that are written at once at a shard | 8 | wait, or take the place of one of which nothing came for 1 s: [`Unreachable::GaveUp`](error::Unreachable::GaveUp) |
+//! | long replies that a shard keeps for a client until all of each has come | 64 MiB | other long reads and all takes there wait; at the deadline [`State::Busy`](error::State::Busy) |
 //! | bytes kept of a value in pieces | 2 MiB | its writer waits; no more is asked for |
 //! | rest of a writer or reader | 60 s | [`Unreachable::GaveUp`](error::Unreachable::GaveUp) |
+//!
+//! A value of 64 MiB or more that is read in pieces takes all that its shard keeps of long replies for the client: until it
+//! is read to its end or abandoned, other long reads there, and all takes, are refused as busy. Read it with a client of its
+//! own.
 //!
 //! [`core::Core`] is the protocol without sockets, clock or randomness of its own; it runs in a simulator as it does
 //! here. [`Client`] drives it over sockets. `examples/` has a program for each of these.

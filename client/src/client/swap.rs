@@ -27,7 +27,10 @@ impl Client {
     /// Writes a value if the key has this version, or, with version 0, if it does not exist. The expiry stays as it is.
     ///
     /// # Errors
-    /// As [`Client::get`]. After [`Error::Uncertain`] read the key: its version tells whether the value was written.
+    /// As [`Client::get`]. After [`Error::Uncertain`] read the key. If its version is another one, somebody has written
+    /// it: this swap or another writer, which only the value may tell. If it is unchanged, nothing was written yet; that is
+    /// final only if nothing that this client began before the swap is under way, since only then does the reading tell the
+    /// shard to drop late copies.
     pub fn swap(
         &mut self,
         bucket: BucketId,

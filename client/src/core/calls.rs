@@ -25,6 +25,8 @@ pub(super) struct Call {
     pub(super) deadline_ns: u64,
     /// When something of it was sent, or came, last.
     pub(super) moved_ns: u64,
+    /// Whether the first answer to what was sent last tells the round trip.
+    pub(super) is_timed: bool,
     /// How often it was sent to this peer.
     pub(super) sends: u32,
     /// Answers to what was sent later, while it was the one that waits longest.
@@ -143,9 +145,10 @@ impl Calls {
         self.queues[peer].iter().any(|queue| queue.first != NONE)
     }
 
-    /// Whether a peer has calls of which something was sent.
+    /// Whether a peer has calls of which something was sent that is not answered. Of what is paused all is: whether the
+    /// shard still has that is asked when it goes on.
     pub(super) fn has_sent(&self, peer: usize) -> bool {
-        [Place::Ready, Place::Flight, Place::Paused].iter().any(|place| self.first(peer, *place).is_some())
+        [Place::Ready, Place::Flight].iter().any(|place| self.first(peer, *place).is_some())
     }
 
     /// Puts a call at the end of a place; one with a peer, if `place` is with one.
@@ -216,6 +219,7 @@ impl Call {
             number: 0,
             deadline_ns: u64::MAX,
             moved_ns: 0,
+            is_timed: false,
             sends: 0,
             refusals: 0,
             offered: 0,
@@ -246,13 +250,22 @@ impl Call {
     pub(super) fn is_callers_turn(&self, segment_bytes: u32) -> bool {
         match (&self.reply, &self.feed) {
             (Some(reply), _) => !reply.is_awaited(),
-            (None, Some(feed)) => {
-                let start = self.upload.sent();
-                let end = feed.body_bytes().min(start.saturating_add(segment_bytes));
-                !feed.is_ready(end) && self.upload.is_settled()
-            }
-            (None, None) => false,
+            (None, _) => !self.has_next(segment_bytes) && self.upload.is_settled(),
         }
+    }
+
+    /// Whether more of a long request can be sent, or all that was given of it has arrived.
+    pub(super) fn can_upload(&self, segment_bytes: u32) -> bool {
+        let is_next = self.upload.next().is_some() && self.has_next(segment_bytes);
+        is_next || self.is_callers_turn(segment_bytes)
+    }
+
+    /// Whether the next segment of its request is there.
+    fn has_next(&self, segment_bytes: u32) -> bool {
+        self.feed.as_ref().is_none_or(|feed| {
+            let end = self.upload.sent().saturating_add(segment_bytes);
+            feed.is_ready(end.min(feed.body_bytes()))
+        })
     }
 
     /// Whether it can be asked for again from its start.

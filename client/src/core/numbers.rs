@@ -8,11 +8,13 @@ pub(super) struct Numbers {
     calls: Vec<u16>,
     oldest: u64,
     next: u64,
+    /// The last one that was drawn to renew a session.
+    renewal: u64,
 }
 
 impl Numbers {
     pub(super) fn new() -> Self {
-        Self { calls: vec![NOBODY; PLACES], oldest: 1, next: 1 }
+        Self { calls: vec![NOBODY; PLACES], oldest: 1, next: 1, renewal: 0 }
     }
 
     /// The next number, for a call that is open until it is released; nothing while the window is full.
@@ -26,7 +28,17 @@ impl Numbers {
         (self.next - self.oldest < WINDOW_REQUESTS).then(|| self.take(NOBODY))
     }
 
-    /// The same for a call.
+    /// A number to renew a session with that was opened with `opened`. That has no reply that is kept, so it has the same
+    /// number again, at all shards, while that is within the window: however long the oldest request is open, sessions live
+    /// on.
+    pub(super) fn draw_renewal(&mut self, opened: u64) -> Option<u64> {
+        if self.renewal < self.oldest || self.renewal <= opened {
+            self.renewal = self.draw_exchange()?;
+        }
+        Some(self.renewal)
+    }
+
+    /// The same as [`Self::draw_exchange`] for a call.
     pub(super) fn draw_urgent(&mut self, call: u16) -> Option<u64> {
         (self.next - self.oldest < WINDOW_REQUESTS).then(|| self.take(call))
     }
@@ -122,6 +134,19 @@ mod tests {
         assert_eq!(numbers.draw_urgent(1), None);
         numbers.release(1);
         assert_eq!(numbers.draw_urgent(1), Some(1 + WINDOW_REQUESTS));
+    }
+
+    #[test]
+    fn renewals_share_a_number_while_the_window_does_not_move() {
+        let mut numbers = Numbers::new();
+        assert_eq!([0, 0].map(|opened| numbers.draw_renewal(opened)), [Some(1), Some(2)], "nothing is open");
+        assert_eq!(numbers.draw(0), Some(3));
+        assert_eq!([0, 2, 3].map(|opened| numbers.draw_renewal(opened)), [Some(4); 3]);
+        assert_eq!(numbers.draw_renewal(4), Some(5), "that is older than the session");
+        while numbers.draw_exchange().is_some() {}
+        assert_eq!(numbers.draw_renewal(4), Some(5));
+        numbers.release(3);
+        assert_eq!(numbers.draw_renewal(4), Some(3 + WINDOW_REQUESTS));
     }
 
     #[test]

@@ -261,6 +261,8 @@ impl Core {
                 return;
             }
             self.calls.put(index, Place::Ready, peer);
+            // The shard is waited for from when this is sent.
+            self.calls[index].moved_ns = 0;
         }
         self.calls[index].deadline_ns = deadline_ns;
         self.deadline_ns = self.deadline_ns.min(deadline_ns);

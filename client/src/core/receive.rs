@@ -58,7 +58,8 @@ impl Core {
         };
         let call = &mut self.calls[index];
         let peer = call.peer;
-        if call.sends == 1 && call.place == Place::Flight && call.reply.is_none() {
+        // What follows a credit may answer to what that answered to.
+        if std::mem::take(&mut call.is_timed) && call.place == Place::Flight {
             self.peers[peer].rtt.sample(now_ns.saturating_sub(call.moved_ns));
         }
         if call.place == Place::Flight {
@@ -81,10 +82,13 @@ impl Core {
         let Some(first) = self.calls.first(peer, Place::Flight).filter(|first| *first != answered) else {
             return;
         };
+        let is_ordered = self.has_streams();
         let call = &mut self.calls[first];
         call.overtaken += 1;
         let most = OVERTAKEN_MAX << (2 * call.sends.saturating_sub(1)).min(20);
-        if call.overtaken >= most && call.reply.is_none() && !self.has_streams() {
+        if call.overtaken >= most && call.reply.is_none() && !is_ordered {
+            // Of a long one a segment asks for how far it has come: all of it may be there, and only take long.
+            call.time_out(self.peers[peer].segment_bytes);
             self.calls.put(first, Place::Ready, peer);
             self.counters.retransmissions += 1;
         }
@@ -217,15 +221,19 @@ impl Core {
             }
             return;
         }
-        if call.upload.credit(frame.header.offset, allowed) {
+        let is_further = call.upload.credit(frame.header.offset, allowed);
+        if is_further {
             peer.widen();
             call.moved_ns = now_ns;
         }
         let taken = call.upload.taken();
         call.feed.iter_mut().for_each(|feed| feed.confirm(taken));
-        if (call.feed.is_some() || call.upload.next().is_some()) && call.place == Place::Flight {
-            let peer = call.peer;
+        let (peer, can_upload) = (call.peer, call.can_upload(peer.segment_bytes));
+        if call.place == Place::Flight && can_upload {
             self.calls.put(index, Place::Ready, peer);
+        } else if call.place == Place::Flight && is_further {
+            // What moved last waits behind the others.
+            self.calls.put(index, Place::Flight, peer);
         }
     }
 
@@ -260,6 +268,11 @@ impl Core {
 
     fn refused_by(&mut self, index: u16, status: Status, frame: &Frame<'_>, now_ns: u64) {
         let call = &self.calls[index];
+        // What has an answer is not refused: this is late, of a copy that was asked for at another time.
+        if call.reply.is_some() && frame.header.opcode != Opcode::Continue as u8 {
+            self.counters.replies_stray += 1;
+            return;
+        }
         match Reply::decode(call.opcode, status, frame.segment).filter(|_| frame.is_whole()) {
             Some(Reply::Refused(Refused::WrongShard { owner })) if call.operation.is_some() => {
                 self.redirect(index, owner, now_ns);

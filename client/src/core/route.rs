@@ -9,7 +9,7 @@ use adit_wire::native::{Opcode, Status};
 use super::calls::Place;
 use super::peer::{Link, Peer, Stream};
 use super::{Core, HOME};
-use crate::error::{Caller, Error};
+use crate::error::{Caller, Error, Unreachable};
 use crate::operation::Target;
 
 /// The map, and what is known of its age.
@@ -180,11 +180,12 @@ impl Core {
     /// another number, which says that it is not the one that was refused.
     pub(super) fn redirect(&mut self, index: u16, owner: u16, now_ns: u64) {
         self.counters.wrong_shards += 1;
-        if !self.calls[index].can_begin_again() {
-            return self.give_up(index);
-        }
         let peer = self.calls[index].peer;
         self.want_map(peer);
+        if !self.calls[index].can_begin_again() {
+            // It was not applied: there is no doubt, though all of it was sent.
+            return self.finish(index, Err(Error::Unreachable(Unreachable::GaveUp)));
+        }
         let number = std::mem::take(&mut self.calls[index].number);
         self.numbers.release(number);
         self.calls[index].begin_again();

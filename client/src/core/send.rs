@@ -129,7 +129,7 @@ impl Core {
         else {
             return;
         };
-        if exchange.number == 0 && !self.number_exchange(&mut exchange) {
+        if exchange.number == 0 && !self.number_exchange(peer, &mut exchange) {
             exchange.due_ns = now_ns + DELAY_NS_MIN;
         } else if self.write_exchange(peer, &exchange, out) {
             self.counters.retransmissions += u64::from(exchange.sends > 0);
@@ -144,10 +144,11 @@ impl Core {
     }
 
     /// A HELLO is of no session: its number only has to be one that nobody guesses.
-    fn number_exchange(&mut self, exchange: &mut Exchange) -> bool {
+    fn number_exchange(&mut self, peer: usize, exchange: &mut Exchange) -> bool {
         let number = match exchange.ask {
             Ask::Hello => Some(self.random.bits() | 1),
-            Ask::Open(_) | Ask::Renew | Ask::Close => self.numbers.draw_exchange(),
+            Ask::Renew => self.numbers.draw_renewal(self.peers[peer].open_number),
+            Ask::Open(_) | Ask::Close => self.numbers.draw_exchange(),
         };
         exchange.number = number.unwrap_or(0);
         number.is_some()
@@ -224,14 +225,18 @@ impl Core {
     /// Sends what a call has to send now. Says whether there was room for all of it.
     #[inline]
     fn send_call(&mut self, index: u16, now_ns: u64, out: &mut impl Outgoing) -> bool {
-        let sent = if self.calls[index].reply.is_some() {
+        let sent_before = self.counters.frames_sent;
+        let had_room = if self.calls[index].reply.is_some() {
             self.send_continues(index, out)
         } else {
             self.send_request(index, out)
         };
-        if sent {
-            let call = &mut self.calls[index];
+        let call = &mut self.calls[index];
+        // Where nothing was sent, what is on its way is not younger than before: it would never be missed.
+        if self.counters.frames_sent > sent_before || call.moved_ns == 0 {
             (call.moved_ns, call.overtaken) = (now_ns, 0);
+        }
+        if had_room {
             let peer = call.peer;
             if call.is_in_pieces && call.is_callers_turn(self.peers[peer].segment_bytes) {
                 // The caller takes its time.
@@ -241,7 +246,7 @@ impl Core {
                 self.calls.put(index, Place::Flight, peer);
             }
         }
-        sent
+        had_room
     }
 
     /// Sends a request, or the segments of it that the shard takes now. Says whether there was room.
@@ -266,7 +271,7 @@ impl Core {
             let wrote = write(out, peer.address, header, &body, 0, body.len_bytes());
             Sent { frames: u64::from(wrote), had_room: wrote, is_whole: wrote }
         } else {
-            upload.begin(peer.allowed_bytes(peer.credits));
+            upload.begin(body.len_bytes(), peer.allowed_bytes(peer.credits));
             write_segments(out, peer, header, &body, &mut upload)
         };
         self.scratch = scratch;
@@ -274,6 +279,7 @@ impl Core {
         let call = &mut self.calls[index];
         (call.upload, call.offered) = (upload, credits);
         call.sends += u32::from(sent.frames > 0);
+        call.is_timed = sent.frames > 0 && call.sends == 1;
         call.may_be_applied |= sent.is_whole;
         sent.had_room
     }
@@ -352,7 +358,7 @@ fn write_segments(
     upload: &mut Upload,
 ) -> Sent {
     let (total, mut frames) = (body.len_bytes(), 0);
-    while let Some(offset) = upload.next().filter(|offset| *offset < total) {
+    while let Some(offset) = upload.next() {
         let len = peer.segment_bytes.min(total - offset);
         if !body.is_ready(offset + len) {
             break;
@@ -363,7 +369,7 @@ fn write_segments(
         upload.advance(offset + len);
         frames += 1;
     }
-    Sent { frames, had_room: true, is_whole: upload.has_sent(total) }
+    Sent { frames, had_room: true, is_whole: upload.has_sent() }
 }
 
 /// Writes one frame. Says whether there was room.

@@ -172,11 +172,15 @@ impl Core {
     }
 
     /// The shard knows the session, but has heard it from another address or stream: all that is not answered is sent
-    /// again.
+    /// again. What is about to go on may have had something on its way, too.
     fn send_again(&mut self, index: usize) {
         let allowed = self.peers[index].allowed_bytes(self.peers[index].credits);
+        for call in self.calls.indices().filter(|call| self.calls[*call].peer == index).collect::<Vec<_>>() {
+            if matches!(self.calls[call].place, Place::Ready | Place::Flight | Place::Delayed) {
+                self.calls[call].time_out(allowed);
+            }
+        }
         while let Some(call) = self.calls.first(index, Place::Flight) {
-            self.calls[call].time_out(allowed);
             self.calls.put(call, Place::Ready, index);
         }
     }

@@ -4,6 +4,8 @@
 /// How far a long request has come; of a short one all zeros.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Upload {
+    /// Bytes of the request.
+    total: u32,
     /// The shard has all before this.
     taken: u32,
     /// All before this was sent, or is to be sent again only from here on.
@@ -22,16 +24,16 @@ pub(super) struct Upload {
 }
 
 impl Upload {
-    /// Begins, if it has not, with as many bytes as the shard takes.
-    pub(super) fn begin(&mut self, allowed: u32) {
-        if self.allowed == 0 {
-            *self = Self { allowed: allowed.max(1), is_probing: true, ..Self::default() };
+    /// Begins, if it has not, a request of `total` bytes, with as many of them as the shard takes.
+    pub(super) fn begin(&mut self, total: u32, allowed: u32) {
+        if self.total == 0 {
+            *self = Self { total, allowed: allowed.max(1), is_probing: true, ..Self::default() };
         }
     }
 
     /// The next segment to be sent, as its offset, if one may be sent now.
     pub(super) fn next(&self) -> Option<u32> {
-        (self.sent < self.allowed).then_some(self.sent)
+        (self.sent < self.allowed.min(self.total)).then_some(self.sent)
     }
 
     /// A segment that ends here was sent.
@@ -40,14 +42,14 @@ impl Upload {
         self.furthest = self.furthest.max(end);
     }
 
-    /// Whether all of a request of `total` bytes was sent.
-    pub(super) fn has_sent(&self, total: u32) -> bool {
-        self.furthest >= total
+    /// Whether all of the request was sent.
+    pub(super) fn has_sent(&self) -> bool {
+        self.furthest >= self.total
     }
 
     /// Nothing came for long: goes back to what the shard has, and sends again as much as `allowed` bytes.
     pub(super) fn time_out(&mut self, allowed: u32) {
-        if self.allowed == 0 {
+        if self.total == 0 {
             return;
         }
         self.sent = self.taken;
@@ -85,7 +87,8 @@ impl Upload {
     /// The shard has all before `offset` and takes `allowed` bytes more. Says whether the request came further.
     pub(super) fn credit(&mut self, offset: u32, allowed: u32) -> bool {
         let is_late = offset < self.taken && !self.is_probing;
-        if offset > self.furthest || is_late {
+        // Of a request that is there as a whole it would not say so.
+        if offset > self.furthest || offset >= self.total || is_late {
             return false;
         }
         if offset >= self.taken {
@@ -120,14 +123,14 @@ mod tests {
 
     fn begin(allowed: u32) -> Upload {
         let mut upload = Upload::default();
-        upload.begin(allowed);
+        upload.begin(100, allowed);
         upload
     }
 
     /// Sends segments of 10 bytes of 100 for as long as it may.
     fn send(upload: &mut Upload) -> Vec<u32> {
         std::iter::from_fn(|| {
-            let offset = upload.next().filter(|offset| *offset < 100)?;
+            let offset = upload.next()?;
             upload.advance(offset + 10);
             Some(offset)
         })
@@ -144,6 +147,7 @@ mod tests {
         upload.time_out(10);
         assert!(upload.credit(50, 100), "what was sent before time was out");
         assert_eq!(send(&mut upload), [50, 60, 70, 80, 90]);
+        assert_eq!((upload.next(), upload.has_sent()), (None, true), "more is allowed than there is");
     }
 
     #[test]

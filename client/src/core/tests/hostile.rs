@@ -5,8 +5,8 @@ use adit_wire::kv::BucketId;
 use adit_wire::native::{Frame, FrameError, HEADER_BYTES, Header, Opcode, Status};
 
 use super::world::World;
-use super::{BAD, CoreConfig, adds_and_appends_sum_up};
-use crate::answer::Ticket;
+use super::{BAD, CoreConfig, adds_and_appends_sum_up, value};
+use crate::answer::{Answer, Ticket};
 use crate::core::tests::world::PATIENCE_NS;
 use crate::error::{Caller, Error};
 use crate::operation::{KeyAction, Operation};
@@ -60,6 +60,23 @@ fn harmed_and_foreign_frames_change_nothing() {
         let counters = world.core.counters();
         assert!(counters.frames_harmed > 0 && counters.replies_stray > 0, "{counters:?}");
     }
+}
+
+#[test]
+fn a_late_refusal_does_not_end_a_reply_of_which_segments_have_come() {
+    let mut world = World::new(1, 1, CoreConfig::default());
+    let long = value(100_000);
+    assert!(world.ask("long", KeyAction::put(long.clone())).is_ok());
+    world.spoof = Some(Box::new(|_, from, frame, client| {
+        let header = Frame::decode(frame).unwrap().header;
+        let mut late = vec![0; HEADER_BYTES];
+        let status = Status::NotFound as u8;
+        Header { status, offset: 0, total_bytes: 0, ..header }.seal(&mut late);
+        vec![(from, client, late)]
+    }));
+    let Ok(Answer::Value(found)) = world.ask("long", KeyAction::Get) else { panic!("it is there") };
+    assert!(found.bytes() == long);
+    assert!(world.core.counters().replies_stray > 10);
 }
 
 /// Goes on with values in pieces, some of them, somehow.

@@ -4,6 +4,7 @@ mod hostile;
 mod pieces;
 pub(crate) mod server;
 mod sessions;
+mod uploads;
 mod world;
 
 use adit_wire::kv::BucketId;
@@ -16,7 +17,7 @@ use server::Moods;
 use world::{Faults, PATIENCE_NS, World};
 
 const BAD: Faults =
-    Faults { lose_one_in: 10, double_one_in: 10, jitter_ns: 300_000, move_one_in: 0, cut: None };
+    Faults { lose_one_in: 10, double_one_in: 10, delay_ns: 0, jitter_ns: 300_000, move_one_in: 0, cut: None };
 const COUNTERS: [&str; 4] = ["a", "b", "c", "{a}d"];
 
 /// Random adds and appends with some reads between, many at a time; what was done is what is stored.
@@ -153,6 +154,21 @@ fn long_values_cross_streams_that_end() {
         assert!(matches!(put, Ok(Answer::Version(_))), "seed {seed}: {put:?}");
         assert!(bytes(world.ask("long", KeyAction::Get)) == long, "seed {seed}");
     }
+}
+
+#[test]
+fn a_reply_that_was_on_its_way_when_a_stream_ended_is_asked_for_again() {
+    let config = CoreConfig { transport: Transport::Stream, ..CoreConfig::default() };
+    let mut world = World::new(1, 1, config);
+    world.server.frame_bytes = 16 << 10;
+    let long = value(1_000_000);
+    assert!(world.ask("long", KeyAction::put(long.clone())).is_ok());
+    let get = world.on_key("long", KeyAction::Get);
+    // It is sent; it arrives, and the first segments go out.
+    world.turn();
+    world.turn();
+    world.move_after_a_frame();
+    assert!(bytes(world.result(get)) == long);
 }
 
 #[test]

@@ -269,6 +269,33 @@ fn a_shard_that_gives_up_in_the_middle_is_told_of() {
 }
 
 #[test]
+fn a_value_whose_key_moves_in_the_middle_is_not_written_and_can_be_written_again() {
+    for config in configs() {
+        for seed in 0..10 {
+            let mut world = world(seed, 2, config.clone());
+            let ticket = begin_write(&mut world, "long", 1_000_000);
+            write(&mut world, ticket, &[7; 500_000]).unwrap();
+            world.wait(1_000_000_000);
+            let owner = world.server.map.owner(b"long");
+            while world.server.map.owner(b"long") == owner {
+                world.server.draw_map();
+            }
+            // Nobody tells of the other map before the refusal does.
+            world.server.map.epoch = 1;
+            write(&mut world, ticket, &[7; 500_000]).unwrap();
+            assert_eq!(finish(&mut world, ticket), Err(GAVE_UP), "seed {seed}");
+            assert!(world.server.store.is_empty());
+            // The map has come since.
+            world.wait(1_000_000_000);
+            assert_eq!(world.core.counters().map_refreshes, 2);
+            let again = write_all(&mut world, "long", &value(1_000_000), &mut Random::new(seed));
+            assert!(matches!(again, Ok(Answer::Version(_))), "seed {seed}: {again:?}");
+            assert_eq!(world.core.counters().wrong_shards, 1);
+        }
+    }
+}
+
+#[test]
 fn a_shard_that_forgets_before_anything_was_dropped_gets_all_again() {
     for config in configs() {
         let mut world = world(5, 1, config);

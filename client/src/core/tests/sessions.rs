@@ -5,7 +5,7 @@ use adit_wire::kv::BucketId;
 use super::world::{Faults, PATIENCE_NS, World};
 use super::{BAD, CoreConfig, Moods, bytes, value};
 use crate::answer::Answer;
-use crate::error::{Caller, Error, Uncertain};
+use crate::error::{Caller, Error, Uncertain, Unreachable};
 use crate::operation::{KeyAction, Operation};
 
 #[test]
@@ -42,6 +42,49 @@ fn a_client_that_rested_asks_for_its_session_before_it_writes() {
         }
         assert_eq!(world.ask("key", KeyAction::Add(1)), Ok(Answer::Sum(2)));
     }
+}
+
+#[test]
+fn a_client_that_rested_with_a_paused_value_asks_for_its_session_before_it_writes() {
+    for forgets in [false, true] {
+        let mut world = World::new(1, 1, CoreConfig::default());
+        assert_eq!(world.ask("key", KeyAction::Add(1)), Ok(Answer::Sum(1)));
+        let put = Operation::on_key(BucketId(0), "long", KeyAction::put(Vec::new()));
+        let ticket = world.core.begin_write(put, 30_000, world.now_ns + PATIENCE_NS).unwrap();
+        assert_eq!(world.core.write(ticket, &[7; 20_000], world.now_ns + PATIENCE_NS), Ok(20_000));
+        world.wait(1_000_000_000);
+        world.now_ns += 65_000_000_000;
+        if forgets {
+            world.server.restart();
+        }
+        assert_eq!(world.ask("key", KeyAction::Add(1)), Ok(Answer::Sum(2)));
+        let rest = world.core.write(ticket, &[7; 10_000], world.now_ns + PATIENCE_NS);
+        let lost = Err(Error::Unreachable(Unreachable::GaveUp));
+        assert_eq!(rest, if forgets { lost } else { Ok(10_000) });
+    }
+}
+
+#[test]
+fn sessions_live_on_behind_a_paused_value() {
+    let mut world = World::new(1, 2, CoreConfig::default());
+    let put = Operation::on_key(BucketId(0), "long", KeyAction::put(Vec::new()));
+    let ticket = world.core.begin_write(put, 30_000, world.now_ns + PATIENCE_NS).unwrap();
+    assert_eq!(world.core.write(ticket, &[7; 20_000], world.now_ns + PATIENCE_NS), Ok(20_000));
+    world.wait(1_000_000_000);
+    // As many as there are numbers for, at both shards.
+    for key in 0..950 {
+        assert_eq!(world.ask(&key.to_string(), KeyAction::Add(1)), Ok(Answer::Sum(1)));
+    }
+    let before = world.core.counters();
+    world.wait(2_000_000_000_000);
+    let after = world.core.counters();
+    assert_eq!((after.opens, after.sessions_lost), (before.opens, before.sessions_lost));
+    let renewals = after.frames_sent - before.frames_sent;
+    assert!((390..410).contains(&renewals), "{renewals}: every 10 s at both");
+    assert_eq!(world.core.write(ticket, &[7; 10_000], world.now_ns + PATIENCE_NS), Ok(10_000));
+    world.core.finish_write(ticket, world.now_ns + PATIENCE_NS).unwrap();
+    world.wait(1_000_000_000);
+    assert!(matches!(world.core.written(ticket), Some(Ok(Answer::Version(_)))));
 }
 
 #[test]

@@ -19,6 +19,8 @@ use crate::operation::{KeyAction, Operation};
 pub(super) struct Faults {
     pub(super) lose_one_in: u64,
     pub(super) double_one_in: u64,
+    /// How much longer each frame takes, and by chance.
+    pub(super) delay_ns: u64,
     pub(super) jitter_ns: u64,
     /// The client gets another address, or its streams end.
     pub(super) move_one_in: u64,
@@ -41,10 +43,10 @@ pub(super) struct World {
     pub(super) results: BTreeMap<Ticket, Result<Answer, Error>>,
     pub(super) seed: u64,
     pub(super) spoof: Option<Spoof>,
-    network: Network,
+    pub(super) network: Network,
 }
 
-struct Network {
+pub(super) struct Network {
     random: Random,
     faults: Faults,
     client: SocketAddr,
@@ -185,6 +187,18 @@ impl World {
         if faults.move_one_in == 0 || !self.network.random.one_in(faults.move_one_in) {
             return;
         }
+        self.move_now();
+    }
+
+    /// The next frame arrives; before anything is sent, the client gets another address, or its streams end.
+    pub(super) fn move_after_a_frame(&mut self) {
+        let Reverse(flight) = self.network.wire.pop().unwrap();
+        self.now_ns = self.now_ns.max(flight.0);
+        self.deliver(flight);
+        self.move_now();
+    }
+
+    fn move_now(&mut self) {
         let port = self.network.client.port() + 1;
         self.network.client.set_port(port);
         if self.network.is_stream {
@@ -221,7 +235,7 @@ impl Network {
                 continue;
             }
             self.sent += 1;
-            let due_ns = self.now_ns + DELAY_NS + self.random.below(faults.jitter_ns + 1);
+            let due_ns = self.now_ns + DELAY_NS + faults.delay_ns + self.random.below(faults.jitter_ns + 1);
             self.wire.push(Reverse((due_ns, self.sent, to_server, from, to, bytes.clone())));
         }
     }
