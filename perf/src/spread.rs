@@ -2,29 +2,35 @@
 
 use crate::number::{grouped, whole};
 
-/// Median and ends of some figures.
+/// The middle and the ends of repeated figures.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Spread {
     pub(crate) median: f64,
-    pub(crate) least: f64,
-    pub(crate) most: f64,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
 }
 
 impl Spread {
-    pub(crate) fn of(figures: impl Iterator<Item = f64>) -> Self {
-        let mut sorted: Vec<f64> = figures.collect();
-        sorted.sort_by(f64::total_cmp);
-        let at = |place: usize| sorted.get(place).copied().unwrap_or_default();
-        Self { median: at(sorted.len() / 2), least: at(0), most: at(sorted.len().saturating_sub(1)) }
+    /// The spread of `values`; of none it is all zeros.
+    pub(crate) fn of(values: impl Iterator<Item = f64>) -> Self {
+        let mut values: Vec<f64> = values.collect();
+        values.sort_unstable_by(f64::total_cmp);
+        let (Some(min), Some(max)) = (values.first(), values.last()) else {
+            return Self { median: 0.0, min: 0.0, max: 0.0 };
+        };
+        let (below, above) = (values[(values.len() - 1) / 2], values[values.len() / 2]);
+        Self { median: f64::midpoint(below, above), min: *min, max: *max }
     }
 
+    /// Whole numbers: median (min-max).
     pub(crate) fn text(self) -> String {
         let whole = |figure: f64| grouped(whole(figure.round()));
-        format!("{} ({}-{})", whole(self.median), whole(self.least), whole(self.most))
+        format!("{} ({}-{})", whole(self.median), whole(self.min), whole(self.max))
     }
 
+    /// The same with two places.
     pub(crate) fn ratio_text(self) -> String {
-        format!("{:.2} ({:.2}-{:.2})", self.median, self.least, self.most)
+        format!("{:.2} ({:.2}-{:.2})", self.median, self.min, self.max)
     }
 }
 
@@ -35,7 +41,7 @@ mod tests {
     #[test]
     fn spreads_of_odd_and_no_figures() {
         let spread = Spread::of([3.0, 1.0, 2.0].into_iter());
-        assert_eq!(spread, Spread { median: 2.0, least: 1.0, most: 3.0 });
-        assert_eq!(Spread::of(std::iter::empty()), Spread { median: 0.0, least: 0.0, most: 0.0 });
+        assert_eq!(spread, Spread { median: 2.0, min: 1.0, max: 3.0 });
+        assert_eq!(Spread::of(std::iter::empty()), Spread { median: 0.0, min: 0.0, max: 0.0 });
     }
 }

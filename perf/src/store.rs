@@ -19,6 +19,7 @@ use crate::number::{grouped, nanoseconds};
 use crate::random::{Random, mix};
 use crate::report::write_json;
 use crate::spread::Spread;
+pub(crate) use table::store_with_room;
 use table::{Adit, BATCH, KEY_BYTES, KeyBytes, Peer, Table, VALUE_BYTES, ValueBytes};
 
 /// Rounds at least; fewer say nothing on a noisy machine.

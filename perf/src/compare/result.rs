@@ -1,6 +1,7 @@
 //! What a comparison found, as written to JSON; medians and spreads of it.
 
 use crate::machine::Machine;
+use crate::spread::Spread;
 use crate::tally::{Latency, Tally};
 use crate::workload::Mix;
 
@@ -123,27 +124,6 @@ pub(crate) struct CurvePoint {
     pub(crate) rate_per_s: f64,
     pub(crate) subject: Sample,
     pub(crate) baseline: Sample,
-}
-
-/// The middle and the ends of repeated figures.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Spread {
-    pub(crate) median: f64,
-    pub(crate) min: f64,
-    pub(crate) max: f64,
-}
-
-impl Spread {
-    /// The spread of `values`; of none it is all zeros.
-    pub(crate) fn of(values: impl Iterator<Item = f64>) -> Self {
-        let mut values: Vec<f64> = values.collect();
-        values.sort_unstable_by(f64::total_cmp);
-        let (Some(min), Some(max)) = (values.first(), values.last()) else {
-            return Self { median: 0.0, min: 0.0, max: 0.0 };
-        };
-        let (below, above) = (values[(values.len() - 1) / 2], values[values.len() / 2]);
-        Self { median: f64::midpoint(below, above), min: *min, max: *max }
-    }
 }
 
 impl Row {

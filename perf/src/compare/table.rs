@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
-use crate::compare::result::{Comparison, CurvePoint, Facts, Row, Sample, Spread};
+use crate::compare::result::{Comparison, CurvePoint, Facts, Row, Sample};
 use crate::machine::Machine;
 use crate::number::{grouped, microseconds, whole};
 use crate::protocol::Protocol;
+use crate::spread::Spread;
 
 /// The whole page: terms, table of rows, table of the curve, notes.
 pub(crate) fn markdown(comparison: &Comparison) -> String {

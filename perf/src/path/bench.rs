@@ -3,15 +3,14 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use adit_drivers::memory::{Arena, Lines, PAGE_BYTES};
 use adit_store::kv::Store;
-use anyhow::Context;
 
 use super::pair::{Pair, Time};
 use super::stages::{Depth, Stages};
 use super::work::{KEY_BYTES, Kind, Work};
 use crate::cpu::thread_cpu_ns;
 use crate::number::{index, nanoseconds};
+use crate::store::store_with_room;
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -163,9 +162,7 @@ fn look_ns() -> f64 {
 fn store(items: u64, value_bytes: usize) -> anyhow::Result<Store> {
     let item_bytes = (ITEM_HEAD_BYTES + KEY_BYTES + value_bytes) as u64;
     // The classes of lengths are up to a quarter apart.
-    let arena = Arena::new(items * item_bytes * 5 / 4 + 16 * PAGE_BYTES as u64, true).context("items")?;
-    let lines = Lines::new((items / ITEMS_PER_LINE + 4_096) * 64, true).context("index")?;
-    Ok(Store::new(arena, lines, SECRET))
+    store_with_room(items, item_bytes.div_ceil(4) * 5, SPARE_PAGES)
 }
 
 /// Operations together while items are written.
@@ -174,10 +171,8 @@ const FILL_BATCH: usize = 16;
 const WARM_UP_PARTS: u64 = 8;
 const LOOKS: u32 = 10_000;
 const ITEM_HEAD_BYTES: usize = 48;
-/// Items per line of the index, with room to spare.
-const ITEMS_PER_LINE: u64 = 3;
-/// Seed of the hashes.
-const SECRET: u64 = 0x5eed_0fad_1700_0001;
+/// For the pages that each class of lengths begins.
+const SPARE_PAGES: u64 = 16;
 
 #[cfg(test)]
 mod tests {

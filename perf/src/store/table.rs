@@ -47,6 +47,13 @@ pub(super) trait Table: Sized {
     fn write_batch(&mut self, keys: &[KeyBytes; BATCH], value: &ValueBytes);
 }
 
+/// A store with memory for `items` items of up to `item_bytes`, header and key included, and `spare_pages` more.
+pub(crate) fn store_with_room(items: u64, item_bytes: u64, spare_pages: u64) -> anyhow::Result<Store> {
+    let arena = Arena::new(items * item_bytes + spare_pages * PAGE_BYTES as u64, true).context("items")?;
+    let lines = Lines::new((items / ITEMS_PER_LINE + 4096) * 64, true).context("index")?;
+    Ok(Store::new(arena, lines, SECRET))
+}
+
 /// Our store.
 pub(super) struct Adit(Store);
 
@@ -79,9 +86,7 @@ impl Adit {
 
 impl Table for Adit {
     fn with_room(items: u64) -> anyhow::Result<Self> {
-        let arena = Arena::new(items * STORE_ITEM_BYTES + 2 * PAGE_BYTES as u64, true).context("items")?;
-        let lines = Lines::new((items / ITEMS_PER_LINE + 4096) * 64, true).context("index")?;
-        Ok(Self(Store::new(arena, lines, SECRET)))
+        store_with_room(items, STORE_ITEM_BYTES, 2).map(Self)
     }
 
     fn read(&mut self, key: &KeyBytes, value: &mut ValueBytes) -> bool {

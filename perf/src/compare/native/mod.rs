@@ -12,7 +12,7 @@ use anyhow::Context;
 
 use crate::compare::contender::Contender;
 use crate::compare::measure::take_turn;
-use crate::compare::result::{Facts, Sample, Spread, Transport};
+use crate::compare::result::{Facts, Sample, Transport};
 use crate::compare::server::ScratchDirectory;
 use crate::dataset::Dataset;
 use crate::load::{Limit, Load, Way};
@@ -21,6 +21,7 @@ use crate::number::microseconds;
 use crate::protocol::Protocol;
 use crate::report::write_json;
 use crate::sizes::Sizes;
+use crate::spread::Spread;
 use crate::tally::{Latency, Tally};
 use crate::workload::Mix;
 
