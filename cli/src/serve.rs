@@ -13,17 +13,18 @@ use adit_dataplane::map::SlotMap;
 use adit_dataplane::mesh::Mesh;
 use adit_dataplane::native::NativeParts;
 use adit_dataplane::native::secret::Secret;
+use adit_dataplane::port::Port;
 use adit_dataplane::settings::{Limits, Settings};
 use adit_dataplane::shard::{Parts, Service, Shard};
 use adit_dataplane::stats::{StatsReader, StatsWriter};
+use adit_dataplane::streams::Streams;
 use adit_drivers::clock::Clock;
 use adit_drivers::kernel::{
     KernelPort, KernelStreams, ListenError, Listener, Offload, UdpSocket, raise_descriptor_limit,
 };
 use adit_drivers::memory::Arena;
-use adit_drivers::port::{MBUF_BYTES, Mempool, Port};
+use adit_drivers::port::{MBUF_BYTES, Mempool};
 use adit_drivers::process::system_name;
-use adit_drivers::streams::Streams;
 use adit_drivers::wake::{Sleeper, Waker};
 use adit_store::kv::Config as StoreConfig;
 use anyhow::{Context, anyhow};

@@ -1,7 +1,7 @@
 //! The way of a request through its shard: decoded in a batch, fetched, executed, answered or forwarded.
 
 use adit_drivers::chunk::ChunkPool;
-use adit_drivers::streams::{ConnectionId, Streams};
+use adit_drivers::streams::ConnectionId;
 use adit_store::kv::{Key, SPLICE_BYTES_MAX, Store};
 use adit_wire::kv::{Operation, PutAnswer, Status};
 use adit_wire::resp::request::{ProtocolError, Span};
@@ -25,6 +25,7 @@ use crate::settings::{
 use crate::shard::Shard;
 use crate::silence::Silence;
 use crate::stats::{Counter, StatsReader};
+use crate::streams::Streams;
 use crate::transaction::queue::queued;
 use crate::transaction::step::Parked;
 use crate::walk::{Walk, WalkError};

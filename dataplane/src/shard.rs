@@ -6,7 +6,7 @@ use std::time::Duration;
 use adit_drivers::chunk::{CHUNK_BYTES, ChunkPool};
 use adit_drivers::clock::{Clock, Now};
 use adit_drivers::memory::{BLOCK_BYTES, PAGE_BYTES};
-use adit_drivers::streams::{ConnectionId, Event, Streams, Wait};
+use adit_drivers::streams::{ConnectionId, Event, Wait};
 use adit_store::kv::Store;
 use adit_wire::kv::BucketId;
 use adit_wire::resp::reply;
@@ -31,6 +31,7 @@ use crate::settings::{
 };
 use crate::splicing::{Splicings, is_long};
 use crate::stats::{BUCKETS, Counter, Counters, Rates, StatsReader, StatsWriter, total};
+use crate::streams::Streams;
 use crate::transaction::Transactions;
 use crate::transaction::encoded::Encoded;
 use crate::transaction::intents::Intents;

@@ -1,8 +1,10 @@
 //! Contracts of devices and raw memory, and their variants. The only room with unsafe code.
 
+pub mod buffer;
 pub mod chunk;
 pub mod clock;
 pub mod counters;
+pub mod frames;
 pub mod kernel;
 pub mod memory;
 pub mod outbox;

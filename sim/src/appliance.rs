@@ -8,14 +8,15 @@ use adit_dataplane::map::SlotMap;
 use adit_dataplane::mesh::Mesh;
 use adit_dataplane::native::NativeParts;
 use adit_dataplane::native::secret::Secret;
+use adit_dataplane::port::Port;
 use adit_dataplane::settings::{Settings, TURN_BYTES_MAX};
 use adit_dataplane::shard::{Parts, Service, Shard};
 use adit_dataplane::stats::{Counter, StatsReader, StatsWriter};
+use adit_dataplane::streams::Streams;
 use adit_drivers::clock::{Clock, Now};
 use adit_drivers::memory::{Arena, Lines};
-use adit_drivers::port::{Mempool, Port};
+use adit_drivers::port::Mempool;
 use adit_drivers::sim::{SimDatagrams, SimFaults, SimNetwork};
-use adit_drivers::streams::Streams;
 use adit_drivers::wake::Waker;
 use adit_store::kv::Store;
 

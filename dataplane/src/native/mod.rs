@@ -27,7 +27,7 @@ pub(crate) mod waiting;
 use std::net::SocketAddr;
 
 use adit_drivers::chunk::ChunkPool;
-use adit_drivers::port::{Mbuf, Port};
+use adit_drivers::port::Mbuf;
 use adit_wire::native::map::{Map, Range};
 use adit_wire::resp::request::Span;
 
@@ -37,6 +37,7 @@ use self::secret::Secret;
 use self::sessions::Sessions;
 use self::waiting::Waiting;
 use crate::map::SlotMap;
+use crate::port::Port;
 
 /// What a shard needs to speak the native protocol.
 pub struct NativeParts {

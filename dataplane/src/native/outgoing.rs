@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 
 use adit_drivers::chunk::ChunkPool;
-use adit_drivers::port::{Mbuf, Port};
+use adit_drivers::port::Mbuf;
 use adit_wire::native::{FRAME_BYTES_MAX, HEADER_BYTES, Header};
 
 use super::links::Links;
 use super::path::Path;
 use super::session::{Kept, Session};
+use crate::port::Port;
 use crate::settings::{TURN_SENT_BYTES_MAX, TX_TRAINS_MAX};
 
 /// Trains that wait to be transmitted.

@@ -1,6 +1,5 @@
 //! `CLIENT`: what connections are, say about themselves, and do to each other.
 
-use adit_drivers::streams::Streams;
 use adit_wire::resp::number::parse_i64;
 use adit_wire::resp::reply;
 use adit_wire::resp::{Command, Version};
@@ -11,6 +10,7 @@ use crate::connection::{Connection, ReplySink, Session};
 use crate::plan::{Arguments, upper};
 use crate::refusal::shown;
 use crate::silence::Silence;
+use crate::streams::Streams;
 use crate::tour::{Task, Tour};
 
 /// Runs a subcommand; the plan has seen that it exists and has as many arguments as it wants.

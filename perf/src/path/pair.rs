@@ -10,12 +10,13 @@ use adit_dataplane::map::SlotMap;
 use adit_dataplane::mesh::Mesh;
 use adit_dataplane::native::NativeParts;
 use adit_dataplane::native::secret::Secret;
+use adit_dataplane::port::Port;
 use adit_dataplane::settings::Settings;
 use adit_dataplane::shard::{Parts, Service, Shard};
+use adit_dataplane::streams::Streams;
 use adit_drivers::clock::{Clock, Now};
-use adit_drivers::port::{MBUF_BYTES, Mbuf, Mempool, Port};
+use adit_drivers::port::{MBUF_BYTES, Mbuf, Mempool};
 use adit_drivers::sim::{SimNetwork, WirePort};
-use adit_drivers::streams::Streams;
 use adit_store::kv::Store;
 use anyhow::{Context, anyhow, bail};
 
