@@ -17,7 +17,7 @@ pub enum Streams {
 impl Streams {
     /// Receives a burst: at most [`EVENTS_PER_POLL_MAX`](adit_drivers::streams::EVENTS_PER_POLL_MAX) connections, at most one chunk from each.
     #[inline]
-    pub fn poll(&mut self, wait: Wait, pool: &mut ChunkPool, events: &mut Vec<Event>) {
+    pub fn poll(&mut self, wait: Wait, _now_ns: u64, pool: &mut ChunkPool, events: &mut Vec<Event>) {
         match self {
             Self::Kernel(streams) => streams.poll(wait, pool, events),
             Self::Sim(streams) => streams.poll(pool, events),
@@ -53,11 +53,33 @@ impl Streams {
 
     /// Says that the next poll will sleep. What others put into the shard's rings after this wakes it; look at the
     /// rings once more before that poll (see [`adit_drivers::wake`]).
-    pub fn prepare_sleep(&self) {
+    pub fn prepare_sleep(&mut self) {
         match self {
             Self::Kernel(streams) => streams.prepare_sleep(),
             // A simulation calls every shard in turn: none sleeps.
             Self::Sim(_) => {}
+        }
+    }
+
+    /// Lets what was sent in this turn leave, where it is gathered until now.
+    #[inline]
+    pub fn flush(&mut self, _now_ns: u64) {
+        match self {
+            Self::Kernel(_) | Self::Sim(_) => {}
+        }
+    }
+
+    /// Whether something that comes ends the sleep of [`Streams::poll`].
+    pub fn interrupts(&self) -> bool {
+        match self {
+            Self::Kernel(_) | Self::Sim(_) => true,
+        }
+    }
+
+    /// When they have something to do by themselves.
+    pub fn due_ns(&self) -> Option<u64> {
+        match self {
+            Self::Kernel(_) | Self::Sim(_) => None,
         }
     }
 
