@@ -4,6 +4,7 @@ pub mod buffer;
 pub mod chunk;
 pub mod clock;
 pub mod counters;
+pub mod dpdk;
 pub mod frames;
 pub mod kernel;
 pub mod memory;
