@@ -183,6 +183,11 @@ impl Stack {
         SocketAddr::new(self.config.addresses[0].0, self.config.udp_port)
     }
 
+    /// The queue, for another stack over it. What waits in this one is dropped.
+    pub fn into_frames(self) -> Frames {
+        self.frames
+    }
+
     /// The address of the device.
     pub fn mac(&self) -> Mac {
         self.mac
