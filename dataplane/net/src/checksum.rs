@@ -53,6 +53,13 @@ impl Sum {
         Self(self.0 + u64::from(number.swap_bytes()))
     }
 
+    /// The sum with four bytes.
+    #[inline]
+    #[must_use]
+    pub fn and_four(self, bytes: [u8; 4]) -> Self {
+        Self(self.0 + u64::from(u32::from_le_bytes(bytes)))
+    }
+
     /// What stands in the checksum field: the complement of the folded sum. 0 for bytes that contain their checksum.
     #[inline]
     pub fn checksum(self) -> u16 {
