@@ -15,23 +15,35 @@ impl Sum {
     #[inline]
     #[must_use]
     pub fn and(self, bytes: &[u8]) -> Self {
-        // Two sums of eight bytes each, as the processor has two carries' worth of room; which order the bytes of a word
-        // have does not matter to a sum that wraps around (RFC 1071, 2B).
-        let (blocks, rest) = bytes.as_chunks::<16>();
-        let (mut low, mut high) = (u128::from(self.0), 0_u128);
-        for block in blocks {
-            let word = u128::from_le_bytes(*block);
-            low += word & u128::from(u64::MAX);
-            high += word >> 64;
+        // Which order the bytes of a word have, and how long words are, does not matter to a sum that wraps around (RFC 1071,
+        // 2B). Two long sums take two words at a time, with their carries above them.
+        let (blocks, rest) = bytes.as_chunks::<32>();
+        let mut sum = self.0;
+        if !blocks.is_empty() {
+            let (mut one, mut other) = (0_u128, 0_u128);
+            for block in blocks {
+                let (words, _) = block.as_chunks::<8>();
+                one += u128::from(u64::from_le_bytes(words[0]));
+                other += u128::from(u64::from_le_bytes(words[1]));
+                one += u128::from(u64::from_le_bytes(words[2]));
+                other += u128::from(u64::from_le_bytes(words[3]));
+            }
+            sum += fold(one + other);
         }
-        if !rest.is_empty() {
-            let mut block = [0; 16];
-            block[..rest.len()].copy_from_slice(rest);
-            let word = u128::from_le_bytes(block);
-            low += word & u128::from(u64::MAX);
-            high += word >> 64;
+        let (words, mut rest) = rest.as_chunks::<8>();
+        for word in words {
+            let word = u64::from_le_bytes(*word);
+            sum += (word & 0xFFFF_FFFF) + (word >> 32);
         }
-        Self(fold(low + high))
+        if let Some((word, behind)) = rest.split_first_chunk::<4>() {
+            sum += u64::from(u32::from_le_bytes(*word));
+            rest = behind;
+        }
+        if let Some((word, behind)) = rest.split_first_chunk::<2>() {
+            sum += u64::from(u16::from_le_bytes(*word));
+            rest = behind;
+        }
+        Self(sum + rest.first().map_or(0, |byte| u64::from(*byte)))
     }
 
     /// The sum with a number of 16 bits.
@@ -39,6 +51,13 @@ impl Sum {
     #[must_use]
     pub fn and_u16(self, number: u16) -> Self {
         Self(self.0 + u64::from(number.swap_bytes()))
+    }
+
+    /// The sum with four bytes.
+    #[inline]
+    #[must_use]
+    pub fn and_four(self, bytes: [u8; 4]) -> Self {
+        Self(self.0 + u64::from(u32::from_le_bytes(bytes)))
     }
 
     /// What stands in the checksum field: the complement of the folded sum. 0 for bytes that contain their checksum.
@@ -59,12 +78,11 @@ impl Sum {
     }
 }
 
-/// A sum in 48 bits, so that more may be added.
+/// A long sum in few bits, so that more may be added.
 #[inline]
 fn fold(sum: u128) -> u64 {
-    let [.., a7, a6, a5, a4, a3, a2, a1, a0] = sum.to_be_bytes();
-    let low = u64::from_be_bytes([a7, a6, a5, a4, a3, a2, a1, a0]);
-    let above = u64::try_from(sum >> 64).unwrap_or(u64::MAX);
+    let half = |sum: u128| u64::try_from(sum & u128::from(u64::MAX)).unwrap_or(u64::MAX);
+    let (low, above) = (half(sum), half(sum >> 64));
     (low & 0xFFFF_FFFF) + (low >> 32) + above
 }
 

@@ -2,6 +2,7 @@
 
 use adit_drivers::frames::Frame;
 
+use crate::bytes::put;
 use crate::config::StackConfig;
 use crate::ethernet::{self, Mac};
 use crate::ip::UDP;
@@ -46,20 +47,21 @@ impl Echo {
             return false;
         }
         let (head, packet) = bytes.split_at_mut(ethernet.header_bytes);
-        head[..6].copy_from_slice(&ethernet.source);
-        head[6..12].copy_from_slice(&self.mac);
+        put(head, 0, &ethernet.source);
+        put(head, 6, &self.mac);
         match ethernet.kind {
-            ethernet::KIND_IPV4 => swap::<4>(&mut packet[12..20]),
-            _ => swap::<16>(&mut packet[8..40]),
+            ethernet::KIND_IPV4 => swap::<4>(packet, 12),
+            _ => swap::<16>(packet, 8),
         }
-        swap::<2>(&mut packet[ip.header_bytes..ip.header_bytes + 4]);
+        swap::<2>(packet, ip.header_bytes);
         true
     }
 }
 
-/// Exchanges the halves of twice `HALF` bytes.
+/// Exchanges the halves of twice `HALF` bytes at a place.
 #[inline]
-fn swap<const HALF: usize>(bytes: &mut [u8]) {
-    let (one, other) = bytes.split_at_mut(HALF);
-    one.swap_with_slice(other);
+fn swap<const HALF: usize>(bytes: &mut [u8], at: usize) {
+    if let ([one, other], _) = bytes[at..at + 2 * HALF].as_chunks_mut::<HALF>() {
+        std::mem::swap(one, other);
+    }
 }

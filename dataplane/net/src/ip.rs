@@ -45,13 +45,7 @@ pub(crate) fn pseudo_sum(source: IpAddr, destination: IpAddr, protocol: u8, payl
 pub(crate) fn addresses_sum(source: IpAddr, destination: IpAddr) -> Sum {
     match (source, destination) {
         (IpAddr::V4(source), IpAddr::V4(destination)) => {
-            let [a, b, c, d] = source.octets();
-            let [e, f, g, h] = destination.octets();
-            Sum::default()
-                .and_u16(u16::from_be_bytes([a, b]))
-                .and_u16(u16::from_be_bytes([c, d]))
-                .and_u16(u16::from_be_bytes([e, f]))
-                .and_u16(u16::from_be_bytes([g, h]))
+            Sum::default().and_four(source.octets()).and_four(destination.octets())
         }
         (source, destination) => Sum::of(&octets(source)).and(&octets(destination)),
     }

@@ -56,7 +56,7 @@ impl Stack {
         }
         frame.pull(ip.header_bytes + udp::HEADER_BYTES);
         frame.trim(udp.payload_bytes);
-        self.datagrams.push_back(Mbuf::of_frame(frame, SocketAddr::new(ip.source, udp.source_port)));
+        self.datagrams.push(Mbuf::of_frame(frame, SocketAddr::new(ip.source, udp.source_port)));
         Ok(())
     }
 

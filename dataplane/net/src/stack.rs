@@ -37,7 +37,7 @@ pub struct Stack {
     /// What has become due, empty between turns.
     pub(crate) due: Vec<Due>,
     /// Datagrams that wait for the shard.
-    pub(crate) datagrams: VecDeque<Mbuf>,
+    pub(crate) datagrams: Vec<Mbuf>,
     /// TCP segments that wait for the shard, each in its packet.
     pub(crate) segments: Vec<Frame>,
     outbound: Outbound,
@@ -70,7 +70,7 @@ impl Stack {
             tx: Vec::new(),
             burst: Vec::new(),
             due: Vec::new(),
-            datagrams: VecDeque::new(),
+            datagrams: Vec::new(),
             segments: Vec::new(),
             outbound: Outbound::new(mempool),
             echoes: Bucket::new(ECHOES_AT_ONCE, ECHO_INTERVAL_NS, now_ns),
@@ -115,8 +115,13 @@ impl Stack {
     #[inline]
     pub fn take_datagrams(&mut self, burst: &mut Vec<Mbuf>) {
         let count = self.datagrams.len().min(BURST_MAX);
-        burst.extend(self.datagrams.drain(..count));
         self.counters.rx_datagrams += count as u64;
+        if burst.is_empty() && count == self.datagrams.len() {
+            // The common case moves none of them.
+            std::mem::swap(burst, &mut self.datagrams);
+        } else {
+            burst.extend(self.datagrams.drain(..count));
+        }
     }
 
     /// Appends received TCP segments: each frame begins with the IP header of its packet, which is verified, and ends with
@@ -181,6 +186,11 @@ impl Stack {
     /// The address that peers reach its datagrams by.
     pub fn address(&self) -> SocketAddr {
         SocketAddr::new(self.config.addresses[0].0, self.config.udp_port)
+    }
+
+    /// The queue, for another stack over it. What waits in this one is dropped.
+    pub fn into_frames(self) -> Frames {
+        self.frames
     }
 
     /// The address of the device.
