@@ -79,10 +79,11 @@ impl Interfaces {
         if self.are_polled() && wait == Wait::No && now_ns < self.polled_ns + FIRST_POLL_NS {
             return;
         }
+        let before = events.len();
         self.list[0].0.poll(wait, now_ns, pool, events);
         // What is busy is asked again at once.
-        self.polled_ns = if events.is_empty() { now_ns } else { 0 };
-        self.rename(0, 0, events);
+        self.polled_ns = if events.len() == before { now_ns } else { 0 };
+        self.rename(0, before, events);
     }
 
     /// Receives bursts of the others.
@@ -170,6 +171,11 @@ impl Interfaces {
     /// See [`Streams::prepare_sleep`].
     pub(crate) fn prepare_sleep(&mut self) {
         self.list.iter_mut().for_each(|(streams, _)| streams.prepare_sleep());
+    }
+
+    /// See [`Streams::end_sleep`].
+    pub(crate) fn end_sleep(&mut self) {
+        self.list.iter_mut().skip(1).for_each(|(streams, _)| streams.end_sleep());
     }
 
     /// See [`Streams::pause`].

@@ -312,14 +312,23 @@ impl Shard {
     /// Receives a burst of what came in; sleeps first if there is nothing to do.
     fn receive(&mut self) {
         let mut wait = self.wait();
-        if wait != Wait::No {
+        let may_sleep = wait != Wait::No;
+        if may_sleep {
             self.show_counters();
             if self.streams.rest() || self.must_not_sleep() {
                 wait = Wait::No;
             }
         }
         let mut events = std::mem::take(&mut self.events);
+        if wait != Wait::No && self.streams.are_polled() {
+            // What came before the devices were told to interrupt.
+            self.streams.poll_others(self.now.mono_ns, &mut self.pool, &mut events);
+            wait = if events.is_empty() { wait } else { Wait::No };
+        }
         self.streams.poll_first(wait, self.now.mono_ns, &mut self.pool, &mut events);
+        if may_sleep {
+            self.streams.end_sleep();
+        }
         let before_ns = self.now.mono_ns;
         self.now = self.clock.after(self.now);
         if self.was_busy && wait == Wait::No {

@@ -8,6 +8,7 @@ pub mod dpdk;
 pub mod frames;
 pub mod kernel;
 pub mod memory;
+pub mod nic;
 pub mod outbox;
 pub mod port;
 pub mod prefetch;

@@ -59,6 +59,14 @@ impl DeviceSpec {
         }
     }
 
+    /// Its address on the PCI bus, if it is there.
+    pub fn pci(&self) -> Option<&str> {
+        match self {
+            Self::Pci(address) => Some(address),
+            Self::Virtual { .. } => None,
+        }
+    }
+
     /// Options of its driver.
     pub fn options(&self) -> &str {
         match self {
