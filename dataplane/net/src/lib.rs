@@ -2,3 +2,4 @@
 #![forbid(unsafe_code)]
 
 pub mod outbound;
+pub mod tcp;
