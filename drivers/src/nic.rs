@@ -49,8 +49,7 @@ pub fn open(specs: &[&PortSpec], queue_pairs: u16) -> Result<Vec<Vec<NicQueue>>,
     let memory_mib = specs.iter().filter_map(|spec| spec.memory_mib).max();
     let config = EalConfig {
         memory: if is_huge { EalMemory::Huge } else { EalMemory::Normal },
-        memory_mib: memory_mib
-            .unwrap_or_else(|| MEMORY_MIB_DEFAULT.saturating_mul(u32::from(queue_pairs))),
+        memory_mib: memory_mib.unwrap_or_else(|| MEMORY_MIB_DEFAULT.saturating_mul(u32::from(queue_pairs))),
         pci: specs.iter().filter_map(|spec| spec.device.pci().map(Into::into)).collect(),
         prefix: None,
         verbose: specs.iter().any(|spec| spec.is_verbose),

@@ -62,7 +62,7 @@ impl NetStreams {
 
     /// Whether the device can end a sleep when something comes.
     pub fn interrupts(&self) -> bool {
-        self.stack.borrow().interrupts()
+        self.stack.borrow().interrupt().is_some()
     }
 
     /// Has the device interrupt: look once more, then sleep.
