@@ -217,6 +217,19 @@ fn a_reset_undoes_what_it_can_and_keeps_the_rest() {
 }
 
 #[test]
+fn a_device_that_a_program_has_open_is_not_taken_from_it() {
+    let fake = machine();
+    let root = fake.with_kernel();
+    setup(&root, "--bind 03:00.0 --bind 04:00.0 --hugepages 20MiB").unwrap();
+    fake.link("/proc/77/fd/5", "/dev/vfio/7").file("/proc/77/comm", "adit\n");
+    refused(&root, "--reset", "0000:03:00.0 is in use by process 77 (adit)");
+    assert_eq!((driver(&root, NIC).as_deref(), driver(&root, OTHER)), (Some("vfio-pci"), None));
+    fake.remove("/proc/77/fd/5");
+    setup(&root, "--reset").unwrap();
+    assert_eq!(driver(&root, NIC).as_deref(), Some("e1000e"));
+}
+
+#[test]
 fn a_device_that_moved_on_is_left_alone() {
     let fake = machine();
     let root = fake.with_kernel();
