@@ -74,11 +74,11 @@ fn apply(arguments: &SetupArguments, root: &Root) -> anyhow::Result<()> {
         None => Vec::new(),
     };
     let devices = guard::devices(&hand, arguments)?;
-    for share in &shares {
-        reserve::reserve(&hand, &mut state, share)?;
-    }
     if !devices.is_empty() {
         bind::load_vfio(&hand, &mut state, &devices, arguments.unsafe_noiommu)?;
+    }
+    for share in &shares {
+        reserve::reserve(&hand, &mut state, share)?;
     }
     for device in &devices {
         bind::bind(&hand, &mut state, device)?;

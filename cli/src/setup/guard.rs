@@ -28,8 +28,7 @@ pub(super) fn devices(hand: &Hand<'_>, arguments: &SetupArguments) -> anyhow::Re
     for device in &devices {
         let address = device.address;
         ensure!(!device.is_bridge(), "{address} is a bridge of the PCI bus: give a device behind it");
-        if let Some(why) = foreign(device).or_else(|| kept_by_kernel(device)).or_else(|| in_use(root, device))
-        {
+        for why in [foreign(device), kept_by_kernel(device), in_use(root, device)].into_iter().flatten() {
             ensure!(arguments.force, "{why} (--force binds it all the same)");
             warn(&why);
         }

@@ -179,8 +179,9 @@ fn vfio_is_loaded_where_it_is_not() {
     fake.user(0).device(NIC, "0x020000\n", Some("e1000e"), Some(7));
     let root = fake.with_kernel();
     refused(&root, "--bind 03:00.0", "no modprobe");
-    fake.program("/sbin/modprobe", "exit 0");
-    refused(&root, "--bind 03:00.0", "CONFIG_VFIO_PCI");
+    fake.program("/sbin/modprobe", "exit 0").pages(5);
+    refused(&root, "--bind 03:00.0 --hugepages 20MiB", "CONFIG_VFIO_PCI");
+    assert_eq!(pages(&root, None), 5);
     let drivers = fake.path("/sys/bus/pci/drivers");
     fake.program("/sbin/modprobe", &format!("mkdir -p {0}/$1; touch {0}/$1/unbind", drivers.display()));
     setup(&root, "--bind 03:00.0").unwrap();
