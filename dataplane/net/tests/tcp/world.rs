@@ -357,6 +357,8 @@ pub(crate) struct World {
     pub(crate) now_ns: u64,
     flying: BinaryHeap<Reverse<Flying>>,
     number: u64,
+    /// Something was changed from outside: all have a turn.
+    poked: bool,
     /// Every packet that reached the server.
     pub(crate) seen: Option<Vec<Vec<u8>>>,
 }
@@ -371,6 +373,7 @@ impl World {
             now_ns: 1_000_000,
             flying: BinaryHeap::new(),
             number: 0,
+            poked: false,
             seen: None,
         }
     }
@@ -415,7 +418,8 @@ impl World {
         let now_ns = self.now_ns;
         let clients = self.clients.iter_mut().filter_map(|client| client.due_ns(now_ns));
         let flying = self.flying.peek().map(|Reverse(flying)| flying.at_ns);
-        let next = clients.chain(flying).chain(self.server.tcp.due_ns()).min();
+        let poked = std::mem::take(&mut self.poked).then_some(self.now_ns);
+        let next = clients.chain(poked).chain(flying).chain(self.server.tcp.due_ns()).min();
         let Some(next_ns) = next.filter(|next_ns| *next_ns <= until_ns) else {
             self.now_ns = until_ns;
             return false;
@@ -465,6 +469,7 @@ impl World {
     /// Goes on until it is so; panics when it takes longer than that.
     pub(crate) fn until(&mut self, what: &str, for_ns: u64, is_so: impl Fn(&mut Self) -> bool) {
         let end_ns = self.now_ns + for_ns;
+        self.poked = true;
         while !is_so(self) {
             assert!(self.step(end_ns), "never {what}: {:?}", self.server.tcp.counters());
         }
@@ -473,6 +478,7 @@ impl World {
     /// Goes on for so long.
     pub(crate) fn run(&mut self, for_ns: u64) {
         let end_ns = self.now_ns + for_ns;
+        self.poked = true;
         while self.step(end_ns) {}
     }
 }
@@ -489,10 +495,6 @@ pub(crate) fn connected(config: TcpConfig) -> World {
 pub(crate) fn pattern(seed: u64, length: usize) -> Vec<u8> {
     let mut random = Random::new(seed);
     (0..length).map(|_| random.next().to_le_bytes()[0]).collect()
-}
-
-pub(crate) fn socket_address(address: IpAddr, port: u16) -> SocketAddr {
-    SocketAddr::new(address, port)
 }
 
 pub(crate) const SECOND: u64 = 1_000_000_000;
