@@ -95,6 +95,7 @@ pub(crate) struct Served {
 pub(crate) struct Server {
     pub(crate) tcp: Tcp,
     pub(crate) outbound: Outbound,
+    pub(crate) mempool: Mempool,
     pub(crate) pool: ChunkPool,
     pub(crate) served: Vec<Option<Served>>,
     pub(crate) echoes: bool,
@@ -112,7 +113,8 @@ impl Server {
             Mempool::with_headroom(2048, FRAME_HEADROOM_BYTES + config.mtu_bytes, FRAME_HEADROOM_BYTES);
         Self {
             tcp: Tcp::new(config),
-            outbound: Outbound::new(mempool),
+            outbound: Outbound::new(mempool.clone()),
+            mempool,
             pool: ChunkPool::new(0),
             served: Vec::new(),
             echoes: true,
