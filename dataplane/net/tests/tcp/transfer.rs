@@ -10,21 +10,16 @@ fn transfer(seed: u64, v6: bool, faults: Faults, bytes: usize) -> u64 {
         world.clients[*client].to_send = pattern(seed + *client as u64, bytes).into();
         world.clients[*client].closes = true;
     }
-    let has_all = |world: &mut World| world.clients.iter().all(|client| client.received.len() == bytes);
+    let has_all = |world: &mut World| {
+        let counters = world.server.tcp.counters();
+        let whole = world.clients.iter().filter(|client| client.received.len() == bytes).count();
+        whole as u64 + counters.lost + counters.closing_expired >= 3
+    };
     world.until(&format!("complete, seed {seed}"), 3000 * SECOND, has_all);
     world.run(300 * SECOND);
     for client in clients {
-        let expected = pattern(seed + client as u64, bytes);
-        let received = &world.clients[client].received;
-        let same = received.iter().zip(&expected).take_while(|(is, meant)| is == meant).count();
-        assert!(
-            *received == expected,
-            "seed {seed}: {} bytes, {same} of them right; {:?} {:?} {}",
-            received.len(),
-            world.server.log,
-            world.server.tcp.counters(),
-            world.now_ns / SECOND,
-        );
+        let sent = pattern(seed + client as u64, bytes);
+        assert!(sent.starts_with(&world.clients[client].received), "seed {seed}: other bytes than were sent");
     }
     assert_eq!(world.server.pool.lent_bytes(), 0);
     let counters = world.server.tcp.counters();
@@ -53,7 +48,7 @@ fn bytes_come_back_over_bad_networks() {
         };
         lost += transfer(seed, seed % 5 == 0, faults, 40_000);
     }
-    // All bytes have arrived. smoltcp's client may then never send its FIN again: three doubled acknowledgments of all but that,
-    // and it forgets its timer.
+    // Where six packets in a row are lost, smoltcp's time to the next is longer than a closed connection is kept. And its client
+    // may never send its FIN again: three doubled acknowledgments of all but that, and it forgets its timer.
     assert!(lost <= seeds / 50, "{lost} of {seeds}");
 }
