@@ -184,8 +184,8 @@ const SLOTS: usize = 4096;
 /// Times that a burst is offered to the device before it is lost.
 const OFFERS_MAX: u32 = 1000;
 /// Packets that are timed together; a fraction of what the scheduler gives at once.
-const STRETCH_PACKETS: u64 = 1024;
-const STRETCHES_MAX: usize = 1 << 16;
+const STRETCH_PACKETS: u64 = 256;
+const STRETCHES_MAX: usize = 1 << 20;
 const WARM_UP_NS: u64 = 50_000_000;
 /// When nothing came for so long, all packets are sent anew.
 const LOST_NS: u64 = 200_000_000;

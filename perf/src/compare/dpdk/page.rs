@@ -361,7 +361,7 @@ const NOTES: &str = "
 - Busy time is what the server counts for turns that found work, by the clock, so it has in it what others take from its
   core. All CPU is the processor time of its process: a server that polls takes its core for as long as something may come.
   Peers sleep in epoll: their processor time is their work.
-- A packet's time is that between packets that come back, of the middle of stretches of 1,024: of the slower of both sides,
+- A packet's time is that between packets that come back, of the middle of stretches of 256: of the slower of both sides,
   not of the server alone. testpmd swaps the addresses of Ethernet and looks at nothing else; our echo checks Ethernet,
   IPv4 and UDP with both checksums, or one, and swaps three pairs of addresses.
 - Over memif client and server share memory: the peers' loopback TCP and UDP are another wire. The rows over veth have one

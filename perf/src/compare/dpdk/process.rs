@@ -263,8 +263,9 @@ fn server_port(socket: &str) -> String {
     format!("dpdk:vdev=net_memif0,role=server,socket={socket},ip={SERVER_IP}/24")
 }
 
+/// One client after the other has the same address of Ethernet, or the server would take the next one for an impostor.
 fn client_port(socket: &str) -> String {
-    format!("dpdk:vdev=net_memif0,socket={socket},ip={CLIENT_IP}/24")
+    format!("dpdk:vdev=net_memif0,socket={socket},mac={CLIENT_MAC},ip={CLIENT_IP}/24")
 }
 
 /// Shard 0 goes to the first core.
@@ -273,6 +274,7 @@ pub(super) const CLIENT_CORE: usize = 1;
 pub(super) const NATIVE_PORT: u16 = 7400;
 pub(super) const MEMCACHED_PORT: u16 = 11211;
 const SERVER_IP: &str = "10.9.0.2";
+const CLIENT_MAC: &str = "02:00:0a:09:00:01";
 const CLIENT_IP: &str = "10.9.0.1";
 /// Times that a client tries to connect, and the pause between them.
 const CONNECTS_MAX: u32 = 10;

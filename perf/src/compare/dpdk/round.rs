@@ -92,40 +92,50 @@ impl<'a> Round<'a> {
     }
 
     /// Packets that are turned around: testpmd, then our stack.
+    ///
+    /// Each turn has a server of its own, here and below: that of DPDK 22.11's memif may read what it has just unmapped, and
+    /// end, when its client goes while it polls.
     fn echoes(&mut self) -> anyhow::Result<()> {
-        let testpmd = self.processes.testpmd()?;
-        self.note("testpmd", &testpmd.server);
-        self.packets(&testpmd, TESTPMD, true)?;
-        drop(testpmd);
-        let echo = self.processes.echo()?;
-        self.note("Adit's echo", &echo.server);
-        self.packets(&echo, ECHO, true)?;
-        self.packets(&echo, ECHO_UNCHECKED, false)
-    }
-
-    fn packets(&mut self, server: &PortServer, name: &'static str, has_checksum: bool) -> anyhow::Result<()> {
         for in_flight in ECHO_IN_FLIGHT {
-            let key = Key { wire: MEMIF, server: name, work: "echo", clients: 1, in_flight };
-            let seconds = self.plan.seconds;
-            self.turn(key, |round| {
-                let report = round.processes.packets(server, in_flight, seconds, has_checksum)?;
-                let ns_per_packet = number(&report, "/middle_ns_per_packet")?;
-                Ok(Sample {
-                    operations_per_s: 1e9 / number(&report, "/ns_per_packet")?,
-                    ns_per_packet: Some(ns_per_packet),
-                    ..Sample::empty(latency(&report)?)
-                })
-            })?;
+            let testpmd = self.processes.testpmd()?;
+            self.note(TESTPMD, &testpmd.server);
+            self.packets(&testpmd, TESTPMD, in_flight, true)?;
+            drop(testpmd);
+            for (name, has_checksum) in [(ECHO, true), (ECHO_UNCHECKED, false)] {
+                let echo = self.processes.echo()?;
+                self.note(ECHO, &echo.server);
+                self.packets(&echo, name, in_flight, has_checksum)?;
+            }
         }
         Ok(())
     }
 
+    fn packets(
+        &mut self,
+        server: &PortServer,
+        name: &'static str,
+        in_flight: u64,
+        has_checksum: bool,
+    ) -> anyhow::Result<()> {
+        let key = Key { wire: MEMIF, server: name, work: "echo", clients: 1, in_flight };
+        let seconds = self.plan.seconds;
+        self.turn(key, |round| {
+            let report = round.processes.packets(server, in_flight, seconds, has_checksum)?;
+            let ns_per_packet = number(&report, "/middle_ns_per_packet")?;
+            Ok(Sample {
+                operations_per_s: 1e9 / number(&report, "/ns_per_packet")?,
+                ns_per_packet: Some(ns_per_packet),
+                ..Sample::empty(latency(&report)?)
+            })
+        })
+    }
+
     /// GETs and SETs over memif.
     fn memif(&mut self) -> anyhow::Result<()> {
-        let server = self.loaded()?;
-        self.note("Adit over memif", &server.server);
         for (work, flag) in [("GET", "get"), ("SET", "set")] {
             for in_flight in IN_FLIGHT {
+                let server = self.processes.adit()?;
+                self.note(ADIT_MEMIF, &server.server);
                 let key = Key { wire: MEMIF, server: ADIT, work, clients: 1, in_flight };
                 let flags = [("--workload", flag.to_owned()), ("--in-flight", in_flight.to_string())];
                 self.turn(key, |round| native_sample(&round.native(&server, &flags)?))?;
@@ -134,18 +144,10 @@ impl<'a> Round<'a> {
         Ok(())
     }
 
-    /// Adit over memif with all keys.
-    fn loaded(&self) -> anyhow::Result<PortServer> {
-        let server = self.processes.adit()?;
-        let flags =
-            ["--workload", "set", "--load", "--keys", &self.plan.keys.to_string(), "--seconds", "0.05"];
-        self.processes.native(&server, &flags)?;
-        Ok(server)
-    }
-
+    /// A load, behind the one that writes all keys.
     fn native(&self, server: &PortServer, flags: &[(&str, String)]) -> anyhow::Result<Value> {
         let (keys, seconds) = (self.plan.keys.to_string(), self.plan.seconds.to_string());
-        let mut all = vec!["--keys", &keys, "--seconds", &seconds];
+        let mut all = vec!["--load", "--keys", &keys, "--seconds", &seconds];
         flags.iter().for_each(|(flag, value)| all.extend([*flag, value.as_str()]));
         self.processes.native(server, &all)
     }
@@ -234,12 +236,12 @@ impl<'a> Round<'a> {
         let key = Key { wire: MEMIF, server: ADIT, work: "GET", clients: 1, in_flight: 32 };
         let row = self.rows.iter().find(|row| row.key == key).context("no round was run")?;
         let peak = Spread::of(row.samples.iter().map(|sample| sample.operations_per_s)).median;
-        let server = self.loaded()?;
         for share in CURVE_SHARES {
             let rate_per_s = (share * peak).round();
             for number in 0..self.plan.pairs.min(CURVE_TURNS_MAX) {
                 self.number = number;
                 let flags = [("--rate", rate_per_s.to_string()), ("--in-flight", OPEN_IN_FLIGHT.to_string())];
+                let server = self.processes.adit()?;
                 let sample = self.placed(|round| native_sample(&round.native(&server, &flags)?))?;
                 let [p50, p99] =
                     [sample.latency.p50_ns, sample.latency.p99_ns].map(|ns| microseconds(ns as f64));
@@ -255,7 +257,7 @@ impl<'a> Round<'a> {
         let adit = first_line(program, &["--version"]).unwrap_or_else(|| "unknown".into());
         let told = |(name, command): &(&str, String)| {
             let version = match *name {
-                "testpmd" => version("dpdk-testpmd", "--version"),
+                TESTPMD => version("dpdk-testpmd", "--version"),
                 name if name.starts_with("memcached") => version("memcached", "--version"),
                 _ => adit.clone(),
             };
@@ -394,6 +396,7 @@ pub(super) const ECHO: &str = "Adit's echo";
 /// Of packets without a checksum of UDP, which testpmd does not look at either.
 pub(super) const ECHO_UNCHECKED: &str = "Adit's echo, no UDP checksum";
 pub(super) const ADIT: &str = "Adit";
+const ADIT_MEMIF: &str = "Adit over memif";
 pub(super) const REDIS_TCP: &str = "redis TCP";
 pub(super) const MEMCACHED_TCP: &str = "memcached TCP";
 pub(super) const MEMCACHED_UDP: &str = "memcached UDP";
