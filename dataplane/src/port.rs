@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use adit_drivers::kernel::KernelPort;
 use adit_drivers::port::{Mbuf, Mempool, PortCounters};
 use adit_drivers::sim::{SimPort, WirePort};
+use adit_net::NetPort;
 
 /// A datagram port of one kind; matched once per burst.
 pub enum Port {
@@ -14,6 +15,8 @@ pub enum Port {
     Wire(WirePort),
     /// A UDP socket of the kernel.
     Kernel(KernelPort),
+    /// The datagrams of our own stack over a queue of frames.
+    Net(NetPort),
 }
 
 impl Port {
@@ -24,6 +27,7 @@ impl Port {
             Self::Sim(port) => port.rx_burst(burst),
             Self::Wire(port) => port.rx_burst(burst),
             Self::Kernel(port) => port.rx_burst(burst),
+            Self::Net(port) => port.rx_burst(burst),
         }
     }
 
@@ -36,6 +40,7 @@ impl Port {
             Self::Sim(port) => port.tx_burst(burst),
             Self::Wire(port) => port.tx_burst(burst),
             Self::Kernel(port) => port.tx_burst(burst),
+            Self::Net(port) => port.tx_burst(burst),
         }
     }
 
@@ -45,6 +50,7 @@ impl Port {
             Self::Sim(port) => port.address(),
             Self::Wire(port) => port.address(),
             Self::Kernel(port) => port.address(),
+            Self::Net(port) => port.address(),
         }
     }
 
@@ -55,6 +61,7 @@ impl Port {
             Self::Sim(port) => port.mempool(),
             Self::Wire(port) => port.mempool(),
             Self::Kernel(port) => port.mempool(),
+            Self::Net(port) => port.mempool(),
         }
     }
 
@@ -70,6 +77,7 @@ impl Port {
             Self::Sim(port) => port.counters(),
             Self::Wire(port) => port.counters(),
             Self::Kernel(port) => port.counters(),
+            Self::Net(port) => port.counters(),
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::connection::{Connection, ReplySink, Writer};
 use crate::engine::{Request, value_of};
 use crate::inflight::InFlight;
 use crate::intake::{Allowance, Found};
+use crate::interfaces::Interfaces;
 use crate::map::SlotMap;
 use crate::message::{Ask, PAYLOAD_INLINE_BYTES, Reply};
 use crate::plan::{
@@ -25,7 +26,6 @@ use crate::settings::{
 use crate::shard::Shard;
 use crate::silence::Silence;
 use crate::stats::{Counter, StatsReader};
-use crate::streams::Streams;
 use crate::transaction::queue::queued;
 use crate::transaction::step::Parked;
 use crate::walk::{Walk, WalkError};
@@ -471,7 +471,7 @@ fn fetch(store: &Store, map: &SlotMap, index: u16, connection: &Connection, key:
 
 /// Reads from a connection again whose input was taken.
 #[inline]
-fn resume_if_drained(streams: &mut Streams, connection: &mut Connection) {
+fn resume_if_drained(streams: &mut Interfaces, connection: &mut Connection) {
     if connection.paused && !connection.intake.is_full() {
         connection.paused = false;
         streams.resume(connection.id);

@@ -5,6 +5,7 @@ use adit_drivers::kernel::KernelStreams;
 use adit_drivers::outbox::Outbox;
 use adit_drivers::sim::SimStreams;
 use adit_drivers::streams::{ConnectionId, Event, Sending, Wait};
+use adit_net::NetStreams;
 
 /// Streams of one kind; matched once per call, each of which is a burst or a whole outbox.
 pub enum Streams {
@@ -12,15 +13,18 @@ pub enum Streams {
     Kernel(KernelStreams),
     /// Connections of a simulated network.
     Sim(SimStreams),
+    /// TCP of our own stack over a queue of frames.
+    Net(Box<NetStreams>),
 }
 
 impl Streams {
-    /// Receives a burst: at most [`EVENTS_PER_POLL_MAX`](adit_drivers::streams::EVENTS_PER_POLL_MAX) connections, at most one chunk from each.
+    /// Receives a burst; what sleeps waits for it if told to. At most [`EVENTS_PER_POLL_MAX`](adit_drivers::streams::EVENTS_PER_POLL_MAX) connections, at most one chunk from each.
     #[inline]
-    pub fn poll(&mut self, wait: Wait, pool: &mut ChunkPool, events: &mut Vec<Event>) {
+    pub fn poll(&mut self, wait: Wait, now_ns: u64, pool: &mut ChunkPool, events: &mut Vec<Event>) {
         match self {
             Self::Kernel(streams) => streams.poll(wait, pool, events),
             Self::Sim(streams) => streams.poll(pool, events),
+            Self::Net(streams) => streams.poll(now_ns, pool, events),
         }
     }
 
@@ -30,6 +34,7 @@ impl Streams {
         match self {
             Self::Kernel(streams) => streams.send(connection, outbox, pool),
             Self::Sim(streams) => streams.send(connection, outbox, pool),
+            Self::Net(streams) => streams.send(connection, outbox, pool),
         }
     }
 
@@ -38,7 +43,7 @@ impl Streams {
     pub fn rest(&self) -> bool {
         match self {
             Self::Kernel(streams) => streams.rest(),
-            Self::Sim(_) => false,
+            Self::Sim(_) | Self::Net(_) => false,
         }
     }
 
@@ -47,17 +52,51 @@ impl Streams {
     pub fn worked(&mut self, requests: usize, asks: usize) {
         match self {
             Self::Kernel(streams) => streams.worked(requests, asks),
-            Self::Sim(_) => {}
+            Self::Sim(_) | Self::Net(_) => {}
         }
     }
 
     /// Says that the next poll will sleep. What others put into the shard's rings after this wakes it; look at the
     /// rings once more before that poll (see [`adit_drivers::wake`]).
-    pub fn prepare_sleep(&self) {
+    pub fn prepare_sleep(&mut self) {
         match self {
             Self::Kernel(streams) => streams.prepare_sleep(),
+            Self::Net(streams) => streams.prepare_sleep(),
             // A simulation calls every shard in turn: none sleeps.
             Self::Sim(_) => {}
+        }
+    }
+
+    /// Says that the sleep that was prepared is over, or was none.
+    pub fn end_sleep(&mut self) {
+        match self {
+            Self::Kernel(_) | Self::Sim(_) => {}
+            Self::Net(streams) => streams.end_sleep(),
+        }
+    }
+
+    /// Lets what was sent in this turn leave, where it is gathered until now.
+    #[inline]
+    pub fn flush(&mut self, now_ns: u64) {
+        match self {
+            Self::Kernel(_) | Self::Sim(_) => {}
+            Self::Net(streams) => streams.flush(now_ns),
+        }
+    }
+
+    /// Whether something that comes ends the sleep of [`Streams::poll`].
+    pub fn interrupts(&self) -> bool {
+        match self {
+            Self::Kernel(_) | Self::Sim(_) => true,
+            Self::Net(streams) => streams.interrupts(),
+        }
+    }
+
+    /// When they have something to do by themselves.
+    pub fn due_ns(&self) -> Option<u64> {
+        match self {
+            Self::Kernel(_) | Self::Sim(_) => None,
+            Self::Net(streams) => streams.due_ns(),
         }
     }
 
@@ -66,6 +105,7 @@ impl Streams {
         match self {
             Self::Kernel(streams) => streams.pause(connection),
             Self::Sim(streams) => streams.pause(connection),
+            Self::Net(streams) => streams.pause(connection),
         }
     }
 
@@ -74,6 +114,7 @@ impl Streams {
         match self {
             Self::Kernel(streams) => streams.resume(connection),
             Self::Sim(streams) => streams.resume(connection),
+            Self::Net(streams) => streams.resume(connection),
         }
     }
 
@@ -82,6 +123,7 @@ impl Streams {
         match self {
             Self::Kernel(streams) => streams.close(connection),
             Self::Sim(streams) => streams.close(connection),
+            Self::Net(streams) => streams.close(connection),
         }
     }
 
@@ -89,7 +131,7 @@ impl Streams {
     pub fn descriptor(&self, connection: ConnectionId) -> i32 {
         match self {
             Self::Kernel(streams) => streams.descriptor(connection),
-            Self::Sim(_) => -1,
+            Self::Sim(_) | Self::Net(_) => -1,
         }
     }
 
@@ -98,6 +140,7 @@ impl Streams {
         match self {
             Self::Kernel(streams) => streams.addresses(connection),
             Self::Sim(streams) => streams.addresses(connection),
+            Self::Net(streams) => streams.addresses(connection),
         }
     }
 }

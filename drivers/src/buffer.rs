@@ -1,11 +1,16 @@
 //! Buffers: memory that devices receive into and transmit from, lent one at a time out of the mempool of a shard.
 
 use std::cell::{Cell, RefCell};
+#[cfg(feature = "dpdk")]
+use std::mem::ManuallyDrop;
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 use std::rc::Rc;
+use std::vec::Drain;
 
+#[cfg(feature = "dpdk")]
+use crate::dpdk::ThreadMempool;
 use crate::port::Mbuf;
 
 /// One buffer, which goes back to its mempool when it is dropped.
@@ -20,6 +25,32 @@ impl Buffer {
     #[inline]
     pub fn mempool(&self) -> &Mempool {
         &self.mempool
+    }
+
+    /// Its first byte.
+    #[cfg(feature = "dpdk")]
+    #[inline]
+    pub(crate) fn start(&self) -> NonNull<u8> {
+        self.start
+    }
+
+    /// A buffer that a device had.
+    ///
+    /// # Safety
+    /// `start` is the first byte of a buffer of `mempool`, initialised, which the caller has for itself and gives away.
+    #[cfg(feature = "dpdk")]
+    #[inline]
+    pub(crate) unsafe fn from_device(start: NonNull<u8>, mempool: Mempool) -> Self {
+        Self { start, mempool }
+    }
+
+    /// Leaves the buffer to a device, which gives it back to the source of its mempool.
+    #[cfg(feature = "dpdk")]
+    #[inline]
+    pub(crate) fn leave_to_device(self) {
+        let mut left = ManuallyDrop::new(self);
+        // SAFETY: `left` is neither dropped nor used again, so its mempool is dropped this once.
+        unsafe { std::ptr::drop_in_place(&raw mut left.mempool) };
     }
 }
 
@@ -56,10 +87,22 @@ pub struct Mempool(Rc<Pool>);
 struct Pool {
     /// Buffers that were used and are back; the most recent is handed out first: it is still in the cache.
     free: RefCell<Vec<NonNull<u8>>>,
-    out_count: Cell<usize>,
+    /// Most of those; what comes back beyond them goes on to the source.
+    free_max: usize,
+    /// Buffers that there may be.
     limit_count: usize,
     buffer_bytes: usize,
     headroom_bytes: usize,
+    source: Source,
+}
+
+/// Where buffers come from that are not in `free`.
+enum Source {
+    /// The heap, which has given so many, and gets them back at the end.
+    Heap { allocated_count: Cell<usize> },
+    /// A mempool of DPDK, out of which the device takes those that it receives into.
+    #[cfg(feature = "dpdk")]
+    Dpdk(ThreadMempool),
 }
 
 impl Mempool {
@@ -77,11 +120,32 @@ impl Mempool {
         assert!(headroom_bytes < buffer_bytes.max(1), "a buffer has room behind its headroom");
         Self(Rc::new(Pool {
             free: RefCell::default(),
-            out_count: Cell::new(0),
+            free_max: count,
             limit_count: count,
             buffer_bytes,
             headroom_bytes,
+            source: Source::Heap { allocated_count: Cell::new(0) },
         }))
+    }
+
+    /// A mempool whose buffers are those of a device.
+    #[cfg(feature = "dpdk")]
+    pub(crate) fn of_dpdk(source: ThreadMempool) -> Self {
+        Self(Rc::new(Pool {
+            free: RefCell::new(Vec::with_capacity(STASH_BUFFERS)),
+            free_max: STASH_BUFFERS,
+            limit_count: source.count(),
+            buffer_bytes: source.buffer_bytes(),
+            headroom_bytes: crate::frames::FRAME_HEADROOM_BYTES,
+            source: Source::Dpdk(source),
+        }))
+    }
+
+    /// Whether the buffers of both are the same.
+    #[cfg(feature = "dpdk")]
+    #[inline]
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
     }
 
     /// An empty train to `peer`, unless all buffers are out.
@@ -97,9 +161,14 @@ impl Mempool {
         Some(Buffer { start, mempool: self.clone() })
     }
 
-    /// Buffers that are not out.
+    /// Buffers that are not out. To be asked now and then: a device's mempool counts them.
     pub fn free_count(&self) -> usize {
-        self.0.limit_count - self.0.out_count.get()
+        let free_count = self.0.free.borrow().len();
+        match &self.0.source {
+            Source::Heap { allocated_count } => self.0.limit_count - allocated_count.get() + free_count,
+            #[cfg(feature = "dpdk")]
+            Source::Dpdk(source) => source.available_count() + free_count,
+        }
     }
 
     /// Buffers that are out or may be.
@@ -123,29 +192,61 @@ impl Mempool {
 impl Pool {
     #[inline]
     fn take(&self) -> Option<NonNull<u8>> {
-        if self.out_count.get() == self.limit_count {
-            return None;
-        }
         let recent = self.free.borrow_mut().pop();
-        let start = recent.unwrap_or_else(|| allocate(self.buffer_bytes));
-        self.out_count.set(self.out_count.get() + 1);
-        Some(start)
+        recent.or_else(|| self.take_from_source())
     }
 
     #[inline]
     fn give(&self, start: NonNull<u8>) {
-        self.out_count.set(self.out_count.get() - 1);
-        self.free.borrow_mut().push(start);
+        let mut free = self.free.borrow_mut();
+        if free.len() == self.free_max {
+            let half = free.len().div_ceil(2);
+            self.give_to_source(free.drain(..half));
+        }
+        free.push(start);
+    }
+
+    #[cold]
+    fn take_from_source(&self) -> Option<NonNull<u8>> {
+        match &self.source {
+            Source::Heap { allocated_count } => {
+                let allocated = allocated_count.get();
+                (allocated < self.limit_count).then(|| {
+                    allocated_count.set(allocated + 1);
+                    allocate(self.buffer_bytes)
+                })
+            }
+            #[cfg(feature = "dpdk")]
+            Source::Dpdk(source) => {
+                let mut free = self.free.borrow_mut();
+                source.take_some(&mut free);
+                free.pop()
+            }
+        }
+    }
+
+    /// Gives buffers back that were not used for longest.
+    #[cold]
+    fn give_to_source(&self, starts: Drain<'_, NonNull<u8>>) {
+        match &self.source {
+            Source::Heap { allocated_count } => {
+                allocated_count.set(allocated_count.get() - starts.len());
+                starts.for_each(|start| {
+                    let bytes = std::ptr::slice_from_raw_parts_mut(start.as_ptr(), self.buffer_bytes);
+                    // SAFETY: `allocate` made it of a box of this length, and it was in `free`: no `Buffer` has it.
+                    drop(unsafe { Box::from_raw(bytes) });
+                });
+            }
+            #[cfg(feature = "dpdk")]
+            Source::Dpdk(source) => source.give_back(starts),
+        }
     }
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        for start in self.free.get_mut().drain(..) {
-            let bytes = std::ptr::slice_from_raw_parts_mut(start.as_ptr(), self.buffer_bytes);
-            // SAFETY: `allocate` made it of a box of this length, and it is in `free`: no `Buffer` has it any more.
-            drop(unsafe { Box::from_raw(bytes) });
-        }
+        let mut free = self.free.take();
+        self.give_to_source(free.drain(..));
     }
 }
 
@@ -155,6 +256,11 @@ fn allocate(bytes: usize) -> NonNull<u8> {
     let zeroes = Box::leak(vec![0_u8; bytes].into_boxed_slice());
     NonNull::from(zeroes).cast()
 }
+
+/// Buffers that wait for their next use beside a mempool of DPDK, whose own cache costs a call: a received burst and the
+/// replies to it.
+#[cfg(feature = "dpdk")]
+pub(crate) const STASH_BUFFERS: usize = 64;
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,11 @@
 //! one returns to its mempool. A transmitted one belongs to the queue until the device is done with it. A queue whose
 //! mempool is empty receives nothing, and says how often that was.
 
+use std::os::fd::BorrowedFd;
+
 use crate::buffer::{Buffer, Mempool};
+#[cfg(feature = "dpdk")]
+use crate::dpdk::DpdkFrames;
 use crate::sim::SimFrames;
 
 /// An Ethernet frame in a buffer, without its frame check sequence; or what is left of it once headers are pulled off.
@@ -13,6 +17,7 @@ pub struct Frame {
     start_bytes: u32,
     len_bytes: u32,
     checked: Checked,
+    offload: Option<TxOffload>,
 }
 
 /// Which checksums of a received frame the device has found to be right. Who needs another one verifies it.
@@ -22,6 +27,68 @@ pub struct Checked {
     pub ip: bool,
     /// That of the UDP or TCP segment.
     pub transport: bool,
+}
+
+/// Checksums that the device shall fill in as it transmits a frame. Only for a queue that offers them: see
+/// [`Frames::offloads`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TxOffload {
+    /// Bytes of the Ethernet header, with VLAN tags; below 128.
+    pub ethernet_bytes: u8,
+    /// Bytes of the IP header, with options or extension headers.
+    pub ip_bytes: u8,
+    /// Bytes of the UDP or TCP header.
+    pub transport_bytes: u8,
+    /// Which IP it is.
+    pub ip: IpOffload,
+    /// Whose checksum is to be filled in behind it.
+    pub transport: TransportOffload,
+}
+
+/// The IP header of a frame to be transmitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IpOffload {
+    /// IPv4 with its checksum in place.
+    V4,
+    /// IPv4 whose checksum, now 0, the device fills in.
+    V4Checksum,
+    /// IPv6.
+    V6,
+}
+
+/// The transport header of a frame to be transmitted. In place of the checksum stands the sum of the pseudo header, not
+/// inverted, as most devices want it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransportOffload {
+    /// Its checksum is in place.
+    None,
+    /// UDP whose checksum the device fills in.
+    Udp,
+    /// TCP whose checksum the device fills in.
+    Tcp,
+}
+
+/// What a device does for its frames, so that nobody else has to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offloads {
+    /// Verifies IPv4 header checksums: see [`Checked`].
+    pub rx_ip: bool,
+    /// Verifies UDP checksums.
+    pub rx_udp: bool,
+    /// Verifies TCP checksums.
+    pub rx_tcp: bool,
+    /// Fills in IPv4 header checksums: see [`TxOffload`].
+    pub tx_ip: bool,
+    /// Fills in UDP checksums.
+    pub tx_udp: bool,
+    /// Fills in TCP checksums.
+    pub tx_tcp: bool,
+    /// Transmits frames of several segments.
+    pub tx_segments: bool,
+    /// Gives transmitted buffers back without looking at each.
+    pub tx_fast_free: bool,
+    /// Spreads flows over its queues by their hash.
+    pub rx_hash: bool,
 }
 
 impl Frame {
@@ -40,7 +107,7 @@ impl Frame {
         assert!(start_bytes + len_bytes <= buffer.len(), "a frame lies within its buffer");
         let number = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
         let (start_bytes, len_bytes) = (number(start_bytes), number(len_bytes));
-        Self { buffer, start_bytes, len_bytes, checked: Checked::default() }
+        Self { buffer, start_bytes, len_bytes, checked: Checked::default(), offload: None }
     }
 
     /// The buffer, where the frame begins in it, and its length.
@@ -118,10 +185,36 @@ impl Frame {
         self.checked = checked;
     }
 
+    /// Has the device fill in checksums as it transmits the frame.
+    #[inline]
+    pub fn set_offload(&mut self, offload: TxOffload) {
+        self.offload = Some(offload);
+    }
+
+    /// Which checksums the device shall fill in.
+    #[inline]
+    pub fn offload(&self) -> Option<TxOffload> {
+        self.offload
+    }
+
     /// Where it came from.
     #[inline]
     pub fn mempool(&self) -> &Mempool {
         self.buffer.mempool()
+    }
+
+    /// The buffer, and where the frame begins in it.
+    #[cfg(feature = "dpdk")]
+    #[inline]
+    pub(crate) fn place(&self) -> (&Buffer, usize) {
+        (&self.buffer, self.start_bytes as usize)
+    }
+
+    /// Leaves its buffer to a device that took it.
+    #[cfg(feature = "dpdk")]
+    #[inline]
+    pub(crate) fn leave_to_device(self) {
+        self.buffer.leave_to_device();
     }
 }
 
@@ -144,6 +237,9 @@ pub struct FrameCounters {
 pub enum Frames {
     /// One end of a simulated cable.
     Sim(SimFrames),
+    /// A queue pair of a device that DPDK drives.
+    #[cfg(feature = "dpdk")]
+    Dpdk(DpdkFrames),
 }
 
 impl Frames {
@@ -152,6 +248,8 @@ impl Frames {
     pub fn rx_burst(&mut self, burst: &mut Vec<Frame>) {
         match self {
             Self::Sim(frames) => frames.rx_burst(burst),
+            #[cfg(feature = "dpdk")]
+            Self::Dpdk(frames) => frames.rx_burst(burst),
         }
     }
 
@@ -161,6 +259,8 @@ impl Frames {
     pub fn tx_burst(&mut self, burst: &mut Vec<Frame>) {
         match self {
             Self::Sim(frames) => frames.tx_burst(burst),
+            #[cfg(feature = "dpdk")]
+            Self::Dpdk(frames) => frames.tx_burst(burst),
         }
     }
 
@@ -168,6 +268,8 @@ impl Frames {
     pub fn mac(&self) -> [u8; 6] {
         match self {
             Self::Sim(frames) => frames.mac(),
+            #[cfg(feature = "dpdk")]
+            Self::Dpdk(frames) => frames.mac(),
         }
     }
 
@@ -175,6 +277,8 @@ impl Frames {
     pub fn mtu_bytes(&self) -> usize {
         match self {
             Self::Sim(frames) => frames.mtu_bytes(),
+            #[cfg(feature = "dpdk")]
+            Self::Dpdk(frames) => frames.mtu_bytes(),
         }
     }
 
@@ -183,6 +287,8 @@ impl Frames {
     pub fn mempool(&self) -> &Mempool {
         match self {
             Self::Sim(frames) => frames.mempool(),
+            #[cfg(feature = "dpdk")]
+            Self::Dpdk(frames) => frames.mempool(),
         }
     }
 
@@ -190,6 +296,54 @@ impl Frames {
     pub fn counters(&self) -> FrameCounters {
         match self {
             Self::Sim(frames) => frames.counters(),
+            #[cfg(feature = "dpdk")]
+            Self::Dpdk(frames) => frames.counters(),
+        }
+    }
+
+    /// What the device does for its frames.
+    pub fn offloads(&self) -> Offloads {
+        match self {
+            Self::Sim(_) => Offloads::default(),
+            #[cfg(feature = "dpdk")]
+            Self::Dpdk(frames) => frames.offloads(),
+        }
+    }
+
+    /// Whether there is somebody at the other end.
+    pub fn link_is_up(&self) -> bool {
+        match self {
+            Self::Sim(_) => true,
+            #[cfg(feature = "dpdk")]
+            Self::Dpdk(frames) => frames.link_is_up(),
+        }
+    }
+
+    /// What becomes readable when a frame was received while the queue is armed; nothing if the device cannot say, and a
+    /// shard that sleeps has to wake up now and then.
+    pub fn interrupt(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Self::Sim(_) => None,
+            #[cfg(feature = "dpdk")]
+            Self::Dpdk(frames) => frames.interrupt(),
+        }
+    }
+
+    /// Asks for an interrupt. Receive once more after this, and sleep only if nothing came. Says whether the device agreed.
+    pub fn arm(&mut self) -> bool {
+        match self {
+            Self::Sim(_) => false,
+            #[cfg(feature = "dpdk")]
+            Self::Dpdk(frames) => frames.arm(),
+        }
+    }
+
+    /// Asks for no more interrupts: the queue is polled again.
+    pub fn disarm(&mut self) {
+        match self {
+            Self::Sim(_) => (),
+            #[cfg(feature = "dpdk")]
+            Self::Dpdk(frames) => frames.disarm(),
         }
     }
 }

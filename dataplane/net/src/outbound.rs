@@ -28,6 +28,12 @@ impl Outbound {
         Self { mempool, packets: Vec::new(), dropped: 0 }
     }
 
+    /// Whether there is room for a packet that fits a buffer.
+    #[inline]
+    pub fn has_room(&self) -> bool {
+        self.packets.len() < PACKETS_MAX && self.mempool.free_count() > 0
+    }
+
     /// Room for a packet of `len_bytes`, all of which the caller writes; nothing if no buffer is free, the packet is
     /// longer than one, or too many wait.
     #[inline]
@@ -63,8 +69,9 @@ mod tests {
         let to = IpAddr::from([10, 0, 0, 1]);
         assert!(outbound.room(to, 129).is_none(), "longer than a buffer");
         outbound.room(to, 128).unwrap().fill(7);
+        assert!(outbound.has_room());
         outbound.room(to, 1).unwrap().fill(8);
-        assert!(outbound.room(to, 1).is_none());
+        assert!(!outbound.has_room() && outbound.room(to, 1).is_none());
         assert_eq!((outbound.packets.len(), outbound.dropped), (2, 2));
         assert_eq!(outbound.packets[1].frame.bytes(), [8]);
     }

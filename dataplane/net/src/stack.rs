@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
 
 use adit_drivers::frames::{FRAME_HEADROOM_BYTES, FRAMES_PER_BURST_MAX, Frame, Frames};
 use adit_drivers::port::{BURST_MAX, Mbuf, Mempool};
@@ -124,6 +125,12 @@ impl Stack {
         }
     }
 
+    /// Whether datagrams wait for the shard.
+    #[inline]
+    pub fn has_datagrams(&self) -> bool {
+        !self.datagrams.is_empty()
+    }
+
     /// Appends received TCP segments: each frame begins with the IP header of its packet, which is verified, and ends with
     /// the packet. The checksum of the segment is verified if [`Frame::checked`] says so.
     #[inline]
@@ -176,6 +183,21 @@ impl Stack {
         let mut counters = self.counters;
         counters.frames = self.frames.counters();
         counters
+    }
+
+    /// What becomes readable when something comes while the device is armed; nothing if it cannot say.
+    pub fn interrupt(&self) -> Option<BorrowedFd<'_>> {
+        self.frames.interrupt()
+    }
+
+    /// Has the device interrupt; says whether it will.
+    pub fn arm(&mut self) -> bool {
+        self.frames.arm()
+    }
+
+    /// Has it interrupt no more.
+    pub fn disarm(&mut self) {
+        self.frames.disarm();
     }
 
     /// Where received datagrams come from, and those to be transmitted.
