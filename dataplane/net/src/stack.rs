@@ -86,13 +86,16 @@ impl Stack {
         stack
     }
 
-    /// Receives, answers what is the stack's to answer, and sets aside what is the shard's: a bounded number of frames.
-    pub fn poll(&mut self, now_ns: u64) {
+    /// Receives, answers what is the stack's to answer, and sets aside what is the shard's: a bounded number of frames. Says
+    /// whether any came.
+    pub fn poll(&mut self, now_ns: u64) -> bool {
         self.now_ns = now_ns;
+        let mut has_come = false;
         let mut burst = std::mem::take(&mut self.burst);
         for _ in 0..BURSTS_PER_POLL_MAX {
             self.frames.rx_burst(&mut burst);
             let is_full = burst.len() >= FRAMES_PER_BURST_MAX;
+            has_come |= !burst.is_empty();
             self.accept(&mut burst);
             if !is_full || self.datagrams.len() >= BURST_MAX {
                 break;
@@ -101,6 +104,7 @@ impl Stack {
         self.burst = burst;
         self.tend();
         self.send();
+        has_come
     }
 
     /// Takes frames as if this queue had received them: those that came to the queue of another shard.
@@ -153,6 +157,11 @@ impl Stack {
         self.outbound.packets = packets;
         self.tend();
         self.send();
+    }
+
+    /// Whether somebody is at the other end.
+    pub fn link_is_up(&self) -> bool {
+        self.frames.link_is_up()
     }
 
     /// Says that the cable was plugged in or out. Who is plugged in may have other neighbours than before.

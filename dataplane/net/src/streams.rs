@@ -17,20 +17,24 @@ pub struct NetStreams {
     segments: Vec<Frame>,
     /// The device was told to interrupt.
     is_armed: bool,
+    /// The link was up when it was looked at last, and when it is looked at next.
+    link_is_up: bool,
+    next_link_ns: u64,
 }
 
 impl NetStreams {
     /// The connections over a stack that takes TCP segments.
     pub fn new(stack: SharedStack, tcp: Tcp) -> Self {
-        Self { stack, tcp, segments: Vec::new(), is_armed: false }
+        Self { stack, tcp, segments: Vec::new(), is_armed: false, link_is_up: true, next_link_ns: 0 }
     }
 
     /// Lets the stack receive, and tells what has happened to connections, at most
-    /// [`EVENTS_PER_POLL_MAX`](adit_drivers::streams::EVENTS_PER_POLL_MAX) events, and whether datagrams wait at its port.
+    /// [`EVENTS_PER_POLL_MAX`](adit_drivers::streams::EVENTS_PER_POLL_MAX) events, and whether datagrams wait at its port. Says
+    /// whether frames came, which the stack may have kept for itself.
     #[inline]
-    pub fn poll(&mut self, now_ns: u64, pool: &mut ChunkPool, events: &mut Vec<Event>) {
+    pub fn poll(&mut self, now_ns: u64, pool: &mut ChunkPool, events: &mut Vec<Event>) -> bool {
         let stack = &mut *self.stack.borrow_mut();
-        stack.poll(now_ns);
+        let has_come = stack.poll(now_ns);
         stack.take_segments(&mut self.segments);
         for segment in self.segments.drain(..) {
             self.tcp.receive(segment.bytes(), segment.checked(), now_ns, stack.outbound());
@@ -39,6 +43,7 @@ impl NetStreams {
             events.push(Event::PortReady(0));
         }
         self.tcp.poll(now_ns, pool, events);
+        has_come
     }
 
     /// See [`Tcp::send`].
@@ -53,6 +58,13 @@ impl NetStreams {
         let stack = &mut *self.stack.borrow_mut();
         self.tcp.flush(now_ns, stack.outbound());
         stack.flush(now_ns);
+        if now_ns >= self.next_link_ns {
+            self.next_link_ns = now_ns + LINK_CHECK_NS;
+            let is_up = stack.link_is_up();
+            if std::mem::replace(&mut self.link_is_up, is_up) != is_up {
+                stack.set_link(is_up, now_ns);
+            }
+        }
     }
 
     /// When there is something to do though nothing came.
@@ -102,3 +114,6 @@ impl NetStreams {
         self.tcp.counters()
     }
 }
+
+/// How often the link is looked at.
+const LINK_CHECK_NS: u64 = 1_000_000_000;
