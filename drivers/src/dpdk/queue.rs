@@ -89,6 +89,7 @@ impl DpdkFrames {
     #[inline]
     pub fn rx_burst(&mut self, burst: &mut Vec<Frame>) {
         let count = self.receive();
+        let before = burst.len();
         burst.reserve(count);
         for index in 0..count {
             if let Some(header) = NonNull::new(self.rx[index])
@@ -97,6 +98,7 @@ impl DpdkFrames {
                 burst.push(frame);
             }
         }
+        self.counters.rx_frames += (burst.len() - before) as u64;
     }
 
     /// See [`crate::frames::Frames::tx_burst`].
@@ -228,7 +230,6 @@ impl DpdkFrames {
             unsafe { sys::adit_pktmbuf_free(header.as_ptr()) };
             return None;
         }
-        self.counters.rx_frames += 1;
         let (start_bytes, len_bytes) = (usize::from(mbuf.data_off), usize::from(mbuf.data_len));
         let start = buffer_of(header);
         // SAFETY: a buffer of this mempool, with one segment, which the driver gave away; DPDK's memory was zeroed when
