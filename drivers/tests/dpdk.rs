@@ -14,6 +14,7 @@ use adit_drivers::dpdk::{
 };
 use adit_drivers::frames::{FRAME_HEADROOM_BYTES, Frame, Frames};
 use adit_drivers::port::Mempool;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 fn eal() -> Eal {
@@ -258,6 +259,42 @@ impl Drop for Peer {
     }
 }
 
+/// One frame on each of two queue pairs, there and back.
+#[test]
+fn queue_pairs_of_a_memif_stay_apart() {
+    const NAME: &str = "queue_pairs_of_a_memif_stay_apart";
+    let role = std::env::var("ADIT_MEMIF_PEER").ok();
+    let path = role.clone().map_or_else(|| socket("pairs"), PathBuf::from);
+    let end = if role.is_some() { "client" } else { "server" };
+    let eal = eal();
+    let config = small("net_memif0", &format!("role={end},socket={}", path.display()));
+    let mut pairs = open(&eal, &DeviceConfig { queue_pairs: 2, ..config });
+    let peer = role.is_none().then(|| Peer::start(NAME, &path));
+    wait("the other end is there", || pairs[0].link_is_up());
+    let mut burst = Vec::new();
+    for (number, frames) in (0_u8..).zip(&mut pairs) {
+        if role.is_some() {
+            let mut sent = vec![frame(frames.mempool(), &[number; 60])];
+            wait("it was sent", || {
+                frames.tx_burst(&mut sent);
+                sent.is_empty()
+            });
+        }
+        wait("it came on this queue", || {
+            frames.rx_burst(&mut burst);
+            !burst.is_empty()
+        });
+        assert_eq!((burst.len(), burst[0].bytes()), (1, &[number; 60][..]));
+        if role.is_none() {
+            frames.tx_burst(&mut burst);
+        }
+        burst.clear();
+    }
+    if let Some(mut peer) = peer {
+        assert!(peer.process.wait().unwrap().success());
+    }
+}
+
 /// Sends as many numbered frames as each line of the standard input says, and waits for their echo.
 fn be_a_peer(socket: &str) {
     let eal = eal();
@@ -332,30 +369,31 @@ fn a_memif_client_that_vanishes_is_survived_and_may_come_back() {
     }
 }
 
-/// Enters a network namespace of its own, with both ends of a veth in it, up; the far end has an address.
+/// Enters a network namespace of its own, empty.
 fn enter_namespace() {
-    let id = std::process::id();
-    let run = |line: &str| {
-        let words: Vec<_> = line.split(' ').collect();
-        let status = Command::new(words[0]).args(&words[1..]).stdout(Stdio::null()).status().unwrap();
-        assert!(status.success(), "{line}");
-    };
-    run(&format!("ip netns add adit-{id}"));
-    let file = std::fs::File::open(format!("/run/netns/adit-{id}")).unwrap();
+    let name = format!("adit-{}", std::process::id());
+    run(&format!("ip netns add {name}"));
+    let file = std::fs::File::open(format!("/run/netns/{name}")).unwrap();
     // This thread, and what it starts from here on.
     move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
     // The name may go: the namespace lives as long as somebody is in it.
-    run(&format!("ip netns del adit-{id}"));
-    run("ip link add near type veth peer name far");
-    run("ip link set near address 02:00:00:00:00:01 up");
-    run("ip link set far address 02:00:00:00:00:02 up");
-    run("ip address add 10.9.0.2/24 dev far");
-    run("ip neighbour add 10.9.0.1 lladdr 02:00:00:00:00:01 dev far");
+    run(&format!("ip netns del {name}"));
+}
+
+fn run(line: &str) {
+    let words: Vec<_> = line.split(' ').collect();
+    let status = Command::new(words[0]).args(&words[1..]).stdout(Stdio::null()).status().unwrap();
+    assert!(status.success(), "{line}");
 }
 
 #[test]
 fn frames_of_the_kernel_come_over_a_veth() {
     enter_namespace();
+    run("ip link add near type veth peer name far");
+    run("ip link set near address 02:00:00:00:00:01 up");
+    run("ip link set far address 02:00:00:00:00:02 up");
+    run("ip address add 10.9.0.2/24 dev far");
+    run("ip neighbour add 10.9.0.1 lladdr 02:00:00:00:00:01 dev far");
     let eal = eal();
     let mut frames = open(&eal, &small("net_af_packet0", "iface=near")).remove(0);
     assert_eq!(frames.mac(), [2, 0, 0, 0, 0, 1]);
@@ -389,4 +427,30 @@ fn frames_of_the_kernel_come_over_a_veth() {
     let mempool = frames.mempool().clone();
     drop((frames, burst));
     assert_eq!(mempool.free_count(), mempool.count());
+}
+
+#[test]
+fn a_queue_that_sleeps_is_woken_by_a_frame() {
+    enter_namespace();
+    let eal = eal();
+    let mut frames = Frames::Dpdk(open(&eal, &small("net_tap0", "iface=tap")).remove(0));
+    run("ip link set tap up");
+    run("ip address add 10.9.0.2/24 dev tap");
+    run("ip neighbour add 10.9.0.1 lladdr 02:00:00:00:00:01 dev tap");
+    let kernel = UdpSocket::bind("10.9.0.2:0").unwrap();
+    let mut burst = Vec::new();
+    for round in 0..10_u8 {
+        assert!(frames.arm());
+        kernel.send_to(&[round; 32], "10.9.0.1:7000").unwrap();
+        // The kernel greets its neighbours over IPv6 too.
+        while !burst.iter().any(|frame: &Frame| frame.bytes().ends_with(&[round; 32])) {
+            let file = frames.interrupt().unwrap();
+            let limit = Timespec { tv_sec: 30, tv_nsec: 0 };
+            let mut polled = [PollFd::from_borrowed_fd(file, PollFlags::IN)];
+            assert_eq!(poll(&mut polled, Some(&limit)).unwrap(), 1, "it is woken");
+            frames.rx_burst(&mut burst);
+        }
+        frames.disarm();
+        burst.clear();
+    }
 }

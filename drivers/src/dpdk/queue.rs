@@ -181,11 +181,13 @@ impl DpdkFrames {
 
     /// See [`crate::frames::Frames::arm`].
     pub fn arm(&mut self) -> bool {
-        self.interrupt().is_some() && {
-            // SAFETY: a started port and a queue of it.
-            let result = unsafe { sys::rte_eth_dev_rx_intr_enable(self.port, self.queue) };
-            result == 0
+        if self.interrupt().is_none() {
+            return false;
         }
+        // SAFETY: a started port and a queue of it.
+        let result = unsafe { sys::rte_eth_dev_rx_intr_enable(self.port, self.queue) };
+        // Some have nothing to be armed: what they gave is readable whenever a frame is there.
+        result == 0 || result == -libc::ENOTSUP
     }
 
     /// See [`crate::frames::Frames::disarm`].
