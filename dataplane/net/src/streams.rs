@@ -17,15 +17,12 @@ pub struct NetStreams {
     segments: Vec<Frame>,
     /// The device was told to interrupt.
     is_armed: bool,
-    /// The link was up when it was looked at last, and when it is looked at next.
-    link_is_up: bool,
-    next_link_ns: u64,
 }
 
 impl NetStreams {
     /// The connections over a stack that takes TCP segments.
     pub fn new(stack: SharedStack, tcp: Tcp) -> Self {
-        Self { stack, tcp, segments: Vec::new(), is_armed: false, link_is_up: true, next_link_ns: 0 }
+        Self { stack, tcp, segments: Vec::new(), is_armed: false }
     }
 
     /// Lets the stack receive, and tells what has happened to connections, at most
@@ -58,13 +55,6 @@ impl NetStreams {
         let stack = &mut *self.stack.borrow_mut();
         self.tcp.flush(now_ns, stack.outbound());
         stack.flush(now_ns);
-        if now_ns >= self.next_link_ns {
-            self.next_link_ns = now_ns + LINK_CHECK_NS;
-            let is_up = stack.link_is_up();
-            if std::mem::replace(&mut self.link_is_up, is_up) != is_up {
-                stack.set_link(is_up, now_ns);
-            }
-        }
     }
 
     /// When there is something to do though nothing came.
@@ -114,6 +104,3 @@ impl NetStreams {
         self.tcp.counters()
     }
 }
-
-/// How often the link is looked at.
-const LINK_CHECK_NS: u64 = 1_000_000_000;
