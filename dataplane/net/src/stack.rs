@@ -92,13 +92,16 @@ impl Stack {
         stack
     }
 
-    /// Receives, answers what is the stack's to answer, and sets aside what is the shard's: a bounded number of frames.
-    pub fn poll(&mut self, now_ns: u64) {
+    /// Receives, answers what is the stack's to answer, and sets aside what is the shard's: a bounded number of frames. Says
+    /// whether any came.
+    pub fn poll(&mut self, now_ns: u64) -> bool {
         self.now_ns = now_ns;
+        let mut has_come = false;
         let mut burst = std::mem::take(&mut self.burst);
         for _ in 0..BURSTS_PER_POLL_MAX {
             self.frames.rx_burst(&mut burst);
             let is_full = burst.len() >= FRAMES_PER_BURST_MAX;
+            has_come |= !burst.is_empty();
             self.accept(&mut burst);
             if !is_full || self.datagrams.len() >= BURST_MAX {
                 break;
@@ -108,6 +111,7 @@ impl Stack {
         self.look_at_link();
         self.tend();
         self.send();
+        has_come
     }
 
     /// Takes frames as if this queue had received them: those that came to the queue of another shard.
