@@ -15,6 +15,7 @@ use crate::bucket::Bucket;
 use crate::config::StackConfig;
 use crate::counters::NetCounters;
 use crate::ethernet::{self, Mac};
+use crate::handover::{Handover, HandoverCounters};
 use crate::neighbours::{Due, Neighbours};
 use crate::outbound::{Outbound, Packet};
 use crate::routes::Routes;
@@ -30,6 +31,8 @@ pub struct Stack {
     /// Whether somebody was at the other end when that was last looked at, and when it is next.
     link: (bool, u64),
     pub(crate) config: StackConfig,
+    /// Where other shards have queues of the device, too.
+    handover: Option<Handover>,
     pub(crate) routes: Routes,
     pub(crate) neighbours: Neighbours,
     pub(crate) templates: Templates,
@@ -87,6 +90,7 @@ impl Stack {
             counters: NetCounters::default(),
             frames,
             config,
+            handover: None,
         };
         stack.announce();
         stack
@@ -102,19 +106,49 @@ impl Stack {
             self.frames.rx_burst(&mut burst);
             let is_full = burst.len() >= FRAMES_PER_BURST_MAX;
             has_come |= !burst.is_empty();
+            if let Some(handover) = &mut self.handover {
+                handover.sort(&mut burst);
+            }
             self.accept(&mut burst);
             if !is_full || self.datagrams.len() >= BURST_MAX {
                 break;
             }
         }
         self.burst = burst;
+        has_come |= self.accept_handed_over();
         self.look_at_link();
         self.tend();
         self.send();
         has_come
     }
 
-    /// Takes frames as if this queue had received them: those that came to the queue of another shard.
+    /// Shares a device with the stacks of other shards, whose datagrams and connections have the ports that follow each
+    /// other.
+    pub fn set_handover(&mut self, handover: Handover) {
+        self.handover = Some(handover);
+    }
+
+    /// Takes what came to the queues of other shards; says whether there was any.
+    fn accept_handed_over(&mut self) -> bool {
+        let Some(mut handover) = self.handover.take() else { return false };
+        let (mempool, answers) = (self.frames.mempool().clone(), self.config.answers);
+        let has_come = handover.take(&mempool, |frame, is_copy| {
+            self.config.answers = answers && !is_copy;
+            if let Err(reason) = self.take_frame(frame) {
+                self.counters.drop(reason);
+            }
+        });
+        self.config.answers = answers;
+        self.handover = Some(handover);
+        has_come
+    }
+
+    /// What was handed over between it and the stacks of other shards.
+    pub fn handover_counters(&self) -> HandoverCounters {
+        self.handover.as_ref().map(Handover::counters).unwrap_or_default()
+    }
+
+    /// Takes frames as if this queue had received them.
     pub fn accept(&mut self, frames: &mut Vec<Frame>) {
         for frame in frames.drain(..) {
             if let Err(reason) = self.take_frame(frame) {
