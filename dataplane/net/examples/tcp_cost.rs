@@ -4,10 +4,10 @@
 //! `cargo run --release -p adit-net --example tcp_cost`
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
 
 use adit_drivers::buffer::Mempool;
 use adit_drivers::chunk::ChunkPool;
+use adit_drivers::clock::Clock;
 use adit_drivers::frames::{Checked, FRAME_HEADROOM_BYTES};
 use adit_drivers::outbox::Outbox;
 use adit_drivers::streams::{ConnectionId, Event, Sending};
@@ -126,12 +126,16 @@ fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
+fn seconds_since(begun_ns: u64) -> f64 {
+    (Clock::Kernel.mono_ns() - begun_ns) as f64 / 1e9
+}
+
 /// Nanoseconds per request, those of making the segments apart, and of making a connection.
 fn measure(connections: usize) -> (f64, f64, f64) {
     let mut shard = Shard::new(connections);
-    let begun = Instant::now();
+    let begun = Clock::Kernel.mono_ns();
     let mut peers: Vec<Peer> = (0..connections).map(|number| Peer::connect(number, &mut shard)).collect();
-    let connect_ns = begun.elapsed().as_secs_f64() * 1e9 / connections as f64;
+    let connect_ns = seconds_since(begun) * 1e9 / connections as f64;
     while shard.tcp.due_ns().is_some_and(|due_ns| due_ns <= shard.now_ns) {
         shard.turn();
     }
@@ -139,7 +143,7 @@ fn measure(connections: usize) -> (f64, f64, f64) {
     let (mut spent, mut making) = (0.0, 0.0);
     while shard.requests < REQUESTS {
         // A burst of requests on connections in no order.
-        let begun = Instant::now();
+        let begun = Clock::Kernel.mono_ns();
         let mut burst: Vec<usize> = Vec::new();
         for _ in 0..BURST.min(connections) {
             order = order.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -150,11 +154,11 @@ fn measure(connections: usize) -> (f64, f64, f64) {
         }
         let packets: Vec<Vec<u8>> =
             burst.iter().map(|index| peers[*index].segment(TcpControl::Psh, &[7; REQUEST_BYTES])).collect();
-        making += begun.elapsed().as_secs_f64();
-        let begun = Instant::now();
+        making += seconds_since(begun);
+        let begun = Clock::Kernel.mono_ns();
         packets.iter().for_each(|packet| shard.receive(packet));
         shard.turn();
-        spent += begun.elapsed().as_secs_f64();
+        spent += seconds_since(begun);
         assert_eq!(shard.outbound.packets.len(), burst.len(), "each reply is one packet");
         for (packet, index) in shard.outbound.packets.drain(..).zip(&burst) {
             let bytes = packet.frame.bytes();
