@@ -2,6 +2,7 @@
 
 use adit_drivers::chunk::ChunkPool;
 use adit_drivers::outbox::{Outbox, Pinned};
+use adit_drivers::prefetch;
 use adit_drivers::streams::{ConnectionId, Event, SEND_BYTES_MAX, Sending};
 use smoltcp::socket::tcp::State;
 
@@ -112,6 +113,15 @@ impl Connection {
     #[inline]
     pub(super) fn is_lost(&self) -> bool {
         self.lost
+    }
+
+    /// Asks memory for where the next bytes will lie.
+    #[inline]
+    pub(super) fn prefetch_buffers(&mut self) {
+        let socket = self.endpoint.socket_mut();
+        // Nothing is taken and nothing is put in: only the places are looked up.
+        let _ = socket.recv(|bytes| (0, prefetch::read(bytes)));
+        let _ = socket.send(|room| (0, prefetch::read(room)));
     }
 
     /// Tells what has happened since the last visit: at most [`EVENTS_PER_VISIT_MAX`] events.

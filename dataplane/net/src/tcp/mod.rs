@@ -69,6 +69,8 @@ pub struct Tcp {
     /// Pinned blocks that were copied, to be reported by the next poll.
     sent: Vec<Pinned>,
     scratch: Vec<u8>,
+    /// Connections of the packets of a burst.
+    coming: Vec<u32>,
     counters: TcpCounters,
     /// The time of the last call that told it.
     now_ns: u64,
@@ -98,6 +100,7 @@ impl Tcp {
             closing_count: 0,
             sent: Vec::new(),
             scratch: Vec::new(),
+            coming: Vec::new(),
             counters: TcpCounters::default(),
             now_ns: 0,
             config,

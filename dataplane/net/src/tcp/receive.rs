@@ -38,6 +38,20 @@ impl Tcp {
         }
     }
 
+    /// Asks memory for what packets will need: for all of a burst before the first of them is handed in.
+    #[inline]
+    pub fn prefetch<'a>(&mut self, packets: impl Iterator<Item = &'a [u8]>) {
+        for packet in packets {
+            let segment = Segment::parse(packet).ok();
+            self.coming.extend(segment.and_then(|segment| self.table.prefetch(&segment.flow)));
+        }
+        for index in self.coming.drain(..) {
+            if let Some(connection) = self.table.at(index) {
+                connection.prefetch_buffers();
+            }
+        }
+    }
+
     #[inline]
     fn deliver(&mut self, index: u32, segment: &Segment<'_>, outbound: &mut Outbound) {
         let abilities = self.abilities();
@@ -132,7 +146,7 @@ impl Tcp {
         };
         self.time_wait.remove(hash, &agreed.flow);
         let listener = u32::try_from(listener).unwrap_or(u32::MAX);
-        let connection = Box::new(Connection::new(endpoint, listener, agreed));
+        let connection = Connection::new(endpoint, listener, agreed);
         let id = self.table.insert(hash, agreed.flow, connection);
         self.counters.opened += 1;
         self.mark_ready(id.index);
