@@ -38,7 +38,9 @@ struct Server {
 }
 
 fn main() {
-    let mtu_bytes = std::env::args().nth(1).and_then(|argument| argument.parse().ok()).unwrap_or(1500);
+    let argument = |number: usize| std::env::args().nth(number).and_then(|argument| argument.parse::<usize>().ok());
+    let mtu_bytes = argument(1).unwrap_or(1500);
+    let mut network = Network { bad_in_thousand: argument(2).unwrap_or(0), seed: 1, held: [None, None] };
     let mempool = Mempool::with_headroom(2048, FRAME_HEADROOM_BYTES + mtu_bytes, FRAME_HEADROOM_BYTES);
     let mut server = Server {
         tcp: Tcp::new(TcpConfig {
@@ -61,13 +63,13 @@ fn main() {
         for _ in 0..BURST {
             match read(stdin(), &mut packet) {
                 Ok(0) => break,
-                Ok(count) => {
-                    server.tcp.receive(&packet[..count], Checked::default(), now_ns(), &mut server.outbound);
-                }
+                Ok(count) => network.pass(0, &packet[..count], |packet| {
+                    server.tcp.receive(packet, Checked::default(), now_ns(), &mut server.outbound);
+                }),
                 Err(_) => break,
             }
         }
-        server.turn();
+        server.turn(&mut network);
     }
     eprintln!("{:?}", server.tcp.counters());
 }
@@ -83,7 +85,7 @@ impl Server {
         !files[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
     }
 
-    fn turn(&mut self) {
+    fn turn(&mut self, network: &mut Network) {
         let mut events = Vec::new();
         self.tcp.poll(now_ns(), &mut self.pool, &mut events);
         events.into_iter().for_each(|event| self.take(event));
@@ -93,7 +95,7 @@ impl Server {
         self.tcp.flush(now_ns(), &mut self.outbound);
         for packet in self.outbound.packets.drain(..) {
             // A device that is full drops it.
-            while write(stdin(), packet.frame.bytes()) == Err(Errno::INTR) {}
+            network.pass(1, packet.frame.bytes(), |packet| while write(stdin(), packet) == Err(Errno::INTR) {});
         }
     }
 
@@ -201,6 +203,35 @@ impl Connection {
             let bytes: Vec<u8> = (first..first + count).map(|number| (number % 251).to_le_bytes()[0]).collect();
             self.outbox.write(pool, &bytes);
             (self.owed_bytes, self.made_bytes) = (self.owed_bytes - count, self.made_bytes + count);
+        }
+    }
+}
+
+/// A network that loses, doubles and swaps so many packets in a thousand, each way.
+struct Network {
+    bad_in_thousand: usize,
+    seed: u64,
+    /// A packet that the next one overtakes, for each way.
+    held: [Option<Vec<u8>>; 2],
+}
+
+impl Network {
+    fn pass(&mut self, way: usize, packet: &[u8], mut deliver: impl FnMut(&[u8])) {
+        self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let fate = usize::try_from(self.seed >> 33).unwrap_or(0) % 1000;
+        let held = self.held[way].take();
+        if fate < self.bad_in_thousand {
+            // Lost.
+        } else if fate < 2 * self.bad_in_thousand {
+            deliver(packet);
+            deliver(packet);
+        } else if fate < 3 * self.bad_in_thousand && held.is_none() {
+            self.held[way] = Some(packet.to_vec());
+        } else {
+            deliver(packet);
+        }
+        if let Some(held) = held {
+            deliver(&held);
         }
     }
 }
