@@ -38,7 +38,8 @@ struct Server {
 }
 
 fn main() {
-    let argument = |number: usize| std::env::args().nth(number).and_then(|argument| argument.parse::<usize>().ok());
+    let argument =
+        |number: usize| std::env::args().nth(number).and_then(|argument| argument.parse::<usize>().ok());
     let mtu_bytes = argument(1).unwrap_or(1500);
     let mut network = Network { bad_in_thousand: argument(2).unwrap_or(0), seed: 1, held: [None, None] };
     let mempool = Mempool::with_headroom(2048, FRAME_HEADROOM_BYTES + mtu_bytes, FRAME_HEADROOM_BYTES);
@@ -95,7 +96,11 @@ impl Server {
         self.tcp.flush(now_ns(), &mut self.outbound);
         for packet in self.outbound.packets.drain(..) {
             // A device that is full drops it.
-            network.pass(1, packet.frame.bytes(), |packet| while write(stdin(), packet) == Err(Errno::INTR) {});
+            network.pass(
+                1,
+                packet.frame.bytes(),
+                |packet| while write(stdin(), packet) == Err(Errno::INTR) {},
+            );
         }
     }
 
@@ -126,7 +131,8 @@ impl Server {
             });
             return;
         }
-        let Some(connection) = self.connections[index].as_mut().filter(|connection| connection.id == id) else {
+        let Some(connection) = self.connections[index].as_mut().filter(|connection| connection.id == id)
+        else {
             return;
         };
         match event {
@@ -151,7 +157,8 @@ impl Server {
     }
 
     fn send(&mut self, index: usize) {
-        let Some(connection) = self.connections[index].as_mut().filter(|connection| !connection.blocked) else {
+        let Some(connection) = self.connections[index].as_mut().filter(|connection| !connection.blocked)
+        else {
             return;
         };
         connection.make(&mut self.pool);
@@ -200,7 +207,8 @@ impl Connection {
         while self.owed_bytes > 0 && self.outbox.left_bytes() < HELD_BYTES_MAX {
             let count = self.owed_bytes.min(4096);
             let first = self.made_bytes - 1;
-            let bytes: Vec<u8> = (first..first + count).map(|number| (number % 251).to_le_bytes()[0]).collect();
+            let bytes: Vec<u8> =
+                (first..first + count).map(|number| (number % 251).to_le_bytes()[0]).collect();
             self.outbox.write(pool, &bytes);
             (self.owed_bytes, self.made_bytes) = (self.owed_bytes - count, self.made_bytes + count);
         }

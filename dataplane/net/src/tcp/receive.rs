@@ -25,7 +25,8 @@ impl Tcp {
             Err(Malformed::Fragment) => return self.counters.rx_fragments += 1,
             Err(Malformed::Address) => return self.counters.rx_misdirected += 1,
         };
-        if !self.config.addresses.contains(&segment.flow.ours().ip()) {
+        let addresses = &self.config.addresses;
+        if !addresses.contains(&segment.flow.ours().ip()) || addresses.contains(&segment.flow.peer().ip()) {
             return self.counters.rx_misdirected += 1;
         }
         if !checked.transport && !segment.is_intact() {
