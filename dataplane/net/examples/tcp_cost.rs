@@ -1,7 +1,7 @@
 //! What a request of 64 bytes and its reply cost the TCP of a shard, with 10, 1,000 and 10,000 connections: both sides in
 //! memory, on one thread. The other side is nothing but a template of segments, so nearly all of the time is the shard's.
 //!
-//! `cargo run --release -p adit-net --example tcp_cost`
+//! `cargo run --release -p adit-net --example tcp_cost [CONNECTIONS...]`
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -188,8 +188,12 @@ fn exchange(shard: &mut Shard, peers: &mut [Peer], burst: &[usize], request: &[u
 }
 
 fn main() {
+    let (interface, socket) =
+        (size_of::<smoltcp::iface::Interface>(), size_of::<smoltcp::socket::tcp::Socket<'_>>());
+    println!("an interface of smoltcp has {interface} bytes, a socket {socket}");
     println!("connections  ns per request and reply  (ns of making it, apart)  ns per handshake");
-    for connections in [10, 1_000, 10_000] {
+    let asked: Vec<usize> = std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
+    for connections in if asked.is_empty() { vec![10, 1_000, 10_000] } else { asked } {
         let (request_ns, making_ns, connect_ns) = measure(connections);
         println!("{connections:11}  {request_ns:24.0}  {making_ns:24.0}  {connect_ns:16.0}");
     }
