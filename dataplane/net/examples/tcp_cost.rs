@@ -187,6 +187,28 @@ fn exchange(shard: &mut Shard, peers: &mut [Peer], burst: &[usize], request: &[u
     (done - made, made - begun)
 }
 
+/// Nanoseconds for each of the packets that peers without a connection send.
+fn strangers(control: TcpControl) -> f64 {
+    let mut shard = Shard::new(1000);
+    let packets: Vec<Vec<u8>> = (0..1024_u32)
+        .map(|number| {
+            let [_, a, b, c] = number.wrapping_mul(0x9e37_79b9).to_be_bytes();
+            let peer = Peer { address: ([10, a, b, c], 5000).into(), sequence: number, ack: number };
+            peer.segment(control, &[])
+        })
+        .collect();
+    let begun = processor_ns();
+    for _ in 0..STRANGERS_ROUNDS {
+        for burst in packets.chunks(BURST) {
+            shard.now_ns += TURN_NS;
+            burst.iter().for_each(|packet| shard.receive(packet));
+            shard.outbound.packets.clear();
+        }
+    }
+    assert_eq!(shard.tcp.connection_count(), 0);
+    (processor_ns() - begun) / (STRANGERS_ROUNDS * packets.len()) as f64
+}
+
 fn main() {
     let (interface, socket) =
         (size_of::<smoltcp::iface::Interface>(), size_of::<smoltcp::socket::tcp::Socket<'_>>());
@@ -197,6 +219,8 @@ fn main() {
         let (request_ns, making_ns, connect_ns) = measure(connections);
         println!("{connections:11}  {request_ns:24.0}  {making_ns:24.0}  {connect_ns:16.0}");
     }
+    let (syn_ns, forged_ns) = (strangers(TcpControl::Syn), strangers(TcpControl::None));
+    println!("a SYN that is answered {syn_ns:.0} ns, a forged end of a handshake {forged_ns:.0} ns");
 }
 
 const OURS: [u8; 4] = [10, 0, 0, 1];
@@ -206,4 +230,5 @@ const REQUESTS: u64 = 2_000_000;
 const BURST: usize = 32;
 const WARM_UP_BYTES: usize = 16 << 10;
 const WARM_UP_REQUEST_BYTES: usize = 1024;
+const STRANGERS_ROUNDS: usize = 1000;
 const TURN_NS: u64 = 10_000;

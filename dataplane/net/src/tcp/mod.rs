@@ -107,14 +107,15 @@ impl Tcp {
         }
     }
 
-    /// Tells what has happened, at most [`EVENTS_PER_POLL_MAX`] events: of connections that were touched, at most a chunk of
-    /// each.
+    /// Tells what has happened, at most [`EVENTS_PER_POLL_MAX`] events beside blocks that have left: of connections that were
+    /// touched, at most a chunk of each.
     #[inline]
     pub fn poll(&mut self, now_ns: u64, pool: &mut ChunkPool, events: &mut Vec<Event>) {
         self.now_ns = now_ns;
         events.extend(self.sent.drain(..).map(Event::Sent));
+        let first = events.len();
         for _ in 0..self.ready.len() {
-            if events.len() + EVENTS_PER_VISIT_MAX > EVENTS_PER_POLL_MAX {
+            if events.len() - first + EVENTS_PER_VISIT_MAX > EVENTS_PER_POLL_MAX {
                 break;
             }
             let Some(index) = self.ready.pop_front() else { break };

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use adit_drivers::memory::{Arena, BLOCK_BYTES, PAGE_BYTES};
+use adit_drivers::outbox::Pinned;
 use adit_drivers::streams::Event;
 use adit_net::tcp::TcpConfig;
 use smoltcp::phy::ChecksumCapabilities;
@@ -280,6 +282,30 @@ fn a_peer_that_does_not_read_stops_the_server_and_nothing_is_lost() {
     // A closed window is probed after up to a minute.
     world.until("all", 100 * SECOND, |world| world.clients[0].received.len() == 400_000);
     assert!(world.clients[0].received == sent);
+}
+
+#[test]
+fn pinned_blocks_come_back_when_their_last_byte_was_taken() {
+    let mut world = connected(config());
+    let mut arena = Arena::new(PAGE_BYTES as u64, false).unwrap();
+    let blocks = (0..2).map(|number| {
+        let mut block = arena.block().unwrap();
+        block.get_mut().unwrap().fill(number + 1);
+        block
+    });
+    let blocks = blocks.collect();
+    world.clients[0].reads = false;
+    let served = world.server.served[0].as_mut().unwrap();
+    served.outbox.pin(Pinned::new(blocks, 2 * BLOCK_BYTES as u64));
+    served.due = true;
+    world.run(10 * SECOND);
+    assert_eq!(world.server.sent_count, 0, "the rest waits for a reader");
+    world.clients[0].reads = true;
+    world.until("read", 60 * SECOND, |world| world.clients[0].received.len() == 2 * BLOCK_BYTES);
+    let received = &world.clients[0].received;
+    assert!(received[..BLOCK_BYTES].iter().all(|byte| *byte == 1));
+    assert!(received[BLOCK_BYTES..].iter().all(|byte| *byte == 2));
+    assert_eq!(world.server.sent_count, 1);
 }
 
 #[test]
