@@ -34,6 +34,8 @@ struct Closing {
     /// Bytes that were left to be delivered when that was decided.
     left_bytes: usize,
     extensions: u8,
+    /// When the FIN is said again if smoltcp says nothing until then.
+    fin_again_ns: u64,
 }
 
 /// What a visit of a connection leaves.
@@ -72,6 +74,21 @@ impl Connection {
         self.closing.map(|closing| closing.until_ns)
     }
 
+    /// The number of a FIN that smoltcp has forgotten to say again, as it does after three doubled acknowledgments of all that
+    /// comes before it; and when to ask again.
+    #[inline]
+    pub(super) fn forgotten_fin(&mut self, now_ns: u64, has_sent: bool) -> (Option<u32>, Option<u64>) {
+        let socket = self.endpoint.socket();
+        let waits = matches!(socket.state(), State::FinWait1 | State::Closing | State::LastAck);
+        let is_last = waits && socket.send_queue() == 0;
+        let Some(closing) = self.closing.as_mut().filter(|_| is_last) else { return (None, None) };
+        let is_due = !has_sent && closing.fin_again_ns <= now_ns;
+        if has_sent || is_due {
+            closing.fin_again_ns = now_ns + FIN_AGAIN_NS;
+        }
+        (self.sent.fin().filter(|_| is_due), Some(closing.fin_again_ns))
+    }
+
     /// Whether a closed connection has had its time; it gets more while the peer takes some of what is left.
     #[inline]
     pub(super) fn has_expired(&mut self, now_ns: u64) -> bool {
@@ -82,8 +99,8 @@ impl Connection {
         if left_bytes >= closing.left_bytes || closing.extensions == CLOSING_EXTENSIONS_MAX {
             return true;
         }
-        let (until_ns, extensions) = (now_ns + CLOSING_NS_MAX, closing.extensions + 1);
-        *closing = Closing { until_ns, left_bytes, extensions };
+        closing.until_ns = now_ns + CLOSING_NS_MAX;
+        (closing.left_bytes, closing.extensions) = (left_bytes, closing.extensions + 1);
         false
     }
 
@@ -206,7 +223,8 @@ impl Connection {
         let socket = self.endpoint.socket_mut();
         socket.close();
         let (until_ns, left_bytes) = (now_ns + CLOSING_NS_MAX, socket.send_queue());
-        self.closing = Some(Closing { until_ns, left_bytes, extensions: 0 });
+        let fin_again_ns = now_ns + FIN_AGAIN_NS;
+        self.closing = Some(Closing { until_ns, left_bytes, extensions: 0, fin_again_ns });
         self.discard();
     }
 
@@ -225,5 +243,7 @@ fn wrapped(bytes: usize) -> u32 {
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
+/// Longer than smoltcp waits at first, so that it is seldom said twice.
+const FIN_AGAIN_NS: u64 = 1_000_000_000;
 /// Opened, Writable, Received, Ended and Lost.
 pub(super) const EVENTS_PER_VISIT_MAX: usize = 5;

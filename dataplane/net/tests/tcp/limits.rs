@@ -356,6 +356,28 @@ fn ten_thousand_connections_open_and_close() {
 }
 
 #[test]
+fn an_end_that_was_lost_is_said_again_whatever_the_peer_acknowledges() {
+    let mut server = Server::new(config());
+    let (ours, theirs) = shake(&mut server, peer(1), 1000);
+    server.turn();
+    server.close(0);
+    server.turn();
+    assert_eq!(numbers(&server.packets()[0]), (0x11, theirs, ours), "which is lost");
+    for _ in 0..5 {
+        server.now_ns += 1_000_000;
+        server.receive(&segment(peer(1), TcpControl::None, ours, Some(theirs), &[]));
+        server.turn();
+    }
+    server.packets();
+    for _ in 0..10 {
+        server.now_ns += SECOND / 2;
+        server.turn();
+    }
+    let ends = server.packets();
+    assert!(ends.iter().any(|packet| numbers(packet) == (0x11, theirs, ours)), "{ends:?}");
+}
+
+#[test]
 fn a_flow_in_time_wait_can_be_opened_again_by_a_later_syn_only() {
     let mut server = Server::new(config());
     let (ours, theirs) = shake(&mut server, peer(1), 1000);
