@@ -33,6 +33,7 @@ impl NetStreams {
         let stack = &mut *self.stack.borrow_mut();
         let has_come = stack.poll(now_ns);
         stack.take_segments(&mut self.segments);
+        self.tcp.prefetch(self.segments.iter().map(Frame::bytes));
         for segment in self.segments.drain(..) {
             self.tcp.receive(segment.bytes(), segment.checked(), now_ns, stack.outbound());
         }
