@@ -12,6 +12,7 @@ use rustix::fs::{Access, access};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use super::error::{EalError, last_errno};
+use super::spec::{DeviceSpec, PortSpec};
 
 /// How DPDK is to be started.
 #[derive(Clone, Debug)]
@@ -26,6 +27,24 @@ pub struct EalConfig {
     pub prefix: Option<String>,
     /// Lets DPDK and its drivers tell on standard error what they do.
     pub verbose: bool,
+}
+
+impl EalConfig {
+    /// What the ports of a process ask for together: the largest memory, and normal pages if one of them wants those.
+    pub fn of(ports: &[PortSpec]) -> Self {
+        let is_huge = ports.iter().all(|port| port.is_huge);
+        let pci = ports.iter().filter_map(|port| match &port.device {
+            DeviceSpec::Pci(address) => Some(address.clone()),
+            DeviceSpec::Virtual { .. } => None,
+        });
+        Self {
+            memory: if is_huge { EalMemory::Huge } else { EalMemory::Normal },
+            memory_mib: ports.iter().filter_map(|port| port.memory_mib).max().unwrap_or(MEMORY_MIB),
+            pci: pci.collect(),
+            prefix: None,
+            verbose: ports.iter().any(|port| port.is_verbose),
+        }
+    }
 }
 
 /// The memory of DPDK.
@@ -203,6 +222,8 @@ fn check_pci(address: &str) -> Result<(), EalError> {
     }
 }
 
+/// MiB of memory unless a port says more: the buffers of eight queue pairs of an MTU of 1,500 bytes take half of it.
+const MEMORY_MIB: u32 = 256;
 /// Beginning of the names of folders of run-time files; the number of the process follows.
 const PREFIX: &str = "adit-";
 /// EAL keeps its state in the process and cannot start again.
@@ -232,6 +253,18 @@ mod tests {
         assert!(!one.contains("--no-pci") && !one.contains("--no-huge"), "{one}");
         let text = EalConfig { prefix: Some("a\0b".into()), ..config() };
         assert!(matches!(arguments(&text, None), Err(EalError::Text { .. })));
+    }
+
+    #[test]
+    fn ports_ask_together() {
+        let ports = ["dpdk:0000:03:00.0,ip=10.0.0.2/24,memory=64MiB", "dpdk:vdev=net_null0,ip=10.1.0.2/24"];
+        let mut ports = ports.map(|port| port.parse::<PortSpec>().unwrap());
+        let config = EalConfig::of(&ports);
+        assert_eq!((config.memory, config.memory_mib, config.verbose), (EalMemory::Huge, 64, false));
+        assert_eq!(config.pci, ["0000:03:00.0"]);
+        (ports[0].memory_mib, ports[1].is_huge, ports[1].is_verbose) = (None, false, true);
+        let config = EalConfig::of(&ports);
+        assert_eq!((config.memory, config.memory_mib, config.verbose), (EalMemory::Normal, MEMORY_MIB, true));
     }
 
     #[test]
