@@ -61,7 +61,7 @@ pub(super) fn open_all(specs: &[PortSpec], plan: &NicPlan<'_>) -> anyhow::Result
     if specs.is_empty() {
         return Ok(nics);
     }
-    let opened = open(&specs.iter().collect::<Vec<_>>(), u16::try_from(shards)?)?;
+    let opened = open(specs, u16::try_from(shards)?)?;
     for (spec, queues) in specs.iter().zip(opened) {
         nics.lines.extend(queues.first().map(|queue| describe(spec, queue, plan)));
         let handovers = Handover::connect(plan.wakers, plan.native[0]);

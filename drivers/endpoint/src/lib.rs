@@ -65,7 +65,7 @@ impl PortEndpoint {
         let spec: PortSpec = spec.parse().map_err(told)?;
         let config = StackConfig::of_port(&spec, local_port);
         config.check().map_err(told)?;
-        let opened = nic::open(&[&spec], queues.max(1)).map_err(told)?;
+        let opened = nic::open(std::slice::from_ref(&spec), queues.max(1)).map_err(told)?;
         let frames = opened.into_iter().flatten().map(|queue| queue.into_frames().map_err(told));
         let frames = frames.collect::<Result<Vec<_>, _>>()?;
         Ok(Self::over(frames, &config, server.port(), now_ns))
