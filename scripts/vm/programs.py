@@ -1,0 +1,140 @@
+"""The programs that the guest can run: how each is started, how it says that it serves, who its clients are, its last words."""
+
+import os
+import re
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from image import fail, need
+from machine import GUEST_IP, PCI_ADDRESS, PREFIX, Failure
+
+RESP_PORT, NATIVE_PORT = 7379, 7400
+CLIENT_SECONDS = 30
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", Path(__file__).parents[2] / "target")).resolve()
+
+
+def run(*words, given=None, seconds=CLIENT_SECONDS):
+    """The output of a client; fails with it if it fails."""
+    words = [str(word) for word in words]
+    try:
+        done = subprocess.run(words, input=given, capture_output=True, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        raise Failure(f"{' '.join(words)[:200]}: no end within {seconds} s") from None
+    if done.returncode != 0:
+        said = (done.stdout + done.stderr).decode("utf-8", "replace")
+        raise Failure(f"{' '.join(words)[:200]}: status {done.returncode}\n{said[-2000:]}")
+    return done.stdout
+
+
+def expect(what, said, wanted):
+    if said != wanted:
+        raise Failure(f"{what}: {said[:200]!r} ({len(said)} B), not {wanted[:200]!r} ({len(wanted)} B)")
+
+
+class Adit:
+    """`adit serve` on the port: Redis over the appliance's own TCP, the native protocol over its own UDP."""
+
+    name = "adit"
+    command = f"adit serve --port dpdk:{PCI_ADDRESS},ip={GUEST_IP}/{PREFIX} --resp off --native off --shards 1 --memory 64MiB"
+    ready = r"^serving .*10\.77\.0\.2"
+    # What it says at its end: no buffer is missing.
+    farewell = [r"^dpdk: (\d+) buffers of \1 home", r"^stopped"]
+
+    def __init__(self):
+        self.path = Path(os.environ.get("ADIT_BIN", TARGET / "release" / "adit"))
+        if not self.path.exists():
+            fail(f"{self.path} is missing: cargo build --release --features dpdk, or set ADIT_BIN")
+        need("redis-cli", "redis-tools")
+        self.held = None
+
+    def serve_clients(self):
+        native = [self.path, "kv", "--native", f"{GUEST_IP}:{NATIVE_PORT}"]
+        redis = ["redis-cli", "-h", GUEST_IP, "-p", RESP_PORT]
+        stamp, large = str(time.monotonic_ns()), os.urandom(512 * 1024).hex().encode()
+        run(*native, "set", "native", stamp)
+        expect("what was written by the native protocol", run(*native, "get", "native").strip(), stamp.encode())
+        expect("the same by redis-cli", run(*redis, "get", "native").strip(), stamp.encode())
+        run(*native, "set", "large", "-", given=large)
+        expect("a large value over UDP", run(*native, "get", "large").strip(), large)
+        expect("writing a large value over TCP", run(*redis, "-x", "set", "larger", given=large).strip(), b"OK")
+        expect("a large value over TCP", run(*redis, "get", "larger").strip(), large)
+        benchmark = ["redis-benchmark", "-h", GUEST_IP, "-p", RESP_PORT, "-q", "-t", "set,get", "-d", 100]
+        run(*benchmark, "-n", 1000, "-c", 20)
+        run(*benchmark, "-n", 5000, "-c", 4, "-P", 16)
+        for index in range(60):
+            self.short_visit(is_rude=index % 2 == 0)
+        if self.held is None:
+            self.held = connect()
+        self.ask_held()
+
+    def short_visit(self, is_rude):
+        """A connection that ends at once: with FIN, or with RST and a request under way."""
+        with connect() as connection:
+            connection.sendall(b"PING\r\n")
+            if is_rude:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            else:
+                expect("a new connection", connection.recv(7), b"+PONG\r\n")
+
+    def ask_held(self):
+        """The connection that is open from the first client to the last has to be answered still."""
+        self.send_held()
+        self.receive_held()
+
+    def send_held(self):
+        self.held.sendall(b"PING\r\n")
+
+    def receive_held(self):
+        said = b""
+        while len(said) < 7:
+            try:
+                part = self.held.recv(7 - len(said))
+            except OSError as error:
+                raise Failure(f"the connection that is held open: {error}") from None
+            if not part:
+                raise Failure("the connection that is held open was closed")
+            said += part
+        expect("the connection that is held open", said, b"+PONG\r\n")
+
+    def forget_held(self):
+        self.held.close()
+        self.held = None
+
+
+def connect():
+    try:
+        return socket.create_connection((GUEST_IP, RESP_PORT), timeout=CLIENT_SECONDS)
+    except OSError as error:
+        raise Failure(f"connecting to {GUEST_IP}:{RESP_PORT}: {error}") from None
+
+
+class Testpmd:
+    """DPDK's own test program, answering ARP and ICMP: shows whether machine, cards and network are to blame."""
+
+    name = "testpmd"
+    command = (
+        f"testpmd -l 0-1 -a {PCI_ADDRESS} --in-memory --no-telemetry -m 128 -- --total-num-mbufs=4096"
+        " --forward-mode=icmpecho --no-lsc-interrupt --txd=512 --rxd=512 --stats-period=3600"
+    )
+    ready = r"icmpecho packet forwarding packets"
+    farewell = [r"^Bye"]
+
+    def __init__(self):
+        self.path = Path(need("dpdk-testpmd", "dpdk-dev"))
+
+    def serve_clients(self):
+        pass
+
+    def send_held(self):
+        pass
+
+    def receive_held(self):
+        pass
+
+    def forget_held(self):
+        pass
+
+
+PROGRAMS = {"adit": Adit, "testpmd": Testpmd}
