@@ -210,6 +210,9 @@ def accident(chance, frame):
     if frame[12:14] == b"\x08\x00" and len(frame) >= 34 and chance.random() < 0.5:
         frame[24:26] = b"\0\0"
         frame[24:26] = struct.pack("!H", checksum(bytes(frame[14:34])))
+    if frame[12:14] == b"\x08\x06" and frame[28:32] == socket.inet_aton(HOST_IP):
+        # By chance a forgery that ARP has to believe: the host's answers would go to a stranger until the neighbour is asked again.
+        frame[28:32] = socket.inet_aton(STRANGER_IP)
     return bytes(frame)
 
 

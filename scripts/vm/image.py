@@ -12,10 +12,9 @@ import sys
 from pathlib import Path
 
 KERNEL_PACKAGE = "linux-image-amd64"
-# What is kept of the kernel's package; the whole unpacks to 400 MB.
-KERNEL_PARTS = ["./boot/vmlinuz-*", "./lib/modules/*/kernel/drivers/vfio/*", "./lib/modules/*/kernel/virt/lib/*"]
-# vfio_iommu_type1 is what vfio asks for by name at run time: no module depends on it.
-MODULES = ["vfio-pci", "vfio_iommu_type1"]
+# What is kept of the kernel's package, below its modules; the whole unpacks to 400 MB.
+KERNEL_PARTS = """drivers/vfio virt/lib drivers/virtio drivers/net/virtio_net.ko drivers/net/net_failover.ko net/core
+                  drivers/net/ethernet/intel/e1000e drivers/ptp drivers/pps""".split()
 # Without mempool_ring there are no buffers, without bus_pci no devices; net_e1000 is for e1000e.
 DPDK_PLUGINS = ["bus_pci", "bus_vdev", "mempool_ring", "net_virtio", "net_e1000"]
 BUSYBOX = "busybox-static"
@@ -42,8 +41,8 @@ class Kernel:
     def __init__(self, folder):
         self.folder, self.vmlinux = folder, folder / "vmlinux"
 
-    def modules(self):
-        """The modules to load, each after those that it needs."""
+    def modules(self, names):
+        """The files of modules, each after those that it needs."""
         paths = {module_name(path.stem): path for path in self.folder.glob("lib/modules/**/*.ko")}
         ordered = []
 
@@ -54,7 +53,7 @@ class Kernel:
             if path not in ordered:
                 ordered.append(path)
 
-        for name in MODULES:
+        for name in names:
             visit(module_name(name))
         return ordered
 
@@ -86,7 +85,8 @@ def fetch_kernel(cache):
     subprocess.run(download, check=True, cwd=partial)
     (package,) = partial.glob("*.deb")
     tar = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", package], stdout=subprocess.PIPE)
-    subprocess.run(["tar", "-x", "--wildcards", *KERNEL_PARTS], check=True, cwd=partial, stdin=tar.stdout)
+    parts = [f"./lib/modules/*/kernel/{part}" for part in KERNEL_PARTS]
+    subprocess.run(["tar", "-x", "--wildcards", "./boot/vmlinuz-*", *parts], check=True, cwd=partial, stdin=tar.stdout)
     if tar.wait() != 0:
         fail(f"{package} does not unpack: remove {cache}")
     package.unlink()
@@ -188,10 +188,10 @@ def build_initramfs(path, kernel, program):
     applets = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True).stdout
     for applet in applets.split():
         archive.members.setdefault(f"usr/bin/{applet}", (0o120777, b"busybox"))
-    for index, module in enumerate(kernel.modules()):
+    for index, module in enumerate(kernel.modules(program.modules)):
         archive.file(f"modules/{index:02}-{module.name}", module.read_bytes())
     archive.file("init", INIT.read_bytes(), 0o755)
-    archive.file("program", f"#!/bin/sh\nexec {program.command}\n".encode(), 0o755)
+    archive.file("program", f"#!/bin/sh\n{program.script}\n".encode(), 0o755)
     archive.file(f"usr/bin/{program.name}", program.path.read_bytes(), 0o755)
     archive.copy_libraries(program.path)
     for plugin in dpdk_plugins():

@@ -1,7 +1,6 @@
 """The programs that the guest can run: how each is started, how it says that it serves, who its clients are, its last words."""
 
 import os
-import re
 import socket
 import subprocess
 import time
@@ -11,6 +10,7 @@ from image import fail, need
 from machine import GUEST_IP, PCI_ADDRESS, PREFIX, Failure
 
 RESP_PORT, NATIVE_PORT = 7379, 7400
+PONG = b"+PONG\r\n"
 CLIENT_SECONDS = 30
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", Path(__file__).parents[2] / "target")).resolve()
 
@@ -37,7 +37,11 @@ class Adit:
     """`adit serve` on the port: Redis over the appliance's own TCP, the native protocol over its own UDP."""
 
     name = "adit"
-    command = f"adit serve --port dpdk:{PCI_ADDRESS},ip={GUEST_IP}/{PREFIX} --resp off --native off --shards 1 --memory 64MiB"
+    # vfio_iommu_type1 is what vfio asks for by name at run time: no module depends on it.
+    modules, drivers = ["vfio-pci", "vfio_iommu_type1"], ["vfio-pci"]
+    script = (
+        f"exec adit serve --port dpdk:{PCI_ADDRESS},ip={GUEST_IP}/{PREFIX} --resp off --native off --shards 1 --memory 64MiB"
+    )
     ready = r"^serving .*10\.77\.0\.2"
     # What it says at its end: no buffer is missing.
     farewell = [r"^dpdk: (\d+) buffers of \1 home", r"^stopped"]
@@ -67,7 +71,8 @@ class Adit:
             self.short_visit(is_rude=index % 2 == 0)
         if self.held is None:
             self.held = connect()
-        self.ask_held()
+        self.send_held()
+        self.receive_held()
 
     def short_visit(self, is_rude):
         """A connection that ends at once: with FIN, or with RST and a request under way."""
@@ -76,31 +81,22 @@ class Adit:
             if is_rude:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             else:
-                expect("a new connection", connection.recv(7), b"+PONG\r\n")
-
-    def ask_held(self):
-        """The connection that is open from the first client to the last has to be answered still."""
-        self.send_held()
-        self.receive_held()
+                expect_pong("a new connection", connection)
 
     def send_held(self):
-        self.held.sendall(b"PING\r\n")
+        """A request of the connection that is open from the first client of a server to its end."""
+        try:
+            self.held.sendall(b"PING\r\n")
+        except OSError as error:
+            raise Failure(f"the connection that is held open: {error}") from None
 
     def receive_held(self):
-        said = b""
-        while len(said) < 7:
-            try:
-                part = self.held.recv(7 - len(said))
-            except OSError as error:
-                raise Failure(f"the connection that is held open: {error}") from None
-            if not part:
-                raise Failure("the connection that is held open was closed")
-            said += part
-        expect("the connection that is held open", said, b"+PONG\r\n")
+        expect_pong("the connection that is held open", self.held)
 
-    def forget_held(self):
-        self.held.close()
-        self.held = None
+    def forget_clients(self):
+        if self.held is not None:
+            self.held.close()
+            self.held = None
 
 
 def connect():
@@ -110,12 +106,33 @@ def connect():
         raise Failure(f"connecting to {GUEST_IP}:{RESP_PORT}: {error}") from None
 
 
+def expect_pong(what, connection):
+    said = b""
+    try:
+        while len(said) < len(PONG) and (part := connection.recv(len(PONG) - len(said))):
+            said += part
+    except OSError as error:
+        raise Failure(f"{what}: {error}") from None
+    expect(what, said, PONG)
+
+
+class KernelAdit(Adit):
+    """The same server on the sockets of the guest's kernel, which every step holds for."""
+
+    modules, drivers = ["virtio_pci", "virtio_net", "e1000e"], ["virtio-pci", "e1000e"]
+    script = f"""ip link set eth0 up
+ip address replace {GUEST_IP}/{PREFIX} dev eth0
+exec adit serve --resp {GUEST_IP}:{RESP_PORT} --native {GUEST_IP}:{NATIVE_PORT} --shards 1 --memory 64MiB"""
+    farewell = [r"^stopped"]
+
+
 class Testpmd:
     """DPDK's own test program, answering ARP and ICMP: shows whether machine, cards and network are to blame."""
 
     name = "testpmd"
-    command = (
-        f"testpmd -l 0-1 -a {PCI_ADDRESS} --in-memory --no-telemetry -m 128 -- --total-num-mbufs=4096"
+    modules, drivers = Adit.modules, Adit.drivers
+    script = (
+        f"exec testpmd -l 0-1 -a {PCI_ADDRESS} --in-memory --no-telemetry -m 128 -- --total-num-mbufs=4096"
         " --forward-mode=icmpecho --no-lsc-interrupt --txd=512 --rxd=512 --stats-period=3600"
     )
     ready = r"icmpecho packet forwarding packets"
@@ -133,8 +150,8 @@ class Testpmd:
     def receive_held(self):
         pass
 
-    def forget_held(self):
+    def forget_clients(self):
         pass
 
 
-PROGRAMS = {"adit": Adit, "testpmd": Testpmd}
+PROGRAMS = {"adit": Adit, "kernel": KernelAdit, "testpmd": Testpmd}
