@@ -365,6 +365,14 @@ mod tests {
     }
 
     #[test]
+    fn the_example_of_the_service_is_a_configuration() {
+        let config = checked(include_str!("../../scripts/systemd/adit.toml")).unwrap();
+        assert_eq!((config.shards, config.memory), (2, Size(4 << 30)));
+        assert_eq!(config.unix.as_deref(), Some(Path::new("/run/adit/adit.sock")));
+        assert!(config.unavailable.is_empty() && config.password.is_none());
+    }
+
+    #[test]
     fn flags_win_over_the_file() {
         let flags = Options { shards: Some(3), ..Options::default() };
         let file: Options = toml::from_str("shards = 2\nconnections-max = 7").unwrap();

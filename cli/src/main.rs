@@ -2,8 +2,11 @@
 #![forbid(unsafe_code)]
 
 mod config;
+mod doctor;
 mod kv;
+mod machine;
 mod serve;
+mod setup;
 mod size;
 
 use clap::{Parser, Subcommand};
@@ -24,6 +27,10 @@ enum Command {
     Kv(kv::KvArguments),
     /// Measure: put load on a server, or compare Adit with another
     Perf(adit_perf::Arguments),
+    /// Say what this machine offers, what more would gain, and what to do next
+    Doctor(doctor::DoctorArguments),
+    /// Prepare the machine: reserve hugepages, give devices to Adit; or undo that
+    Setup(setup::SetupArguments),
 }
 
 fn main() -> std::process::ExitCode {
@@ -31,6 +38,8 @@ fn main() -> std::process::ExitCode {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Kv(arguments) => kv::run(&arguments),
         Command::Perf(arguments) => adit_perf::run(arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Setup(arguments) => setup::run(&arguments),
     };
     match result {
         Ok(()) => std::process::ExitCode::SUCCESS,

@@ -8,22 +8,24 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 
+use adit_dataplane::interfaces::{Interface, Service};
 use adit_dataplane::mailbox::Command;
 use adit_dataplane::map::SlotMap;
 use adit_dataplane::mesh::Mesh;
 use adit_dataplane::native::NativeParts;
 use adit_dataplane::native::secret::Secret;
+use adit_dataplane::port::Port;
 use adit_dataplane::settings::{Limits, Settings};
-use adit_dataplane::shard::{Parts, Service, Shard};
+use adit_dataplane::shard::{Parts, Shard};
 use adit_dataplane::stats::{StatsReader, StatsWriter};
+use adit_dataplane::streams::Streams;
 use adit_drivers::clock::Clock;
 use adit_drivers::kernel::{
     KernelPort, KernelStreams, ListenError, Listener, Offload, UdpSocket, raise_descriptor_limit,
 };
 use adit_drivers::memory::Arena;
-use adit_drivers::port::{MBUF_BYTES, Mempool, Port};
+use adit_drivers::port::{MBUF_BYTES, Mempool};
 use adit_drivers::process::system_name;
-use adit_drivers::streams::Streams;
 use adit_drivers::wake::{Sleeper, Waker};
 use adit_store::kv::Config as StoreConfig;
 use anyhow::{Context, anyhow};
@@ -219,7 +221,12 @@ impl Seed {
         }
         let shard = Shard::new(Parts {
             index: self.index,
-            streams: Streams::Kernel(streams),
+            interfaces: vec![Interface {
+                streams: Streams::Kernel(streams),
+                services,
+                port: port.map(Port::Kernel),
+                addresses: self.native_addresses,
+            }],
             clock: Clock::Kernel,
             store,
             buffer_bytes: self.pools.buffer_bytes,
@@ -229,11 +236,8 @@ impl Seed {
             stats: self.stats,
             pages: self.pages,
             settings: self.settings,
-            services,
             native: NativeParts {
-                port: port.map(Port::Kernel),
                 secret: self.native_secret,
-                addresses: self.native_addresses,
                 frame_bytes: self.native_frame,
                 session_bytes: self.pools.session_bytes,
             },

@@ -1,7 +1,7 @@
 //! The way of a request through its shard: decoded in a batch, fetched, executed, answered or forwarded.
 
 use adit_drivers::chunk::ChunkPool;
-use adit_drivers::streams::{ConnectionId, Streams};
+use adit_drivers::streams::ConnectionId;
 use adit_store::kv::{Key, SPLICE_BYTES_MAX, Store};
 use adit_wire::kv::{Operation, PutAnswer, Status};
 use adit_wire::resp::request::{ProtocolError, Span};
@@ -13,6 +13,7 @@ use crate::connection::{Connection, ReplySink, Writer};
 use crate::engine::{Request, value_of};
 use crate::inflight::InFlight;
 use crate::intake::{Allowance, Found};
+use crate::interfaces::Interfaces;
 use crate::map::SlotMap;
 use crate::message::{Ask, PAYLOAD_INLINE_BYTES, Reply};
 use crate::plan::{
@@ -470,7 +471,7 @@ fn fetch(store: &Store, map: &SlotMap, index: u16, connection: &Connection, key:
 
 /// Reads from a connection again whose input was taken.
 #[inline]
-fn resume_if_drained(streams: &mut Streams, connection: &mut Connection) {
+fn resume_if_drained(streams: &mut Interfaces, connection: &mut Connection) {
     if connection.paused && !connection.intake.is_full() {
         connection.paused = false;
         streams.resume(connection.id);

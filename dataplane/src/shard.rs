@@ -6,7 +6,7 @@ use std::time::Duration;
 use adit_drivers::chunk::{CHUNK_BYTES, ChunkPool};
 use adit_drivers::clock::{Clock, Now};
 use adit_drivers::memory::{BLOCK_BYTES, PAGE_BYTES};
-use adit_drivers::streams::{ConnectionId, Event, Streams, Wait};
+use adit_drivers::streams::{ConnectionId, Event, Wait};
 use adit_store::kv::Store;
 use adit_wire::kv::BucketId;
 use adit_wire::resp::reply;
@@ -18,6 +18,7 @@ use crate::connection::{Connection, Heap};
 use crate::connections::Connections;
 use crate::engine::Engine;
 use crate::inflight::InFlight;
+use crate::interfaces::{Interface, Interfaces, Service};
 use crate::limits::IdleCheck;
 use crate::mailbox::Command;
 use crate::map::SlotMap;
@@ -29,6 +30,7 @@ use crate::settings::{
     SWEEP_BUCKETS_MAX, SWEEP_INTERVAL_NS, Settings, TRANSMIT_RETRY_NS, TURN_ASKS_MAX,
     TURN_TRANSACTION_OPERATIONS_MAX,
 };
+use crate::spin::Spin;
 use crate::splicing::{Splicings, is_long};
 use crate::stats::{BUCKETS, Counter, Counters, Rates, StatsReader, StatsWriter, total};
 use crate::transaction::Transactions;
@@ -41,8 +43,8 @@ use crate::transaction::step::Parked;
 pub struct Parts {
     /// Its number.
     pub index: u16,
-    /// Its connections.
-    pub streams: Streams,
+    /// By which devices clients come; the first one may sleep, the others are polled.
+    pub interfaces: Vec<Interface>,
     /// The time.
     pub clock: Clock,
     /// Its keys.
@@ -61,25 +63,14 @@ pub struct Parts {
     pub pages: Vec<StatsReader>,
     /// What is the same for all shards.
     pub settings: Settings,
-    /// What connections speak, by the listener that they came to.
-    pub services: Vec<Service>,
     /// What the native protocol needs.
     pub native: NativeParts,
-}
-
-/// What a connection speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Service {
-    /// RESP.
-    Resp,
-    /// The native protocol.
-    Native,
 }
 
 /// One shard.
 pub struct Shard {
     pub(crate) index: u16,
-    pub(crate) streams: Streams,
+    pub(crate) streams: Interfaces,
     pub(crate) pool: ChunkPool,
     pub(crate) heap: Heap,
     clock: Clock,
@@ -132,13 +123,16 @@ pub struct Shard {
     pub(crate) idle: IdleCheck,
     /// The stores of all shards take more than `maxmemory` allows.
     pub(crate) is_over_memory: bool,
+    /// Where devices are polled.
+    spin: Spin,
+    /// The last turn found work.
+    was_busy: bool,
     rates: Rates,
     accepted_count: u64,
     next_sweep_ns: u64,
     next_stall_check_ns: u64,
     next_show_ns: u64,
     pub(crate) turn_bytes: u64,
-    services: Vec<Service>,
     pub(crate) native: Native,
 }
 
@@ -146,10 +140,15 @@ impl Shard {
     /// A shard of these parts.
     pub fn new(parts: Parts) -> Self {
         let pinned_bytes = parts.store.usage().arena.pages * PAGE_BYTES as u64 / 4;
-        let native = Native::new(parts.native, &parts.map, pinned_bytes);
+        let (streams, ports) = parts
+            .interfaces
+            .into_iter()
+            .map(|one| ((one.streams, one.services), (one.port, one.addresses)))
+            .unzip();
+        let native = Native::new(parts.native, ports, &parts.map, pinned_bytes);
         let mut shard = Self {
             index: parts.index,
-            streams: parts.streams,
+            streams: Interfaces::new(streams),
             // Half of the buffers are chunks, a quarter is for requests that do not fit in one, a quarter for replies
             // that wait for their turn.
             pool: ChunkPool::new(parts.buffer_bytes / 2),
@@ -186,13 +185,14 @@ impl Shard {
             expires_actively: true,
             idle: IdleCheck::default(),
             is_over_memory: false,
+            spin: Spin::default(),
+            was_busy: false,
             rates: Rates::default(),
             accepted_count: 0,
             next_sweep_ns: 0,
             next_stall_check_ns: 0,
             next_show_ns: 0,
             turn_bytes: 0,
-            services: parts.services,
             native,
         };
         shard.set_memory_limits();
@@ -202,16 +202,18 @@ impl Shard {
     /// One turn: receive, execute, exchange with other shards, send, tend. Says whether to go on.
     pub fn turn(&mut self) -> bool {
         self.receive();
-        let requests = self.run_requests() + self.run_port();
+        let requests = self.run_requests() + self.run_ports();
         self.run_links();
         let asks = self.answer_asks();
         self.streams.worked(requests, asks);
+        self.was_busy |= requests + asks > 0;
         self.take_answers();
         self.run_splices();
         self.run_transactions();
         self.mesh.publish();
         self.send();
         self.send_native();
+        self.streams.flush(self.now.mono_ns);
         self.tend();
         self.take_command()
     }
@@ -285,10 +287,14 @@ impl Shard {
         let retry = self.native.waits_for_device().then_some(self.now.mono_ns + TRANSMIT_RETRY_NS);
         let session = self.native.sessions.next_check_ns().into_iter().chain(retry).min();
         let others = stall.into_iter().chain(sleeper).chain(session).chain(self.next_idle_check_ns());
-        match sweep.into_iter().chain(others).min() {
+        let wait = match sweep.into_iter().chain(others).chain(self.streams.due_ns()).min() {
             Some(due_ns) => Wait::For(Duration::from_nanos(due_ns.saturating_sub(self.now.mono_ns))),
             None => Wait::Forever,
+        };
+        if !self.streams.are_polled() {
+            return wait;
         }
+        self.spin.wait(self.now.mono_ns, wait, self.streams.interrupts())
     }
 
     /// Whether expired keys are to be looked for.
@@ -306,21 +312,39 @@ impl Shard {
     /// Receives a burst of what came in; sleeps first if there is nothing to do.
     fn receive(&mut self) {
         let mut wait = self.wait();
-        if wait != Wait::No {
+        let may_sleep = wait != Wait::No;
+        if may_sleep {
             self.show_counters();
             if self.streams.rest() || self.must_not_sleep() {
                 wait = Wait::No;
             }
         }
         let mut events = std::mem::take(&mut self.events);
-        self.streams.poll(wait, &mut self.pool, &mut events);
+        if wait != Wait::No && self.streams.are_polled() {
+            // What came before the devices were told to interrupt.
+            self.streams.poll_others(self.now.mono_ns, &mut self.pool, &mut events);
+            wait = if events.is_empty() { wait } else { Wait::No };
+        }
+        self.streams.poll_first(wait, self.now.mono_ns, &mut self.pool, &mut events);
+        if may_sleep {
+            self.streams.end_sleep();
+        }
+        let before_ns = self.now.mono_ns;
         self.now = self.clock.after(self.now);
+        if self.was_busy && wait == Wait::No {
+            self.engine.counters.add(Counter::BusyNs, self.now.mono_ns - before_ns);
+        }
+        self.streams.poll_others(self.now.mono_ns, &mut self.pool, &mut events);
         self.turn_bytes = 0;
         self.transaction_work_left = TURN_TRANSACTION_OPERATIONS_MAX;
         if !self.again.is_empty() {
             self.ready.extend(self.again.drain(..));
         }
         let busy = !events.is_empty() || !self.ready.is_empty();
+        if self.was_busy {
+            self.spin.worked(before_ns);
+        }
+        self.was_busy = busy;
         events.drain(..).for_each(|event| self.take_event(event));
         self.events = events;
         self.engine.counters.add(Counter::Turns, 1);
@@ -329,11 +353,11 @@ impl Shard {
 
     fn take_event(&mut self, event: Event) {
         match event {
-            Event::Opened(id, listener) => match self.services.get(listener as usize) {
-                Some(Service::Native) => self.open_link(id),
-                Some(Service::Resp) | None => self.open(id),
+            Event::Opened(id, listener) => match self.streams.service(id, listener) {
+                Service::Native => self.open_link(id),
+                Service::Resp => self.open(id),
             },
-            Event::PortReady(_) => self.native.port_ready = true,
+            Event::PortReady(interface) => self.native.set_ready(interface),
             Event::Received(id, chunk) => {
                 self.turn_bytes += chunk.filled().len() as u64;
                 self.engine.counters.add(Counter::ReceivedBytes, chunk.filled().len() as u64);
@@ -371,7 +395,6 @@ impl Shard {
             Event::Lost(id) => self.close(id),
             // The last handle frees the blocks.
             Event::Sent(pinned) => drop(pinned),
-            // No port is watched yet.
         }
     }
 

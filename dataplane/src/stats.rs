@@ -72,6 +72,8 @@ counters! {
     BusyTurns,
     /// Turns.
     Turns,
+    /// Nanoseconds that turns which found work have taken.
+    BusyNs,
     /// Connections now.
     Connections,
     /// Keys now, in all buckets.

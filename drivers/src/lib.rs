@@ -1,10 +1,14 @@
 //! Contracts of devices and raw memory, and their variants. The only room with unsafe code.
 
+pub mod buffer;
 pub mod chunk;
 pub mod clock;
 pub mod counters;
+pub mod dpdk;
+pub mod frames;
 pub mod kernel;
 pub mod memory;
+pub mod nic;
 pub mod outbox;
 pub mod port;
 pub mod prefetch;

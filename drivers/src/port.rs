@@ -8,17 +8,18 @@
 //! returns to its mempool. A transmitted one belongs to the port until the device is done with it. A port whose
 //! mempool is empty receives nothing, and says how often that was.
 
-use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::rc::Rc;
 
-use crate::kernel::KernelPort;
-use crate::sim::{SimPort, WirePort};
+use crate::buffer::Buffer;
+pub use crate::buffer::Mempool;
+use crate::frames::Frame;
 
 /// A buffer with a train of datagrams.
 pub struct Mbuf {
-    bytes: Box<[u8]>,
+    buffer: Buffer,
+    /// Bytes in front of the train.
+    start_bytes: usize,
     len_bytes: usize,
     stride_bytes: usize,
     /// Datagrams that may follow: none behind one that is shorter than the stride.
@@ -26,10 +27,37 @@ pub struct Mbuf {
     /// Bytes at the front that the device has taken.
     sent_bytes: usize,
     peer: SocketAddr,
-    mempool: Mempool,
 }
 
 impl Mbuf {
+    /// An empty train to `peer`, behind a headroom.
+    #[inline]
+    pub(crate) fn new(buffer: Buffer, headroom_bytes: usize, peer: SocketAddr) -> Self {
+        Self {
+            // Where headers stand in front of each datagram, there is one in a buffer.
+            left_count: if headroom_bytes > 0 { 1 } else { TRAIN_DATAGRAMS_MAX },
+            buffer,
+            start_bytes: headroom_bytes,
+            len_bytes: 0,
+            stride_bytes: 0,
+            sent_bytes: 0,
+            peer,
+        }
+    }
+
+    /// A received train of one datagram: the bytes of `frame`, whose headers were pulled off.
+    #[inline]
+    pub fn of_frame(frame: Frame, peer: SocketAddr) -> Self {
+        let (buffer, start_bytes, len_bytes) = frame.into_parts();
+        Self { buffer, start_bytes, len_bytes, stride_bytes: len_bytes, left_count: 0, sent_bytes: 0, peer }
+    }
+
+    /// The train as a frame, for headers to be put in front of its only datagram.
+    #[inline]
+    pub fn into_frame(self) -> Frame {
+        Frame::from_parts(self.buffer, self.start_bytes, self.len_bytes)
+    }
+
     /// Who a received train came from; who one to be transmitted goes to.
     #[inline]
     pub fn peer(&self) -> SocketAddr {
@@ -39,7 +67,7 @@ impl Mbuf {
     /// All bytes of the train.
     #[inline]
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.len_bytes]
+        &self.buffer[self.start_bytes..self.start_bytes + self.len_bytes]
     }
 
     /// Bytes of each datagram but the last, which has at most as many; 0 if the train is empty.
@@ -86,15 +114,16 @@ impl Mbuf {
             self.stride_bytes = len_bytes;
         }
         self.left_count = if len_bytes < self.stride_bytes { 0 } else { self.left_count - 1 };
-        let start = self.len_bytes;
+        let start = self.start_bytes + self.len_bytes;
         self.len_bytes += len_bytes;
-        Some(&mut self.bytes[start..self.len_bytes])
+        Some(&mut self.buffer[start..start + len_bytes])
     }
 
     /// Whether the train takes another datagram of `len_bytes`.
     #[inline]
     pub fn takes(&self, len_bytes: usize) -> bool {
-        let room_bytes = self.bytes.len().min(TRAIN_BYTES_MAX).saturating_sub(self.len_bytes);
+        let room_bytes =
+            (self.buffer.len() - self.start_bytes).min(TRAIN_BYTES_MAX).saturating_sub(self.len_bytes);
         let is_open = self.len_bytes == 0 || (len_bytes <= self.stride_bytes && self.left_count > 0);
         is_open && len_bytes <= room_bytes
     }
@@ -108,7 +137,7 @@ impl Mbuf {
     /// Their bytes.
     #[inline]
     pub(crate) fn unsent_bytes(&self) -> &[u8] {
-        &self.bytes[self.sent_bytes..self.len_bytes]
+        &self.bytes()[self.sent_bytes..]
     }
 
     /// Their bytes in runs of whole datagrams: one datagram each, or as many as one send may carry.
@@ -135,79 +164,15 @@ impl Mbuf {
     /// The whole buffer, for a device to receive into; [`Mbuf::fill`] says what it received.
     #[inline]
     pub(crate) fn buffer_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes
+        &mut self.buffer
     }
 
     /// Makes the first bytes of the buffer a train.
     #[inline]
     pub(crate) fn fill(&mut self, peer: SocketAddr, len_bytes: usize, stride_bytes: usize) {
-        assert!(len_bytes <= self.bytes.len() && stride_bytes <= len_bytes, "a device received too much");
+        assert!(len_bytes <= self.buffer.len() && stride_bytes <= len_bytes, "a device received too much");
         (self.peer, self.len_bytes, self.stride_bytes, self.left_count) = (peer, len_bytes, stride_bytes, 0);
-    }
-}
-
-impl Drop for Mbuf {
-    #[inline]
-    fn drop(&mut self) {
-        let mut pool = self.mempool.0.borrow_mut();
-        pool.out_count -= 1;
-        pool.free.push(std::mem::take(&mut self.bytes));
-    }
-}
-
-/// The buffers of one shard, a bounded number of them, each allocated when it is first needed.
-#[derive(Clone)]
-pub struct Mempool(Rc<RefCell<Pool>>);
-
-struct Pool {
-    /// Buffers that were used and are back; the most recent is handed out first: it is still in the cache.
-    free: Vec<Box<[u8]>>,
-    out_count: usize,
-    limit_count: usize,
-    buffer_bytes: usize,
-}
-
-impl Mempool {
-    /// A mempool of at most `count` buffers of `buffer_bytes`. A port with GRO needs [`MBUF_BYTES`].
-    pub fn new(count: usize, buffer_bytes: usize) -> Self {
-        let pool = Pool { free: Vec::new(), out_count: 0, limit_count: count, buffer_bytes };
-        Self(Rc::new(RefCell::new(pool)))
-    }
-
-    /// An empty train to `peer`, unless all buffers are out.
-    #[inline]
-    pub fn take(&self, peer: SocketAddr) -> Option<Mbuf> {
-        let mut pool = self.0.borrow_mut();
-        if pool.out_count == pool.limit_count {
-            return None;
-        }
-        pool.out_count += 1;
-        let bytes = pool.free.pop().unwrap_or_else(|| vec![0; pool.buffer_bytes].into_boxed_slice());
-        Some(Mbuf {
-            bytes,
-            len_bytes: 0,
-            stride_bytes: 0,
-            left_count: TRAIN_DATAGRAMS_MAX,
-            sent_bytes: 0,
-            peer,
-            mempool: self.clone(),
-        })
-    }
-
-    /// Buffers that are not out.
-    pub fn free_count(&self) -> usize {
-        let pool = self.0.borrow();
-        pool.limit_count - pool.out_count
-    }
-
-    /// Buffers that are out or may be.
-    pub fn count(&self) -> usize {
-        self.0.borrow().limit_count
-    }
-
-    /// Bytes of each buffer.
-    pub fn buffer_bytes(&self) -> usize {
-        self.0.borrow().buffer_bytes
+        self.start_bytes = 0;
     }
 }
 
@@ -226,74 +191,6 @@ pub struct PortCounters {
     pub tx_refused: u64,
     /// Transmits that the device did not take all of.
     pub tx_blocked: u64,
-}
-
-/// A datagram port of one kind; matched once per burst.
-pub enum Port {
-    /// An endpoint of a simulated network.
-    Sim(SimPort),
-    /// One end of a wire on this thread.
-    Wire(WirePort),
-    /// A UDP socket of the kernel.
-    Kernel(KernelPort),
-}
-
-impl Port {
-    /// Appends up to [`BURST_MAX`] received trains to `burst`; does not block.
-    #[inline]
-    pub fn rx_burst(&mut self, burst: &mut Vec<Mbuf>) {
-        match self {
-            Self::Sim(port) => port.rx_burst(burst),
-            Self::Wire(port) => port.rx_burst(burst),
-            Self::Kernel(port) => port.rx_burst(burst),
-        }
-    }
-
-    /// Transmits trains off the front of `burst`; what the device does not take now stays in it, to be offered again.
-    /// A train that the device never takes, because of its destination or length, is dropped and counted. Does not
-    /// block.
-    #[inline]
-    pub fn tx_burst(&mut self, burst: &mut Vec<Mbuf>) {
-        match self {
-            Self::Sim(port) => port.tx_burst(burst),
-            Self::Wire(port) => port.tx_burst(burst),
-            Self::Kernel(port) => port.tx_burst(burst),
-        }
-    }
-
-    /// The address that peers reach it by.
-    pub fn address(&self) -> SocketAddr {
-        match self {
-            Self::Sim(port) => port.address(),
-            Self::Wire(port) => port.address(),
-            Self::Kernel(port) => port.address(),
-        }
-    }
-
-    /// Where its received trains come from, and those to be transmitted may.
-    #[inline]
-    pub fn mempool(&self) -> &Mempool {
-        match self {
-            Self::Sim(port) => port.mempool(),
-            Self::Wire(port) => port.mempool(),
-            Self::Kernel(port) => port.mempool(),
-        }
-    }
-
-    /// Whether nothing tells that something has come, so that it is to be asked in every turn.
-    #[inline]
-    pub fn is_polled(&self) -> bool {
-        matches!(self, Self::Wire(_))
-    }
-
-    /// What it has counted.
-    pub fn counters(&self) -> PortCounters {
-        match self {
-            Self::Sim(port) => port.counters(),
-            Self::Wire(port) => port.counters(),
-            Self::Kernel(port) => port.counters(),
-        }
-    }
 }
 
 /// Bytes of a buffer that holds any train.

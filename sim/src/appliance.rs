@@ -4,18 +4,20 @@ use std::cell::Cell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
+use adit_dataplane::interfaces::{Interface, Service};
 use adit_dataplane::map::SlotMap;
 use adit_dataplane::mesh::Mesh;
 use adit_dataplane::native::NativeParts;
 use adit_dataplane::native::secret::Secret;
+use adit_dataplane::port::Port;
 use adit_dataplane::settings::{Settings, TURN_BYTES_MAX};
-use adit_dataplane::shard::{Parts, Service, Shard};
+use adit_dataplane::shard::{Parts, Shard};
 use adit_dataplane::stats::{Counter, StatsReader, StatsWriter};
+use adit_dataplane::streams::Streams;
 use adit_drivers::clock::{Clock, Now};
 use adit_drivers::memory::{Arena, Lines};
-use adit_drivers::port::{Mempool, Port};
+use adit_drivers::port::Mempool;
 use adit_drivers::sim::{SimDatagrams, SimFaults, SimNetwork};
-use adit_drivers::streams::Streams;
 use adit_drivers::wake::Waker;
 use adit_store::kv::Store;
 
@@ -53,7 +55,12 @@ impl Appliance {
             let lines = Lines::new(INDEX_BYTES, false).unwrap();
             Shard::new(Parts {
                 index: u16::try_from(index).unwrap(),
-                streams: Streams::Sim(listener),
+                interfaces: vec![Interface {
+                    streams: Streams::Sim(listener),
+                    services: vec![Service::Resp, Service::Native],
+                    port: Some(Port::Sim(port)),
+                    addresses: addresses.clone(),
+                }],
                 clock: Clock::Sim(Rc::clone(&now)),
                 store: Store::new(arena, lines, seed),
                 buffer_bytes: BUFFER_BYTES,
@@ -63,11 +70,8 @@ impl Appliance {
                 stats,
                 pages: pages.clone(),
                 settings: Settings { memory_bytes: ARENA_BYTES, ..Settings::default() },
-                services: vec![Service::Resp, Service::Native],
                 native: NativeParts {
-                    port: Some(Port::Sim(port)),
                     secret: Secret::new(u128::from(seed)),
-                    addresses: addresses.clone(),
                     frame_bytes,
                     session_bytes: SESSION_BYTES,
                 },

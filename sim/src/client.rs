@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 
 use adit_client::core::{Core, CoreConfig, Outgoing, Transport};
 use adit_client::{Completion, Operation};
-use adit_drivers::port::{Mbuf, Mempool, Port};
+use adit_dataplane::port::Port;
+use adit_drivers::port::{Mbuf, Mempool};
 use adit_drivers::sim::{Random, SimClient};
 use adit_wire::native::frame::length_in_stream;
 

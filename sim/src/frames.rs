@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 
 use adit_client::operation::KeyAction;
 use adit_client::{BucketId, Operation};
+use adit_dataplane::port::Port;
 use adit_dataplane::stats::Counter;
-use adit_drivers::port::{Mbuf, Mempool, Port};
+use adit_drivers::port::{Mbuf, Mempool};
 use adit_drivers::sim::{Random, SimFaults};
 use adit_wire::native::{Frame, HEADER_BYTES, Header, Opcode};
 

@@ -98,7 +98,7 @@ impl Shard {
     /// Sends segments of a kept reply, from `offset` on, as many as the request gives credits for.
     pub(super) fn send_kept(&mut self, origin: &Origin, offset: u32) {
         let map_epoch = self.map.epoch;
-        let Native { port, sessions, trains, links, .. } = &mut self.native;
+        let Native { exits, turn_bytes, sessions, links, .. } = &mut self.native;
         let Some(session) = sessions.get(origin.header.session) else { return };
         let Some(kept) = session.kept(origin.header.request) else { return };
         if let Path::Stream(id) = session.path
@@ -116,7 +116,7 @@ impl Shard {
             ..header_of(&origin.header, kept.status, total, map_epoch)
         };
         let (path, count) = (session.path, origin.header.credits.min(CREDITS_MAX));
-        let mut outgoing = Outgoing { port: port.as_mut(), trains, links, pool: &mut self.pool };
+        let mut outgoing = Outgoing { exits, turn_bytes, links, pool: &mut self.pool };
         outgoing.segments(path, &reply, kept, session.frame_bytes_of(path), count);
     }
 

@@ -9,6 +9,7 @@ use adit_wire::native::{Opcode, Request, Status};
 use super::answer::{body_of_keys, header_of};
 use super::body::Body;
 use super::outgoing::segment_bytes;
+use super::path::Path;
 use super::waiting::Origin;
 use crate::engine;
 use crate::engine::value_of;
@@ -129,6 +130,16 @@ impl Shard {
         self.intents.wait(holder, Parked::Ask(self.index, ask));
     }
 
+    /// The body of the map, as a session sees it by its interface.
+    fn map_for(&self, session: u64) -> Box<[u8]> {
+        let interface = match self.native.sessions.get(session).map(|session| session.path) {
+            Some(Path::Datagram(interface, _)) => usize::from(interface),
+            Some(Path::Stream(id)) => self.streams.number_of(id),
+            None => 0,
+        };
+        self.native.maps[interface].clone()
+    }
+
     /// What concerns no key, or several.
     pub(super) fn execute_rare(&mut self, origin: &Origin, request: &Request<'_>, body: &[u8]) {
         match request {
@@ -142,7 +153,7 @@ impl Shard {
                 self.finish_kept(origin, Body::of(text.into_bytes()));
             }
             Request::Map => {
-                let map = self.native.map.clone();
+                let map = self.map_for(origin.header.session);
                 self.finish_kept(origin, Body::of(map));
             }
             Request::Renew => self.finish_short(origin, Status::Ok, &[]),

@@ -97,7 +97,7 @@ impl Links {
     pub(super) fn takes(&mut self, path: Path) -> bool {
         match path {
             Path::Stream(id) => self.has_room(id),
-            Path::Datagram(_) => true,
+            Path::Datagram(..) => true,
         }
     }
 

@@ -27,25 +27,22 @@ pub(crate) mod waiting;
 use std::net::SocketAddr;
 
 use adit_drivers::chunk::ChunkPool;
-use adit_drivers::port::{Mbuf, Port};
+use adit_drivers::port::Mbuf;
 use adit_wire::native::map::{Map, Range};
 use adit_wire::resp::request::Span;
 
 use self::links::Links;
-use self::outgoing::{Outgoing, Trains};
+use self::outgoing::{Exit, Outgoing};
 use self::secret::Secret;
 use self::sessions::Sessions;
 use self::waiting::Waiting;
 use crate::map::SlotMap;
+use crate::port::Port;
 
 /// What a shard needs to speak the native protocol.
 pub struct NativeParts {
-    /// Where its datagrams come and go.
-    pub port: Option<Port>,
     /// What all shards of the process know, and nobody else.
     pub secret: Secret,
-    /// Where clients find each shard.
-    pub addresses: Vec<SocketAddr>,
     /// The longest datagram.
     pub frame_bytes: u16,
     /// Bytes that all sessions may take on the heap.
@@ -54,15 +51,15 @@ pub struct NativeParts {
 
 /// The native protocol of a shard.
 pub(crate) struct Native {
-    port: Option<Port>,
-    /// Something may have come in.
-    pub(crate) port_ready: bool,
+    /// The port of each interface.
+    exits: Vec<Option<Exit>>,
+    /// The body of the map, as clients on each interface see it.
+    maps: Vec<Box<[u8]>>,
     secret: Secret,
     frame_bytes: usize,
-    /// The body of the map.
-    map: Box<[u8]>,
     burst: Vec<Mbuf>,
-    trains: Trains,
+    /// Bytes that went to ports in this turn.
+    turn_bytes: u64,
     pub(crate) sessions: Sessions,
     pub(crate) waiting: Waiting,
     pub(crate) links: Links,
@@ -73,16 +70,25 @@ pub(crate) struct Native {
 }
 
 impl Native {
-    /// The native protocol of a shard whose kept replies may pin `pinned_bytes` of the store.
-    pub(crate) fn new(parts: NativeParts, map: &SlotMap, pinned_bytes: u64) -> Self {
+    /// The native protocol of a shard whose kept replies may pin `pinned_bytes` of the store. Of each interface there is its
+    /// port, and where clients find each shard by it.
+    pub(crate) fn new(
+        parts: NativeParts,
+        interfaces: Vec<(Option<Port>, Vec<SocketAddr>)>,
+        map: &SlotMap,
+        pinned_bytes: u64,
+    ) -> Self {
+        let (exits, maps) = interfaces
+            .into_iter()
+            .map(|(port, addresses)| (port.map(Exit::new), encode_map(map, addresses)))
+            .unzip();
         Self {
-            port_ready: parts.port.is_some(),
-            port: parts.port,
+            exits,
+            maps,
             secret: parts.secret,
             frame_bytes: usize::from(parts.frame_bytes),
-            map: encode_map(map, parts.addresses),
             burst: Vec::new(),
-            trains: Trains::default(),
+            turn_bytes: 0,
             sessions: Sessions::new(parts.session_bytes, pinned_bytes),
             waiting: Waiting::default(),
             links: Links::default(),
@@ -94,7 +100,14 @@ impl Native {
     /// Where frames are encoded to.
     #[inline]
     fn outgoing<'a>(&'a mut self, pool: &'a mut ChunkPool) -> Outgoing<'a> {
-        Outgoing { port: self.port.as_mut(), trains: &mut self.trains, links: &mut self.links, pool }
+        Outgoing { exits: &mut self.exits, turn_bytes: &mut self.turn_bytes, links: &mut self.links, pool }
+    }
+
+    /// Something may have come in by the port of an interface.
+    pub(crate) fn set_ready(&mut self, interface: u32) {
+        if let Some(Some(exit)) = self.exits.get_mut(interface as usize) {
+            exit.is_ready = true;
+        }
     }
 
     /// The places of arguments, behind a name of nothing; the list is to be given back.
@@ -108,22 +121,22 @@ impl Native {
 
     /// Whether there is something to do.
     pub(crate) fn has_work(&self) -> bool {
-        self.links.has_work() || self.port_ready
+        self.links.has_work() || self.exits.iter().flatten().any(|exit| exit.is_ready)
     }
 
     /// Whether the device did not take all trains.
     pub(crate) fn waits_for_device(&self) -> bool {
-        !self.trains.is_empty()
+        self.exits.iter().flatten().any(|exit| !exit.is_empty())
     }
 
     /// Datagrams that found no room to be sent.
     pub(crate) fn dropped(&self) -> u64 {
-        self.trains.dropped
+        self.exits.iter().flatten().map(|exit| exit.dropped).sum()
     }
 
     /// What is held for clients now: sessions, requests that wait, bytes that are kept, trains.
     pub(crate) fn held(&self) -> (usize, usize, u64, bool) {
-        (self.sessions.count(), self.waiting.count(), self.sessions.kept_bytes(), self.trains.is_empty())
+        (self.sessions.count(), self.waiting.count(), self.sessions.kept_bytes(), !self.waits_for_device())
     }
 }
 

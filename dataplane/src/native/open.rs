@@ -13,7 +13,7 @@ use crate::stats::Counter;
 impl Shard {
     /// A cookie, which is no longer than what asked for it. Nothing is kept.
     pub(super) fn take_hello(&mut self, path: Path, header: &Header, segment: &[u8]) {
-        let Path::Datagram(address) = path else {
+        let Path::Datagram(_, address) = path else {
             return self.answer_short(path, header, Status::Malformed, &[]);
         };
         if Request::decode(Opcode::Hello, segment).is_ok() {
@@ -43,7 +43,7 @@ impl Shard {
             return Err(Status::Malformed);
         };
         let (secret, now_ns) = (self.native.secret, self.now.mono_ns);
-        if let Path::Datagram(address) = path
+        if let Path::Datagram(_, address) = path
             && !secret.proves(&open.cookie, address, now_ns)
         {
             return Err(Status::Unproven);
@@ -82,7 +82,7 @@ impl Shard {
             tenant: TENANT,
             ttl_ms: u32::try_from(SESSION_TTL_NS / 1_000_000).unwrap_or(u32::MAX),
             frame_bytes: u16::try_from(match path {
-                Path::Datagram(_) => frame_bytes,
+                Path::Datagram(..) => frame_bytes,
                 Path::Stream(_) => FRAME_BYTES_MAX,
             })
             .unwrap_or(u16::MAX),

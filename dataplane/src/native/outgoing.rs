@@ -3,65 +3,72 @@
 use std::net::SocketAddr;
 
 use adit_drivers::chunk::ChunkPool;
-use adit_drivers::port::{Mbuf, Port};
+use adit_drivers::port::Mbuf;
 use adit_wire::native::{FRAME_BYTES_MAX, HEADER_BYTES, Header};
 
 use super::links::Links;
 use super::path::Path;
 use super::session::{Kept, Session};
+use crate::port::Port;
 use crate::settings::{TURN_SENT_BYTES_MAX, TX_TRAINS_MAX};
 
-/// Trains that wait to be transmitted.
-#[derive(Default)]
-pub(super) struct Trains {
+/// The datagram port of an interface, and the trains that wait for it.
+pub(super) struct Exit {
+    pub(super) port: Port,
+    /// Something may have come in.
+    pub(super) is_ready: bool,
     list: Vec<Mbuf>,
     /// Datagrams that found no room: their clients ask again.
     pub(super) dropped: u64,
-    /// Bytes of this turn.
-    turn_bytes: u64,
 }
 
 /// Where frames are encoded to.
 pub(super) struct Outgoing<'a> {
-    pub(super) port: Option<&'a mut Port>,
-    pub(super) trains: &'a mut Trains,
+    /// Of each interface.
+    pub(super) exits: &'a mut [Option<Exit>],
+    /// Bytes that went to ports in this turn.
+    pub(super) turn_bytes: &'a mut u64,
     pub(super) links: &'a mut Links,
     pub(super) pool: &'a mut ChunkPool,
 }
 
-impl Trains {
-    /// Room for a datagram, unless too many wait and the device takes none.
-    #[inline]
-    fn room(&mut self, port: &mut Port, peer: SocketAddr, len_bytes: usize) -> Option<&mut [u8]> {
-        let fits = self.list.last().is_some_and(|last| last.peer() == peer && last.takes(len_bytes));
-        if !fits {
-            let train = self.begin(port, peer)?;
-            self.list.push(train);
-        }
-        self.turn_bytes += len_bytes as u64;
-        self.list.last_mut()?.push(len_bytes)
+impl Exit {
+    /// A port of which nothing is known yet.
+    pub(super) fn new(port: Port) -> Self {
+        Self { port, is_ready: true, list: Vec::new(), dropped: 0 }
     }
 
-    /// The bytes of a turn that ends.
-    pub(super) fn end_turn(&mut self) -> u64 {
-        std::mem::take(&mut self.turn_bytes)
+    /// Room for a datagram, unless too many wait and the device takes none.
+    #[inline]
+    fn room(&mut self, peer: SocketAddr, len_bytes: usize) -> Option<&mut [u8]> {
+        let fits = self.list.last().is_some_and(|last| last.peer() == peer && last.takes(len_bytes));
+        if !fits {
+            let Some(train) = self.begin(peer) else {
+                self.dropped += 1;
+                return None;
+            };
+            self.list.push(train);
+        }
+        let room = self.list.last_mut()?.push(len_bytes);
+        self.dropped += u64::from(room.is_none());
+        room
     }
 
     /// An empty train. Where no buffer is left, those that wait are transmitted first.
-    fn begin(&mut self, port: &mut Port, peer: SocketAddr) -> Option<Mbuf> {
+    fn begin(&mut self, peer: SocketAddr) -> Option<Mbuf> {
         if self.list.len() < TX_TRAINS_MAX
-            && let Some(train) = port.mempool().take(peer)
+            && let Some(train) = self.port.mempool().take(peer)
         {
             return Some(train);
         }
-        self.transmit(port);
-        if self.list.len() < TX_TRAINS_MAX { port.mempool().take(peer) } else { None }
+        self.transmit();
+        if self.list.len() < TX_TRAINS_MAX { self.port.mempool().take(peer) } else { None }
     }
 
     /// Transmits as much as the device takes.
-    pub(super) fn transmit(&mut self, port: &mut Port) {
+    pub(super) fn transmit(&mut self) {
         if !self.list.is_empty() {
-            port.tx_burst(&mut self.list);
+            self.port.tx_burst(&mut self.list);
         }
     }
 
@@ -84,12 +91,10 @@ impl Outgoing<'_> {
     ) -> bool {
         let frame_bytes = HEADER_BYTES + len_bytes;
         match to {
-            Path::Datagram(peer) => {
-                let Some(port) = self.port.as_deref_mut() else { return false };
-                let Some(room) = self.trains.room(port, peer, frame_bytes) else {
-                    self.trains.dropped += 1;
-                    return false;
-                };
+            Path::Datagram(interface, peer) => {
+                let Some(Some(exit)) = self.exits.get_mut(usize::from(interface)) else { return false };
+                let Some(room) = exit.room(peer, frame_bytes) else { return false };
+                *self.turn_bytes += frame_bytes as u64;
                 write(&mut room[HEADER_BYTES..]);
                 header.seal(room);
             }
@@ -113,7 +118,7 @@ impl Outgoing<'_> {
             let header = Header { offset: u32::try_from(offset).unwrap_or(u32::MAX), ..*reply };
             let went = self.frame(to, &header, len, |segment| kept.body.copy(offset, segment));
             offset += len as u64;
-            if offset >= total || !went || self.trains.turn_bytes > TURN_SENT_BYTES_MAX as u64 {
+            if offset >= total || !went || *self.turn_bytes > TURN_SENT_BYTES_MAX as u64 {
                 return;
             }
         }
@@ -125,7 +130,7 @@ impl Session {
     #[inline]
     pub(super) fn frame_bytes_of(&self, path: Path) -> usize {
         match path {
-            Path::Datagram(_) => self.frame_bytes,
+            Path::Datagram(..) => self.frame_bytes,
             Path::Stream(_) => FRAME_BYTES_MAX,
         }
     }

@@ -9,6 +9,7 @@ use adit_wire::native::{Frame, FrameError, HEADER_BYTES, Header, MULTI_BYTES_MAX
 
 use arrayvec::ArrayVec;
 
+use super::outgoing::Exit;
 use super::path::Path;
 use super::session::Standing;
 use super::upload::Upload;
@@ -33,26 +34,28 @@ pub(super) struct Arrived<'a> {
 type Batch<'a> = ArrayVec<Arrived<'a>, BATCH_REQUESTS_MAX>;
 
 impl Shard {
-    /// Receives from the port and executes; says how many frames there were.
-    pub(crate) fn run_port(&mut self) -> usize {
-        if !self.native.port_ready {
-            return 0;
+    /// Receives from the ports and executes; says how many frames there were.
+    pub(crate) fn run_ports(&mut self) -> usize {
+        let mut frames = 0;
+        for (interface, index) in (0..).zip(0..self.native.exits.len()) {
+            let Some(exit) = self.native.exits[index].as_mut().filter(|exit| exit.is_ready) else { continue };
+            let mut burst = std::mem::take(&mut self.native.burst);
+            exit.port.rx_burst(&mut burst);
+            // What comes later is told again, if the port tells.
+            exit.is_ready = burst.len() == BURST_MAX || exit.port.is_polled();
+            if !burst.is_empty() {
+                frames += self.take_burst(interface, &burst);
+            }
+            burst.clear();
+            self.native.burst = burst;
         }
-        let Some(port) = &mut self.native.port else { return 0 };
-        let mut burst = std::mem::take(&mut self.native.burst);
-        port.rx_burst(&mut burst);
-        // What comes later is told again, if the port tells.
-        self.native.port_ready = burst.len() == BURST_MAX || port.is_polled();
-        let frames = if burst.is_empty() { 0 } else { self.take_burst(&burst) };
-        burst.clear();
-        self.native.burst = burst;
         frames
     }
 
-    fn take_burst(&mut self, burst: &[Mbuf]) -> usize {
+    fn take_burst(&mut self, interface: u8, burst: &[Mbuf]) -> usize {
         let (mut batch, mut frames) = (Batch::new(), 0);
         for train in burst {
-            let (path, len_bytes) = (Path::Datagram(train.peer()), train.bytes().len() as u64);
+            let (path, len_bytes) = (Path::Datagram(interface, train.peer()), train.bytes().len() as u64);
             self.turn_bytes += len_bytes;
             self.engine.counters.add(Counter::ReceivedBytes, len_bytes);
             for datagram in train.datagrams() {
@@ -258,12 +261,10 @@ impl Shard {
         self.native.credits = credits;
     }
 
-    /// Transmits what waits for the port; says how many bytes this turn had for it.
+    /// Transmits what waits for the ports; says how many bytes this turn had for them.
     pub(crate) fn transmit(&mut self) -> u64 {
-        if let Some(port) = &mut self.native.port {
-            self.native.trains.transmit(port);
-        }
-        self.native.trains.end_turn()
+        self.native.exits.iter_mut().flatten().for_each(Exit::transmit);
+        std::mem::take(&mut self.native.turn_bytes)
     }
 
     /// Executes a whole request.

@@ -45,7 +45,10 @@ impl Secret {
     pub(super) fn session(self, path: Path, drawn: u128) -> u64 {
         let mut hash = self.hasher(b"session");
         match path {
-            Path::Datagram(address) => write_address(&mut hash, address),
+            Path::Datagram(interface, address) => {
+                hash.write(&[interface]);
+                write_address(&mut hash, address);
+            }
             Path::Stream(id) => {
                 hash.write(&id.index.to_le_bytes());
                 hash.write(&id.generation.to_le_bytes());
@@ -108,7 +111,7 @@ mod tests {
     #[test]
     fn who_asks_again_gets_the_same_session() {
         let secret = Secret::new(7);
-        let path = Path::Datagram("127.0.0.1:1".parse().unwrap());
+        let path = Path::Datagram(0, "127.0.0.1:1".parse().unwrap());
         assert_eq!(secret.session(path, 5), secret.session(path, 5));
         assert_ne!(secret.session(path, 5), secret.session(path, 6));
         assert_ne!(secret.token(1, 0), secret.token(2, 0));

@@ -311,7 +311,7 @@ mod tests {
     use super::*;
 
     fn session() -> Session {
-        let path = Path::Datagram("127.0.0.1:1".parse().unwrap());
+        let path = Path::Datagram(0, "127.0.0.1:1".parse().unwrap());
         Session::new(9, (path, 1_472), 3, 0, &Sessions::new(1, 1))
     }
 

@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     fn session(id: u64) -> Session {
-        let path = Path::Datagram("127.0.0.1:1".parse().unwrap());
+        let path = Path::Datagram(0, "127.0.0.1:1".parse().unwrap());
         Session::new(id, (path, 1_472), 0, 0, &Sessions::new(1, 1))
     }
 

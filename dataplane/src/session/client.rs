@@ -1,6 +1,5 @@
 //! `CLIENT`: what connections are, say about themselves, and do to each other.
 
-use adit_drivers::streams::Streams;
 use adit_wire::resp::number::parse_i64;
 use adit_wire::resp::reply;
 use adit_wire::resp::{Command, Version};
@@ -8,6 +7,7 @@ use adit_wire::resp::{Command, Version};
 use super::filter::{Filter, FilterError, listed_ids};
 use super::{After, BAD_NAME, Context, WORD_BYTES_MAX, is_word, syntax_error};
 use crate::connection::{Connection, ReplySink, Session};
+use crate::interfaces::Interfaces;
 use crate::plan::{Arguments, upper};
 use crate::refusal::shown;
 use crate::silence::Silence;
@@ -43,11 +43,11 @@ pub(super) fn run(
 }
 
 /// The line about a connection for a command that shows it, else none: its addresses cost system calls.
-pub fn line_for(
+pub(crate) fn line_for(
     command: Command,
     arguments: &impl Arguments,
     connection: &Connection,
-    streams: &Streams,
+    streams: &Interfaces,
     now_ns: u64,
 ) -> String {
     let is_shown = command == Command::Client && arguments.get(1).eq_ignore_ascii_case(b"INFO");
@@ -56,7 +56,7 @@ pub fn line_for(
 
 /// A line about a connection, as `CLIENT LIST` and `CLIENT INFO` show it. Adit keeps no buffers for arguments, nor
 /// one for replies that is there all the time: what would tell of these is 0.
-pub fn describe(connection: &Connection, streams: &Streams, now_ns: u64) -> String {
+pub(crate) fn describe(connection: &Connection, streams: &Interfaces, now_ns: u64) -> String {
     let (addresses, descriptor) = (streams.addresses(connection.id), streams.descriptor(connection.id));
     let (session, text) = (&connection.session, String::from_utf8_lossy);
     let seconds = |since_ns: u64| now_ns.saturating_sub(since_ns) / 1_000_000_000;

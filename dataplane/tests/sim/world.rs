@@ -3,17 +3,18 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use adit_dataplane::interfaces::{Interface, Service};
 use adit_dataplane::map::SlotMap;
 use adit_dataplane::mesh::Mesh;
 use adit_dataplane::native::NativeParts;
 use adit_dataplane::native::secret::Secret;
 use adit_dataplane::settings::{Eviction, Limits, Settings, TURN_BYTES_MAX};
-use adit_dataplane::shard::{Parts, Service, Shard};
+use adit_dataplane::shard::{Parts, Shard};
 use adit_dataplane::stats::{Counter, StatsReader, StatsWriter};
+use adit_dataplane::streams::Streams;
 use adit_drivers::clock::{Clock, Now};
 use adit_drivers::memory::{Arena, Lines};
 use adit_drivers::sim::{Random, SimNetwork};
-use adit_drivers::streams::Streams;
 use adit_drivers::wake::Waker;
 use adit_store::kv::Store;
 use adit_wire::kv::{BUCKET_COUNT, BucketId};
@@ -289,7 +290,12 @@ pub(crate) fn build_shards(
         let lines = Lines::new(INDEX_BYTES, false).expect("memory");
         Shard::new(Parts {
             index: u16::try_from(index).unwrap(),
-            streams: Streams::Sim(network.listen()),
+            interfaces: vec![Interface {
+                streams: Streams::Sim(network.listen()),
+                services: vec![Service::Resp],
+                port: None,
+                addresses: Vec::new(),
+            }],
             clock: Clock::Sim(Rc::clone(now)),
             store: Store::new(arena, lines, hash_secret),
             buffer_bytes: BUFFER_BYTES,
@@ -299,11 +305,8 @@ pub(crate) fn build_shards(
             stats,
             pages: pages.clone(),
             settings: settings(eviction),
-            services: vec![Service::Resp],
             native: NativeParts {
-                port: None,
                 secret: Secret::new(u128::from(hash_secret)),
-                addresses: Vec::new(),
                 frame_bytes: 0,
                 session_bytes: 1 << 20,
             },

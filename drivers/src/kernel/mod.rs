@@ -85,19 +85,23 @@ impl KernelStreams {
         Ok(index)
     }
 
-    pub(crate) fn rest(&self) -> bool {
+    /// Rests for some microseconds if that lets more work gather; says whether it did.
+    pub fn rest(&self) -> bool {
         self.pace.rest()
     }
 
-    pub(crate) fn worked(&mut self, requests: usize, asks: usize) {
+    /// Tells what a turn has executed, `requests` of connections and `asks` of other shards.
+    pub fn worked(&mut self, requests: usize, asks: usize) {
         self.pace.worked(requests, asks);
     }
 
-    pub(crate) fn prepare_sleep(&self) {
+    /// Says that the next poll will sleep; see [`crate::wake`].
+    pub fn prepare_sleep(&self) {
         self.sleeper.prepare();
     }
 
-    pub(crate) fn poll(&mut self, wait: Wait, pool: &mut ChunkPool, events: &mut Vec<Event>) {
+    /// Receives a burst; waits for it if told to.
+    pub fn poll(&mut self, wait: Wait, pool: &mut ChunkPool, events: &mut Vec<Event>) {
         let wait = if self.sent.is_empty() { wait } else { Wait::No };
         events.extend(self.sent.drain(..).map(Event::Sent));
         self.ready.clear();
@@ -192,7 +196,8 @@ impl KernelStreams {
         }
     }
 
-    pub(crate) fn send(&mut self, id: ConnectionId, outbox: &mut Outbox, pool: &mut ChunkPool) -> Sending {
+    /// Sends what the peer takes, at most [`SEND_BYTES_MAX`](crate::streams::SEND_BYTES_MAX); does not block.
+    pub fn send(&mut self, id: ConnectionId, outbox: &mut Outbox, pool: &mut ChunkPool) -> Sending {
         let Some(socket) = self.sockets.get_mut(id) else { return Sending::Lost };
         let sending = socket.send(outbox, pool, &mut self.sent);
         if sending == Sending::Blocked {
@@ -201,23 +206,28 @@ impl KernelStreams {
         sending
     }
 
-    pub(crate) fn pause(&mut self, id: ConnectionId) {
+    /// Stops reading from a connection.
+    pub fn pause(&mut self, id: ConnectionId) {
         self.sockets.pause(&self.epoll, id);
     }
 
-    pub(crate) fn resume(&mut self, id: ConnectionId) {
+    /// Reads from a connection again.
+    pub fn resume(&mut self, id: ConnectionId) {
         self.sockets.resume(&self.epoll, id);
     }
 
-    pub(crate) fn close(&mut self, id: ConnectionId) {
+    /// Closes a connection; its id is not used again.
+    pub fn close(&mut self, id: ConnectionId) {
         self.sockets.remove(id);
     }
 
-    pub(crate) fn descriptor(&self, id: ConnectionId) -> i32 {
+    /// The number that the kernel gave the connection; -1 without one.
+    pub fn descriptor(&self, id: ConnectionId) -> i32 {
         self.sockets.get(id).map_or(-1, |socket| socket.fd.as_raw_fd())
     }
 
-    pub(crate) fn addresses(&self, id: ConnectionId) -> (String, String) {
+    /// The peer's address and ours, for people to read.
+    pub fn addresses(&self, id: ConnectionId) -> (String, String) {
         self.sockets.get(id).map(Socket::addresses).unwrap_or_default()
     }
 }

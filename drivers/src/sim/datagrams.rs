@@ -350,7 +350,6 @@ impl Eq for Flight {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::port::Port;
 
     const BAD: SimFaults = SimFaults {
         lose_one_in: 10,
@@ -368,11 +367,11 @@ mod tests {
         SocketAddr::from(([10, 0, 0, 1], port))
     }
 
-    fn bind(network: &SimDatagrams, port: u16) -> Port {
-        Port::Sim(network.bind(address(port), Mempool::new(64, 2 << 10)))
+    fn bind(network: &SimDatagrams, port: u16) -> SimPort {
+        network.bind(address(port), Mempool::new(64, 2 << 10))
     }
 
-    fn transmit(port: &mut Port, to: u16, bytes: &[u8]) {
+    fn transmit(port: &mut SimPort, to: u16, bytes: &[u8]) {
         let mut mbuf = port.mempool().take(address(to)).unwrap();
         mbuf.push(bytes.len()).unwrap().copy_from_slice(bytes);
         let mut burst = vec![mbuf];
@@ -382,14 +381,14 @@ mod tests {
     }
 
     /// What one burst receives.
-    fn receive(port: &mut Port) -> Vec<Vec<u8>> {
+    fn receive(port: &mut SimPort) -> Vec<Vec<u8>> {
         let mut burst = Vec::new();
         port.rx_burst(&mut burst);
         burst.iter().map(|mbuf| mbuf.bytes().to_vec()).collect()
     }
 
     /// All that arrives until nothing is on its way, with its time and sender.
-    fn drain(network: &SimDatagrams, port: &mut Port) -> Vec<(u64, SocketAddr, Vec<u8>)> {
+    fn drain(network: &SimDatagrams, port: &mut SimPort) -> Vec<(u64, SocketAddr, Vec<u8>)> {
         let (mut all, mut burst) = (Vec::new(), Vec::new());
         while let Some(next_ns) = network.next_delivery_ns() {
             network.advance(next_ns);

@@ -164,7 +164,8 @@ impl SimStreams {
         u32::try_from(self.ports.len() - 1).unwrap_or(u32::MAX)
     }
 
-    pub(crate) fn poll(&mut self, pool: &mut ChunkPool, events: &mut Vec<Event>) {
+    /// Receives a burst; waits for it if told to.
+    pub fn poll(&mut self, pool: &mut ChunkPool, events: &mut Vec<Event>) {
         events.extend(self.sent.drain(..).map(Event::Sent));
         let ready = (0..).zip(&self.ports).filter(|(_, port)| port.is_ready());
         events.extend(ready.map(|(index, _)| Event::PortReady(index)));
@@ -180,7 +181,8 @@ impl SimStreams {
         }
     }
 
-    pub(crate) fn send(&mut self, id: ConnectionId, outbox: &mut Outbox, pool: &mut ChunkPool) -> Sending {
+    /// Sends what the peer takes, at most [`SEND_BYTES_MAX`](crate::streams::SEND_BYTES_MAX); does not block.
+    pub fn send(&mut self, id: ConnectionId, outbox: &mut Outbox, pool: &mut ChunkPool) -> Sending {
         let state = &mut *self.network.borrow_mut();
         let pipe = pipe_of(&self.places, id).map(|index| &mut state.pipes[index]);
         let Some(pipe) = pipe.filter(|pipe| !pipe.reset) else { return Sending::Lost };
@@ -203,15 +205,18 @@ impl SimStreams {
         Sending::Done
     }
 
-    pub(crate) fn pause(&self, id: ConnectionId) {
+    /// Stops reading from a connection.
+    pub fn pause(&self, id: ConnectionId) {
         self.change(id, |pipe| pipe.paused = true);
     }
 
-    pub(crate) fn resume(&self, id: ConnectionId) {
+    /// Reads from a connection again.
+    pub fn resume(&self, id: ConnectionId) {
         self.change(id, |pipe| pipe.paused = false);
     }
 
-    pub(crate) fn close(&mut self, id: ConnectionId) {
+    /// Closes a connection; its id is not used again.
+    pub fn close(&mut self, id: ConnectionId) {
         self.change(id, |pipe| pipe.closed = true);
         if pipe_of(&self.places, id).is_some() {
             self.places[id.index as usize].pipe = None;
@@ -224,7 +229,8 @@ impl SimStreams {
         }
     }
 
-    pub(crate) fn addresses(&self, id: ConnectionId) -> (String, String) {
+    /// The peer's address and ours, for people to read.
+    pub fn addresses(&self, id: ConnectionId) -> (String, String) {
         (format!("sim-client:{}", id.index), format!("sim-server:{}", self.listener))
     }
 }

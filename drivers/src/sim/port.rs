@@ -26,15 +26,18 @@ impl SimPort {
         Self { network, endpoint, address, mempool, counters: PortCounters::default() }
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
+    /// The address that peers reach it by.
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    pub(crate) fn mempool(&self) -> &Mempool {
+    /// Where its received trains come from.
+    pub fn mempool(&self) -> &Mempool {
         &self.mempool
     }
 
-    pub(crate) fn counters(&self) -> PortCounters {
+    /// What it has counted.
+    pub fn counters(&self) -> PortCounters {
         self.counters
     }
 
@@ -43,7 +46,8 @@ impl SimPort {
         SimWatch { network: Rc::clone(&self.network), endpoint: self.endpoint }
     }
 
-    pub(crate) fn rx_burst(&mut self, burst: &mut Vec<Mbuf>) {
+    /// Appends received trains to `burst`, up to [`BURST_MAX`]; does not block.
+    pub fn rx_burst(&mut self, burst: &mut Vec<Mbuf>) {
         let state = &mut *self.network.borrow_mut();
         state.arrive(self.endpoint);
         let full = burst.len() + BURST_MAX;
@@ -69,7 +73,8 @@ impl SimPort {
         }
     }
 
-    pub(crate) fn tx_burst(&mut self, burst: &mut Vec<Mbuf>) {
+    /// Transmits trains off the front of `burst`; what it does not take now stays in it. Does not block.
+    pub fn tx_burst(&mut self, burst: &mut Vec<Mbuf>) {
         if burst.is_empty() {
             return;
         }
@@ -120,7 +125,6 @@ impl SimWatch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::port::Port;
     use crate::sim::{SimDatagrams, SimFaults};
 
     fn address(port: u16) -> SocketAddr {
@@ -128,13 +132,13 @@ mod tests {
     }
 
     /// Two endpoints, with buffers of 64 bytes, on a network with these faults.
-    fn pair(faults: SimFaults) -> (SimDatagrams, [Port; 2]) {
+    fn pair(faults: SimFaults) -> (SimDatagrams, [SimPort; 2]) {
         let network = SimDatagrams::new(7, faults);
-        let ports = [1, 2].map(|port| Port::Sim(network.bind(address(port), Mempool::new(4, 64))));
+        let ports = [1, 2].map(|port| network.bind(address(port), Mempool::new(4, 64)));
         (network, ports)
     }
 
-    fn train(port: &Port, lengths: &[usize]) -> Mbuf {
+    fn train(port: &SimPort, lengths: &[usize]) -> Mbuf {
         let mut mbuf = port.mempool().take(address(2)).unwrap();
         for (byte, len) in (1..).zip(lengths) {
             mbuf.push(*len).unwrap().fill(byte);

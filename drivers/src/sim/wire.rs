@@ -35,20 +35,24 @@ impl WirePort {
         (end(left, &to_left, &to_right), end(right, &to_right, &to_left))
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
+    /// The address that peers reach it by.
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    pub(crate) fn mempool(&self) -> &Mempool {
+    /// Where its received trains come from.
+    pub fn mempool(&self) -> &Mempool {
         &self.mempool
     }
 
-    pub(crate) fn counters(&self) -> PortCounters {
+    /// What it has counted.
+    pub fn counters(&self) -> PortCounters {
         self.counters
     }
 
+    /// Appends received trains to `burst`, up to [`BURST_MAX`]; does not block.
     #[inline]
-    pub(crate) fn rx_burst(&mut self, burst: &mut Vec<Mbuf>) {
+    pub fn rx_burst(&mut self, burst: &mut Vec<Mbuf>) {
         let (mut incoming, before) = (self.incoming.borrow_mut(), burst.len());
         if incoming.len() <= BURST_MAX {
             burst.append(&mut incoming);
@@ -59,8 +63,9 @@ impl WirePort {
         self.counters.rx_datagrams += datagrams as u64;
     }
 
+    /// Transmits trains off the front of `burst`; what it does not take now stays in it. Does not block.
     #[inline]
-    pub(crate) fn tx_burst(&mut self, burst: &mut Vec<Mbuf>) {
+    pub fn tx_burst(&mut self, burst: &mut Vec<Mbuf>) {
         for train in burst.iter_mut() {
             self.counters.tx_datagrams += train.datagram_count() as u64;
             train.come_from(self.address);
@@ -72,14 +77,12 @@ impl WirePort {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::port::Port;
 
     #[test]
     fn what_one_end_transmits_the_other_receives_and_its_buffers_come_home() {
         let addresses = [1, 2].map(|port| SocketAddr::from(([10, 0, 0, 1], port)));
         let end = |place: usize| (addresses[place], Mempool::new(2, 64));
-        let (left, right) = WirePort::pair(end(0), end(1));
-        let (mut left, mut right) = (Port::Wire(left), Port::Wire(right));
+        let (mut left, mut right) = WirePort::pair(end(0), end(1));
         let mut train = left.mempool().take(right.address()).unwrap();
         train.push(5).unwrap().copy_from_slice(b"first");
         train.push(3).unwrap().copy_from_slice(b"2nd");
@@ -93,6 +96,5 @@ mod tests {
         burst.clear();
         assert_eq!(left.mempool().free_count(), 2);
         assert_eq!((left.counters().tx_datagrams, right.counters().rx_datagrams), (2, 2));
-        assert!(left.is_polled());
     }
 }

@@ -6,16 +6,18 @@ use std::rc::Rc;
 
 use adit_client::Completion;
 use adit_client::core::{Core, CoreConfig, Outgoing};
+use adit_dataplane::interfaces::{Interface, Service};
 use adit_dataplane::map::SlotMap;
 use adit_dataplane::mesh::Mesh;
 use adit_dataplane::native::NativeParts;
 use adit_dataplane::native::secret::Secret;
+use adit_dataplane::port::Port;
 use adit_dataplane::settings::Settings;
-use adit_dataplane::shard::{Parts, Service, Shard};
+use adit_dataplane::shard::{Parts, Shard};
+use adit_dataplane::streams::Streams;
 use adit_drivers::clock::{Clock, Now};
-use adit_drivers::port::{MBUF_BYTES, Mbuf, Mempool, Port};
+use adit_drivers::port::{MBUF_BYTES, Mbuf, Mempool};
 use adit_drivers::sim::{SimNetwork, WirePort};
-use adit_drivers::streams::Streams;
 use adit_store::kv::Store;
 use anyhow::{Context, anyhow, bail};
 
@@ -194,7 +196,12 @@ fn shard(store: Store, port: Port, address: SocketAddr, clock: Clock) -> anyhow:
     let (stats, page) = adit_drivers::counters::page();
     Ok(Shard::new(Parts {
         index: 0,
-        streams: Streams::Sim(SimNetwork::new(SEED).listen()),
+        interfaces: vec![Interface {
+            streams: Streams::Sim(SimNetwork::new(SEED).listen()),
+            services: vec![Service::Native],
+            port: Some(port),
+            addresses: vec![address],
+        }],
         clock,
         store,
         buffer_bytes: BUFFER_BYTES,
@@ -204,11 +211,8 @@ fn shard(store: Store, port: Port, address: SocketAddr, clock: Clock) -> anyhow:
         stats,
         pages: vec![page],
         settings: Settings::default(),
-        services: vec![Service::Native],
         native: NativeParts {
-            port: Some(port),
             secret: Secret::new(u128::from(SEED)),
-            addresses: vec![address],
             frame_bytes: FRAME_BYTES,
             session_bytes: SESSION_BYTES,
         },

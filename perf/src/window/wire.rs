@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
+use adit_dataplane::port::Port;
 use adit_drivers::kernel::{KernelPort, Offload, UdpSocket};
-use adit_drivers::port::{MBUF_BYTES, Mbuf, Mempool, Port};
+use adit_drivers::port::{MBUF_BYTES, Mbuf, Mempool};
 use adit_wire::native::FRAME_BYTES_MAX;
 use anyhow::{anyhow, bail};
 

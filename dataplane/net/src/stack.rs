@@ -1,0 +1,274 @@
+//! The stack of one shard over its queue of frames: what it is made of, and its turn.
+//!
+//! Who owns a buffer when: a received frame belongs to the stack until it is a datagram or a segment that the shard
+//! takes, an answer that the device takes, or dropped. A datagram to be transmitted belongs to the stack from
+//! [`Stack::transmit`] on, where it may wait for the address of its neighbour or for room at the device.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
+
+use adit_drivers::frames::{FRAME_HEADROOM_BYTES, FRAMES_PER_BURST_MAX, Frame, Frames};
+use adit_drivers::port::{BURST_MAX, Mbuf, Mempool};
+
+use crate::bucket::Bucket;
+use crate::config::StackConfig;
+use crate::counters::NetCounters;
+use crate::ethernet::{self, Mac};
+use crate::neighbours::{Due, Neighbours};
+use crate::outbound::{Outbound, Packet};
+use crate::routes::Routes;
+use crate::templates::Templates;
+use crate::{ipv4, ipv6, udp};
+
+/// A stack.
+pub struct Stack {
+    pub(crate) frames: Frames,
+    pub(crate) mac: Mac,
+    pub(crate) config: StackConfig,
+    pub(crate) routes: Routes,
+    pub(crate) neighbours: Neighbours,
+    pub(crate) templates: Templates,
+    /// Packets that wait for the device of their next hop, in the order of their making.
+    pub(crate) pending: VecDeque<Packet>,
+    /// Frames that the device has not taken yet.
+    pub(crate) tx: Vec<Frame>,
+    /// A received burst, empty between turns.
+    burst: Vec<Frame>,
+    /// What has become due, empty between turns.
+    pub(crate) due: Vec<Due>,
+    /// Datagrams that wait for the shard.
+    pub(crate) datagrams: Vec<Mbuf>,
+    /// TCP segments that wait for the shard, each in its packet.
+    pub(crate) segments: Vec<Frame>,
+    outbound: Outbound,
+    pub(crate) echoes: Bucket,
+    pub(crate) errors: Bucket,
+    pub(crate) now_ns: u64,
+    pub(crate) mtu_bytes: usize,
+    pub(crate) counters: NetCounters,
+}
+
+impl Stack {
+    /// A stack over a queue. It tells its neighbours that it is there.
+    ///
+    /// # Panics
+    /// If the configuration is not one that [`StackConfig::check`] accepts, or the mempool's buffers have no room for headers.
+    pub fn new(frames: Frames, config: StackConfig, now_ns: u64) -> Self {
+        assert_eq!(config.check(), Ok(()), "a configuration is checked before a stack starts");
+        let mempool = frames.mempool().clone();
+        assert!(mempool.headroom_bytes() >= HEADERS_BYTES_MAX, "trains have room for headers in front");
+        let room_bytes = mempool.buffer_bytes().saturating_sub(FRAME_HEADROOM_BYTES + ethernet::TAGGED_BYTES);
+        let mtu_bytes = frames.mtu_bytes().min(room_bytes).min(PACKET_BYTES_MAX);
+        assert!(mtu_bytes >= MTU_BYTES_MIN, "a buffer holds the shortest packet that all networks carry");
+        let mac = frames.mac();
+        let mut stack = Self {
+            mac,
+            routes: Routes::new(&config, mac),
+            neighbours: Neighbours::new(),
+            templates: Templates::new(),
+            pending: VecDeque::new(),
+            tx: Vec::new(),
+            burst: Vec::new(),
+            due: Vec::new(),
+            datagrams: Vec::new(),
+            segments: Vec::new(),
+            outbound: Outbound::new(mempool),
+            echoes: Bucket::new(ECHOES_AT_ONCE, ECHO_INTERVAL_NS, now_ns),
+            errors: Bucket::new(ERRORS_AT_ONCE, ERROR_INTERVAL_NS, now_ns),
+            now_ns,
+            mtu_bytes,
+            counters: NetCounters::default(),
+            frames,
+            config,
+        };
+        stack.announce();
+        stack
+    }
+
+    /// Receives, answers what is the stack's to answer, and sets aside what is the shard's: a bounded number of frames.
+    pub fn poll(&mut self, now_ns: u64) {
+        self.now_ns = now_ns;
+        let mut burst = std::mem::take(&mut self.burst);
+        for _ in 0..BURSTS_PER_POLL_MAX {
+            self.frames.rx_burst(&mut burst);
+            let is_full = burst.len() >= FRAMES_PER_BURST_MAX;
+            self.accept(&mut burst);
+            if !is_full || self.datagrams.len() >= BURST_MAX {
+                break;
+            }
+        }
+        self.burst = burst;
+        self.tend();
+        self.send();
+    }
+
+    /// Takes frames as if this queue had received them: those that came to the queue of another shard.
+    pub fn accept(&mut self, frames: &mut Vec<Frame>) {
+        for frame in frames.drain(..) {
+            if let Err(reason) = self.take_frame(frame) {
+                self.counters.drop(reason);
+            }
+        }
+    }
+
+    /// Appends received datagrams, at most [`BURST_MAX`].
+    #[inline]
+    pub fn take_datagrams(&mut self, burst: &mut Vec<Mbuf>) {
+        let count = self.datagrams.len().min(BURST_MAX);
+        self.counters.rx_datagrams += count as u64;
+        if burst.is_empty() && count == self.datagrams.len() {
+            // The common case moves none of them.
+            std::mem::swap(burst, &mut self.datagrams);
+        } else {
+            burst.extend(self.datagrams.drain(..count));
+        }
+    }
+
+    /// Whether datagrams wait for the shard.
+    #[inline]
+    pub fn has_datagrams(&self) -> bool {
+        !self.datagrams.is_empty()
+    }
+
+    /// Appends received TCP segments: each frame begins with the IP header of its packet, which is verified, and ends with
+    /// the packet. The checksum of the segment is verified if [`Frame::checked`] says so.
+    #[inline]
+    pub fn take_segments(&mut self, segments: &mut Vec<Frame>) {
+        self.counters.rx_segments += self.segments.len() as u64;
+        segments.append(&mut self.segments);
+    }
+
+    /// Where TCP puts its packets, for [`Stack::flush`] to transmit.
+    pub fn outbound(&mut self) -> &mut Outbound {
+        &mut self.outbound
+    }
+
+    /// Transmits what waits in [`Stack::outbound`] and for the device, as much as the device takes, and asks who is due to be asked.
+    pub fn flush(&mut self, now_ns: u64) {
+        self.now_ns = now_ns;
+        self.send();
+        let mut packets = std::mem::take(&mut self.outbound.packets);
+        self.send_packets(&mut packets);
+        self.outbound.packets = packets;
+        self.tend();
+        self.send();
+    }
+
+    /// Says that the cable was plugged in or out. Who is plugged in may have other neighbours than before.
+    pub fn set_link(&mut self, is_up: bool, now_ns: u64) {
+        self.now_ns = now_ns;
+        if is_up {
+            self.neighbours.doubt_all();
+            self.announce();
+            self.send();
+        }
+    }
+
+    /// When [`Stack::poll`] or [`Stack::flush`] has something to do though nothing came.
+    pub fn due_ns(&self) -> Option<u64> {
+        if self.tx.is_empty() { self.neighbours.due_ns() } else { Some(self.now_ns) }
+    }
+
+    /// Offers the device the frames that wait.
+    #[inline]
+    pub(crate) fn send(&mut self) {
+        if !self.tx.is_empty() {
+            self.frames.tx_burst(&mut self.tx);
+        }
+    }
+
+    /// What it has counted.
+    pub fn counters(&self) -> NetCounters {
+        let mut counters = self.counters;
+        counters.frames = self.frames.counters();
+        counters
+    }
+
+    /// What becomes readable when something comes while the device is armed; nothing if it cannot say.
+    pub fn interrupt(&self) -> Option<BorrowedFd<'_>> {
+        self.frames.interrupt()
+    }
+
+    /// Has the device interrupt; says whether it will.
+    pub fn arm(&mut self) -> bool {
+        self.frames.arm()
+    }
+
+    /// Has it interrupt no more.
+    pub fn disarm(&mut self) {
+        self.frames.disarm();
+    }
+
+    /// Where received datagrams come from, and those to be transmitted.
+    pub fn mempool(&self) -> &Mempool {
+        self.frames.mempool()
+    }
+
+    /// The address that peers reach its datagrams by.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::new(self.config.addresses[0].0, self.config.udp_port)
+    }
+
+    /// The queue, for another stack over it. What waits in this one is dropped.
+    pub fn into_frames(self) -> Frames {
+        self.frames
+    }
+
+    /// The address of the device.
+    pub fn mac(&self) -> Mac {
+        self.mac
+    }
+
+    /// Longest IP packet that is received and transmitted.
+    pub fn mtu_bytes(&self) -> usize {
+        self.mtu_bytes
+    }
+
+    /// Longest datagram that every peer can be sent.
+    pub fn datagram_bytes_max(&self) -> usize {
+        let speaks_ipv6 = self.config.addresses.iter().any(|(address, _)| address.is_ipv6());
+        let ip_bytes = if speaks_ipv6 { ipv6::HEADER_BYTES } else { ipv4::HEADER_BYTES };
+        self.mtu_bytes - ip_bytes - udp::HEADER_BYTES
+    }
+
+    /// Neighbours that are known or asked for; at most [`NEIGHBOURS_MAX`](crate::neighbours::NEIGHBOURS_MAX).
+    pub fn neighbour_count(&self) -> usize {
+        self.neighbours.count()
+    }
+
+    /// Packets that wait for the addresses of their neighbours; at most [`PENDING_MAX`].
+    pub fn pending_count(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Frames that wait for the device; at most [`TX_FRAMES_MAX`].
+    pub fn waiting_count(&self) -> usize {
+        self.tx.len()
+    }
+}
+
+/// Most bursts that a poll receives.
+pub const BURSTS_PER_POLL_MAX: usize = 2;
+/// Most datagrams that wait for the shard; more are dropped.
+pub const DATAGRAMS_MAX: usize = 256;
+/// Most TCP segments that wait for the shard; more are dropped.
+pub const SEGMENTS_MAX: usize = 256;
+/// Most packets that wait for the addresses of their neighbours.
+pub const PENDING_MAX: usize = 128;
+/// Most frames that wait for the device. Answers of the stack beyond them are dropped.
+pub const TX_FRAMES_MAX: usize = 256;
+/// Most bytes of the headers in front of a datagram.
+pub(crate) const HEADERS_BYTES_MAX: usize = ethernet::TAGGED_BYTES + ipv6::HEADER_BYTES + udp::HEADER_BYTES;
+/// Most bytes of an IP packet.
+const PACKET_BYTES_MAX: usize = 65_535;
+/// What every link that carries IPv6 carries (RFC 8200, section 5).
+const MTU_BYTES_MIN: usize = 1280;
+/// Echoes that are answered at once, and the time after which one more is: 10,000 per second.
+pub const ECHOES_AT_ONCE: u64 = 1000;
+/// See [`ECHOES_AT_ONCE`].
+pub const ECHO_INTERVAL_NS: u64 = 100_000;
+/// Datagrams that are told at once that nobody listens at their port, and the time after which one more is: 100 per second.
+pub const ERRORS_AT_ONCE: u64 = 50;
+/// See [`ERRORS_AT_ONCE`].
+pub const ERROR_INTERVAL_NS: u64 = 10_000_000;

@@ -1,0 +1,160 @@
+//! Headers of datagrams to peers that were sent to lately, so that a burst costs a copy and two lengths each.
+
+use std::net::{IpAddr, SocketAddr};
+
+use adit_drivers::frames::Frame;
+
+use crate::bytes::{length, put_u16};
+use crate::checksum::Sum;
+use crate::ethernet::{self, Mac};
+use crate::ip::{self, HOP_LIMIT, UDP};
+use crate::neighbours::Neighbours;
+use crate::stack::HEADERS_BYTES_MAX;
+use crate::{ipv4, udp};
+
+/// The templates of some peers, each at a place that its address decides.
+pub(crate) struct Templates(Vec<Option<Template>>);
+
+/// The headers of datagrams to a peer.
+#[derive(Clone, Copy)]
+pub(crate) struct Template {
+    peer: SocketAddr,
+    /// Our address that the datagrams come from.
+    source: IpAddr,
+    /// Ethernet, IP, UDP; without lengths and what depends on them.
+    bytes: [u8; HEADERS_BYTES_MAX],
+    ethernet_bytes: usize,
+    headers_bytes: usize,
+    /// Of the IPv4 header.
+    ip_sum: Sum,
+    /// Of the pseudo-header and the UDP header.
+    udp_sum: Sum,
+    /// The neighbour that it goes to, and until when that is believed.
+    pub(crate) place: u16,
+    until_ns: u64,
+    generation: u64,
+}
+
+impl Templates {
+    pub(crate) fn new() -> Self {
+        Self(vec![None; TEMPLATES])
+    }
+
+    /// The template of a peer, if there is one and its neighbour is still the one that it was.
+    #[inline]
+    pub(crate) fn get(&self, peer: SocketAddr, neighbours: &Neighbours, now_ns: u64) -> Option<&Template> {
+        let template = self.0[place(peer)].as_ref()?;
+        let is_valid = template.peer == peer
+            && template.generation == neighbours.generation()
+            && now_ns < template.until_ns;
+        is_valid.then_some(template)
+    }
+
+    /// Keeps a template.
+    pub(crate) fn keep(&mut self, template: Template) {
+        self.0[place(template.peer)] = Some(template);
+    }
+}
+
+impl Template {
+    /// The headers of datagrams from an address and port of ours, without a device to go to.
+    pub(crate) fn new(source: SocketAddr, peer: SocketAddr, vlan: Option<u16>) -> Self {
+        let mut bytes = [0; HEADERS_BYTES_MAX];
+        let ethernet_bytes = ethernet::header_bytes(vlan);
+        let udp_at = ethernet_bytes + ip::header_bytes(peer.ip());
+        ip::write(&mut bytes[ethernet_bytes..udp_at], source.ip(), peer.ip(), UDP, HOP_LIMIT, 0);
+        udp::write(&mut bytes[udp_at..], source.port(), peer.port(), 0);
+        put_u16(&mut bytes, udp_at + 4, 0);
+        if peer.is_ipv4() {
+            put_u16(&mut bytes, ethernet_bytes + 2, 0);
+            put_u16(&mut bytes, ethernet_bytes + 10, 0);
+        }
+        let udp_sum = ip::addresses_sum(source.ip(), peer.ip()).and_u16(u16::from(UDP));
+        Self {
+            peer,
+            source: source.ip(),
+            ip_sum: Sum::of(&bytes[ethernet_bytes..udp_at]),
+            udp_sum: udp_sum.and_u16(source.port()).and_u16(peer.port()),
+            bytes,
+            ethernet_bytes,
+            headers_bytes: udp_at + udp::HEADER_BYTES,
+            place: 0,
+            until_ns: 0,
+            generation: 0,
+        }
+    }
+
+    /// The same for frames to the device of a neighbour.
+    pub(crate) fn to_device(
+        mut self,
+        (own, to): (Mac, Mac),
+        vlan: Option<u16>,
+        (place, until_ns, generation): (u16, u64, u64),
+    ) -> Self {
+        let kind = crate::answers::kind_of(self.source);
+        ethernet::write(&mut self.bytes[..self.ethernet_bytes], to, own, vlan, kind);
+        (self.place, self.until_ns, self.generation) = (place, until_ns, generation);
+        self
+    }
+
+    /// Bytes of the packet around a payload.
+    #[inline]
+    pub(crate) fn packet_bytes(&self, payload_bytes: usize) -> usize {
+        self.headers_bytes - self.ethernet_bytes + payload_bytes
+    }
+
+    /// Puts all headers in front of a payload.
+    #[inline]
+    pub(crate) fn frame(&self, frame: &mut Frame, completes: bool) -> Option<()> {
+        self.write(frame, 0, completes)
+    }
+
+    /// Puts the headers of IP and UDP in front of a payload.
+    pub(crate) fn packet(&self, frame: &mut Frame, completes: bool) -> Option<()> {
+        self.write(frame, self.ethernet_bytes, completes)
+    }
+
+    /// Puts the headers from `from` on in front of a payload. Where the device `completes` the checksum of UDP, the field
+    /// has the sum of the pseudo-header.
+    #[inline]
+    fn write(&self, frame: &mut Frame, from: usize, completes: bool) -> Option<()> {
+        let udp_bytes = length(udp::HEADER_BYTES + frame.len_bytes());
+        let checksum = if completes {
+            !ip::addresses_sum(self.source, self.peer.ip())
+                .and_u16(u16::from(UDP))
+                .and_u16(udp_bytes)
+                .checksum()
+        } else {
+            match self.udp_sum.and_u16(udp_bytes).and_u16(udp_bytes).and(frame.bytes()).checksum() {
+                // 0 would say that there is none.
+                0 => 0xFFFF,
+                checksum => checksum,
+            }
+        };
+        let room = frame.prepend(self.headers_bytes - from)?;
+        room.copy_from_slice(&self.bytes[from..self.headers_bytes]);
+        let (ip_at, udp_at) = (self.ethernet_bytes - from, self.headers_bytes - from - udp::HEADER_BYTES);
+        if self.source.is_ipv4() {
+            let total = udp_bytes + length(ipv4::HEADER_BYTES);
+            put_u16(room, ip_at + 2, total);
+            put_u16(room, ip_at + 10, self.ip_sum.and_u16(total).checksum());
+        } else {
+            put_u16(room, ip_at + 4, udp_bytes);
+        }
+        put_u16(room, udp_at + 4, udp_bytes);
+        put_u16(room, udp_at + 6, checksum);
+        Some(())
+    }
+}
+
+#[inline]
+fn place(peer: SocketAddr) -> usize {
+    let low = match peer.ip() {
+        IpAddr::V4(ip) => ip.octets()[3],
+        IpAddr::V6(ip) => ip.octets()[15],
+    };
+    usize::from(peer.port() ^ u16::from(low)) % TEMPLATES
+}
+
+/// Peers whose headers are kept; another one takes the place of one.
+const TEMPLATES: usize = 64;

@@ -1,0 +1,147 @@
+//! Devices of DPDK: one queue pair, and the buffers of it, for each shard.
+
+use std::sync::Arc;
+
+use super::eal::Eal;
+use super::error::DeviceError;
+use super::mempool::DeviceMempool;
+use super::queue::DpdkQueue;
+use super::rss::Rss;
+use super::setup::{Port, start};
+use crate::frames::Offloads;
+
+/// A device that is to be started.
+#[derive(Clone, Debug)]
+pub struct DeviceConfig {
+    /// A PCI address that the [`Eal`] was started with, or the name of a virtual device, such as `net_memif0`.
+    pub name: String,
+    /// Options of a virtual device, such as `role=server,socket=/run/adit/memif.sock`.
+    pub options: String,
+    /// Queue pairs: one for each shard.
+    pub queue_pairs: u16,
+    /// Places of each receive ring; the device takes the nearest number that it can.
+    pub rx_descriptors: u16,
+    /// Places of each transmit ring; likewise.
+    pub tx_descriptors: u16,
+    /// Longest IP packet, in bytes.
+    pub mtu_bytes: u16,
+    /// Buffers that a shard may hold for long, beside those in the rings and of the bursts: what waits for a device, a
+    /// neighbour or an acknowledgement.
+    pub held_buffers: u32,
+    /// Asks for interrupts, for shards that sleep.
+    pub interrupts: bool,
+}
+
+impl DeviceConfig {
+    /// The usual: one queue pair, rings of 1,024, an MTU of 1,500 bytes, 4,096 buffers to hold, interrupts.
+    pub fn new(name: &str, options: &str) -> Self {
+        Self {
+            name: name.into(),
+            options: options.into(),
+            queue_pairs: 1,
+            rx_descriptors: 1024,
+            tx_descriptors: 1024,
+            mtu_bytes: 1500,
+            held_buffers: 4096,
+            interrupts: true,
+        }
+    }
+}
+
+/// What a device has counted, all its queues together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeviceStats {
+    /// Frames received.
+    pub rx_frames: u64,
+    /// Frames transmitted.
+    pub tx_frames: u64,
+    /// Frames dropped because a receive ring was full.
+    pub rx_missed: u64,
+    /// Damaged frames.
+    pub rx_errors: u64,
+    /// Times that no buffer was to be had for a frame.
+    pub rx_no_buffer: u64,
+    /// Frames that were not transmitted.
+    pub tx_errors: u64,
+}
+
+/// A running device. It stops with the last of its queues and handles.
+#[derive(Clone)]
+pub struct Device(Arc<Running>);
+
+/// The order is that of its end: the device stops, then its buffers go, then the environment may.
+pub(super) struct Running {
+    pub(super) port: Port,
+    mempools: Vec<Arc<DeviceMempool>>,
+    _eal: Eal,
+}
+
+impl Device {
+    /// Starts a device, and gives its queues: each is to be opened on the thread that will poll it.
+    ///
+    /// # Errors
+    /// See [`DeviceError`].
+    pub fn start(eal: &Eal, config: &DeviceConfig) -> Result<Vec<DpdkQueue>, DeviceError> {
+        let (port, mempools) = start(eal, config)?;
+        let running = Arc::new(Running { port, mempools, _eal: eal.clone() });
+        Ok((0..config.queue_pairs).map(|queue| DpdkQueue::new(Arc::clone(&running), queue)).collect())
+    }
+
+    /// Another handle.
+    pub(super) fn of(running: &Arc<Running>) -> Self {
+        Self(Arc::clone(running))
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.0.port.name
+    }
+
+    /// The driver of DPDK that drives it.
+    pub fn driver(&self) -> &str {
+        &self.0.port.driver
+    }
+
+    /// Its address.
+    pub fn mac(&self) -> [u8; 6] {
+        self.0.port.mac
+    }
+
+    /// Places of each receive and transmit ring.
+    pub fn descriptors(&self) -> (u16, u16) {
+        self.0.port.descriptors
+    }
+
+    /// What it does for its frames.
+    pub fn offloads(&self) -> Offloads {
+        self.0.port.offloads
+    }
+
+    /// How it spreads flows over its queues, if that is known.
+    pub fn rss(&self) -> Option<&Rss> {
+        self.0.port.rss.as_ref()
+    }
+
+    /// Whether there is somebody at the other end.
+    pub fn link_is_up(&self) -> bool {
+        self.0.port.link_is_up()
+    }
+
+    /// What it has counted.
+    pub fn stats(&self) -> DeviceStats {
+        self.0.port.stats()
+    }
+
+    /// Has it put datagrams to a UDP port into a queue, over IPv4 and IPv6; says whether it does. Many devices cannot, and
+    /// only an attempt tells.
+    pub fn steer_udp_port(&self, udp_port: u16, queue: u16) -> bool {
+        usize::from(queue) < self.0.mempools.len() && self.0.port.steer_udp_port(udp_port, queue)
+    }
+}
+
+impl Running {
+    /// The buffers of a queue.
+    pub(super) fn mempool(&self, queue: u16) -> &Arc<DeviceMempool> {
+        &self.mempools[usize::from(queue)]
+    }
+}

@@ -1,0 +1,386 @@
+//! A queue pair of a device: bursts of frames in and out, in place.
+//!
+//! The burst functions of a driver are called out of the table that DPDK exports for it (`rte_eth_fp_ops`), as its inline
+//! functions do. A frame is a buffer behind an `rte_mbuf`; its header is read once when it was received, and written once
+//! when it is transmitted.
+
+use std::ffi::c_void;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use adit_sys::dpdk as sys;
+
+use super::device::{Device, Running};
+use super::error::DeviceError;
+use super::mempool::{ThreadMempool, buffer_of, header_of};
+use crate::buffer::{Buffer, Mempool};
+use crate::frames::{
+    Checked, FRAMES_PER_BURST_MAX, Frame, FrameCounters, IpOffload, Offloads, TransportOffload, TxOffload,
+};
+
+/// A queue pair that waits for the thread that will poll it.
+pub struct DpdkQueue {
+    device: Arc<Running>,
+    queue: u16,
+}
+
+impl DpdkQueue {
+    /// Queue pair `queue` of a device, of which nobody else has it.
+    pub(super) fn new(device: Arc<Running>, queue: u16) -> Self {
+        Self { device, queue }
+    }
+
+    /// The device.
+    pub fn device(&self) -> Device {
+        Device::of(&self.device)
+    }
+
+    /// Its number, from 0.
+    pub fn index(&self) -> u16 {
+        self.queue
+    }
+
+    /// The queue pair on this thread, on which it stays.
+    ///
+    /// # Errors
+    /// If DPDK knows too many threads.
+    pub fn open(self) -> Result<DpdkFrames, DeviceError> {
+        let source = ThreadMempool::new(Arc::clone(self.device.mempool(self.queue)))?;
+        let raw_mempool = source.as_ptr();
+        let port = &self.device.port;
+        let flag = |is_offered: bool, flag: u64| if is_offered { flag } else { 0 };
+        let offloads = port.offloads;
+        let transport = offloads.rx_udp && offloads.rx_tcp;
+        Ok(DpdkFrames {
+            mempool: Mempool::of_dpdk(source),
+            raw_mempool,
+            port: port.number,
+            queue: self.queue,
+            frame_bytes_max: usize::from(port.mtu_bytes) + HEADER_BYTES_MAX,
+            ip_good: flag(offloads.rx_ip, sys::ADIT_RX_IP_CKSUM_GOOD),
+            transport_good: flag(transport, sys::ADIT_RX_L4_CKSUM_GOOD),
+            counters: FrameCounters::default(),
+            rx: Box::new([std::ptr::null_mut(); FRAMES_PER_BURST_MAX]),
+            device: self.device,
+        })
+    }
+}
+
+/// A queue pair on its thread.
+pub struct DpdkFrames {
+    mempool: Mempool,
+    raw_mempool: *mut sys::rte_mempool,
+    port: u16,
+    queue: u16,
+    frame_bytes_max: usize,
+    /// Flags of a received frame which say that a checksum is right; 0 where the device does not verify it.
+    ip_good: u64,
+    transport_good: u64,
+    counters: FrameCounters,
+    /// Headers of a burst that was just received.
+    rx: Box<[*mut sys::rte_mbuf; FRAMES_PER_BURST_MAX]>,
+    /// Stopped with the last of its queues.
+    device: Arc<Running>,
+}
+
+impl DpdkFrames {
+    /// See [`crate::frames::Frames::rx_burst`].
+    #[inline]
+    pub fn rx_burst(&mut self, burst: &mut Vec<Frame>) {
+        let count = self.receive();
+        burst.reserve(count);
+        for index in 0..count {
+            if let Some(header) = NonNull::new(self.rx[index])
+                && let Some(frame) = self.accept(header)
+            {
+                burst.push(frame);
+            }
+        }
+    }
+
+    /// See [`crate::frames::Frames::tx_burst`].
+    #[inline]
+    pub fn tx_burst(&mut self, burst: &mut Vec<Frame>) {
+        let mut taken_count = 0;
+        while taken_count < burst.len() {
+            let mut tx = [std::ptr::null_mut(); FRAMES_PER_BURST_MAX];
+            let (mut count, asks) = self.prepare(burst, taken_count, &mut tx);
+            if asks {
+                count = self.check(&mut tx[..count]);
+                if count == 0 {
+                    self.counters.tx_refused += 1;
+                    burst.remove(taken_count);
+                    continue;
+                }
+            }
+            let taken = self.transmit(&mut tx[..count]);
+            taken_count += taken;
+            if taken < count || count == 0 {
+                // Full; or a frame has to wait for a buffer.
+                self.counters.tx_blocked += u64::from(taken_count < burst.len());
+                break;
+            }
+        }
+        self.counters.tx_frames += taken_count as u64;
+        burst.drain(..taken_count).for_each(Frame::leave_to_device);
+    }
+
+    /// The address of the device.
+    pub fn mac(&self) -> [u8; 6] {
+        self.device.port.mac
+    }
+
+    /// Longest IP packet that it carries.
+    pub fn mtu_bytes(&self) -> usize {
+        usize::from(self.device.port.mtu_bytes)
+    }
+
+    /// Where its received frames come from.
+    pub fn mempool(&self) -> &Mempool {
+        &self.mempool
+    }
+
+    /// The device.
+    pub fn device(&self) -> Device {
+        Device::of(&self.device)
+    }
+
+    /// What the device does for its frames.
+    pub fn offloads(&self) -> Offloads {
+        self.device.port.offloads
+    }
+
+    /// Whether there is somebody at the other end.
+    pub fn link_is_up(&self) -> bool {
+        self.device.port.link_is_up()
+    }
+
+    /// What it has counted. The first queue counts for the device too: frames that it dropped or failed to transmit.
+    pub fn counters(&self) -> FrameCounters {
+        let mut counters = self.counters;
+        if self.queue == 0 {
+            let stats = self.device.port.stats();
+            counters.rx_dropped += stats.rx_missed + stats.rx_errors + stats.rx_no_buffer;
+            counters.tx_refused += stats.tx_errors;
+        }
+        counters
+    }
+
+    /// See [`crate::frames::Frames::interrupt`].
+    pub fn interrupt(&self) -> Option<BorrowedFd<'_>> {
+        let fd = *self.device.port.interrupts.get(usize::from(self.queue))?;
+        // SAFETY: the device has it open until it is stopped, which `self` keeps from happening.
+        Some(unsafe { BorrowedFd::borrow_raw(fd) })
+    }
+
+    /// See [`crate::frames::Frames::arm`].
+    pub fn arm(&mut self) -> bool {
+        self.interrupt().is_some() && {
+            // SAFETY: a started port and a queue of it.
+            let result = unsafe { sys::rte_eth_dev_rx_intr_enable(self.port, self.queue) };
+            result == 0
+        }
+    }
+
+    /// See [`crate::frames::Frames::disarm`].
+    pub fn disarm(&mut self) {
+        let Some(fd) = self.interrupt() else { return };
+        if is_eventfd(fd) {
+            // It counts interrupts until it is read, and does not block.
+            let _ = rustix::io::read(fd, &mut [0_u8; 8]);
+        }
+        // SAFETY: a started port and a queue of it.
+        unsafe { sys::rte_eth_dev_rx_intr_disable(self.port, self.queue) };
+    }
+
+    /// The functions of the driver.
+    #[inline]
+    fn functions(&self) -> &'static sys::rte_eth_fp_ops {
+        let table = (&raw const sys::rte_eth_fp_ops).cast::<sys::rte_eth_fp_ops>();
+        // SAFETY: it has an entry for each port, and this is one.
+        let functions = unsafe { table.add(usize::from(self.port)) };
+        // SAFETY: DPDK writes an entry while its port is started or stopped, and this one is neither while `self` exists.
+        unsafe { &*functions }
+    }
+
+    /// Has the driver put headers of received frames into `rx`.
+    #[inline]
+    fn receive(&mut self) -> usize {
+        let functions = self.functions();
+        let Some(rx_pkt_burst) = functions.rx_pkt_burst else { return 0 };
+        let queue = self.entry(functions.rxq.data);
+        // SAFETY: the function of this driver, its queue, and room for as many pointers; nobody else polls the queue.
+        let count = unsafe { rx_pkt_burst(queue, self.rx.as_mut_ptr(), BURST) };
+        usize::from(count)
+    }
+
+    /// Makes a frame of what was received, unless it is damaged.
+    #[inline]
+    fn accept(&mut self, header: NonNull<sys::rte_mbuf>) -> Option<Frame> {
+        // SAFETY: the driver has filled it in and given it away.
+        let mbuf = unsafe { header.as_ref() };
+        let flags = mbuf.ol_flags;
+        let is_plain = mbuf.nb_segs == 1 && mbuf.pool == self.raw_mempool && flags & SUSPECT_FLAGS == 0;
+        if !is_plain && !self.is_acceptable(mbuf) {
+            self.counters.rx_dropped += 1;
+            // SAFETY: it is ours, whatever it is; nobody uses it any more.
+            unsafe { sys::adit_pktmbuf_free(header.as_ptr()) };
+            return None;
+        }
+        self.counters.rx_frames += 1;
+        let (start_bytes, len_bytes) = (usize::from(mbuf.data_off), usize::from(mbuf.data_len));
+        let start = buffer_of(header);
+        // SAFETY: a buffer of this mempool, with one segment, which the driver gave away; DPDK's memory was zeroed when
+        // it was mapped.
+        let buffer = unsafe { Buffer::from_device(start, self.mempool.clone()) };
+        let mut frame = Frame::from_parts(buffer, start_bytes, len_bytes);
+        let (ip, transport) = (flags & self.ip_good != 0, flags & self.transport_good != 0);
+        frame.set_checked(Checked { ip, transport });
+        Some(frame)
+    }
+
+    /// Whether a frame with something special about it can be used: not if it was found to be damaged, is in more than one
+    /// piece, or lies in memory of others.
+    #[cold]
+    fn is_acceptable(&self, mbuf: &sys::rte_mbuf) -> bool {
+        let flags = mbuf.ol_flags;
+        let is_bad = flags & sys::ADIT_RX_IP_CKSUM_MASK == sys::ADIT_RX_IP_CKSUM_BAD
+            || flags & sys::ADIT_RX_L4_CKSUM_MASK == sys::ADIT_RX_L4_CKSUM_BAD;
+        let is_foreign =
+            flags & (sys::ADIT_MBUF_EXTERNAL | sys::ADIT_MBUF_INDIRECT) != 0 || mbuf.pool != self.raw_mempool;
+        !is_bad && !is_foreign && mbuf.nb_segs == 1
+    }
+
+    /// Writes the headers of frames from `first` on, and puts them into `tx`; says how many, and whether any asks for a
+    /// checksum.
+    #[inline]
+    fn prepare(
+        &mut self,
+        burst: &mut Vec<Frame>,
+        first: usize,
+        tx: &mut [*mut sys::rte_mbuf; FRAMES_PER_BURST_MAX],
+    ) -> (usize, bool) {
+        let (mut count, mut asks) = (0, false);
+        while count < FRAMES_PER_BURST_MAX && first + count < burst.len() {
+            let index = first + count;
+            let frame = &burst[index];
+            if frame.len_bytes() > self.frame_bytes_max || !frame.mempool().is(&self.mempool) {
+                match self.replace(burst, index) {
+                    Replaced::Gone | Replaced::Ours => continue,
+                    Replaced::Later => break,
+                }
+            }
+            let (buffer, start_bytes) = frame.place();
+            let mut header = header_of(buffer.start());
+            // SAFETY: the header of a buffer of this mempool, which the frame has for itself.
+            let mbuf = unsafe { header.as_mut() };
+            mbuf.data_off = u16::try_from(start_bytes).unwrap_or(u16::MAX);
+            mbuf.data_len = u16::try_from(frame.len_bytes()).unwrap_or(u16::MAX);
+            mbuf.pkt_len = u32::from(mbuf.data_len);
+            mbuf.ol_flags = 0;
+            if let Some(offload) = frame.offload() {
+                (mbuf.ol_flags, mbuf.tx_offload) = offload_words(offload);
+                asks = true;
+            }
+            tx[count] = header.as_ptr();
+            count += 1;
+        }
+        (count, asks)
+    }
+
+    /// Drops a frame that is too long; copies one that lies in memory of others, if there is a buffer for it.
+    #[cold]
+    fn replace(&mut self, burst: &mut Vec<Frame>, index: usize) -> Replaced {
+        if burst[index].len_bytes() > self.frame_bytes_max {
+            self.counters.tx_refused += 1;
+            burst.remove(index);
+            return Replaced::Gone;
+        }
+        let Some(buffer) = self.mempool.buffer() else { return Replaced::Later };
+        let mut copy = Frame::new(buffer, self.mempool.headroom_bytes());
+        let bytes = burst[index].bytes();
+        let Some(room) = copy.append(bytes.len()) else { return Replaced::Later };
+        room.copy_from_slice(bytes);
+        if let Some(offload) = burst[index].offload() {
+            copy.set_offload(offload);
+        }
+        burst[index] = copy;
+        Replaced::Ours
+    }
+
+    /// Offers headers to the driver; says how many it took off the front.
+    #[inline]
+    fn transmit(&self, tx: &mut [*mut sys::rte_mbuf]) -> usize {
+        let functions = self.functions();
+        let (Some(tx_pkt_burst), false) = (functions.tx_pkt_burst, tx.is_empty()) else { return 0 };
+        let queue = self.entry(functions.txq.data);
+        let count = u16::try_from(tx.len()).unwrap_or(0);
+        // SAFETY: the function of this driver, its queue, and as many headers of frames that are ours; from now on the
+        // driver has those that it says it took.
+        usize::from(unsafe { tx_pkt_burst(queue, tx.as_mut_ptr(), count) })
+    }
+
+    /// Has the driver look at headers that ask for checksums; says how many it can do off the front.
+    fn check(&self, tx: &mut [*mut sys::rte_mbuf]) -> usize {
+        let functions = self.functions();
+        let Some(tx_pkt_prepare) = functions.tx_pkt_prepare else { return tx.len() };
+        let queue = self.entry(functions.txq.data);
+        let count = u16::try_from(tx.len()).unwrap_or(0);
+        // SAFETY: the function of this driver, its queue, and as many headers of frames that are ours and stay ours.
+        usize::from(unsafe { tx_pkt_prepare(queue, tx.as_mut_ptr(), count) })
+    }
+
+    /// What the driver knows this queue by.
+    #[inline]
+    fn entry(&self, entries: *mut *mut c_void) -> *mut c_void {
+        // SAFETY: a started port has an entry for each queue, and this is one.
+        let entry = unsafe { entries.add(usize::from(self.queue)) };
+        // SAFETY: it is written before the port is started.
+        unsafe { *entry }
+    }
+}
+
+/// What became of a frame that cannot be transmitted as it is.
+enum Replaced {
+    /// It was dropped.
+    Gone,
+    /// A copy in a buffer of the queue is in its place.
+    Ours,
+    /// There is no buffer for a copy.
+    Later,
+}
+
+/// The flags and lengths that ask a device for checksums.
+fn offload_words(offload: TxOffload) -> (u64, u64) {
+    let ip = match offload.ip {
+        IpOffload::V4 => sys::ADIT_TX_IPV4,
+        IpOffload::V4Checksum => sys::ADIT_TX_IPV4 | sys::ADIT_TX_IP_CKSUM,
+        IpOffload::V6 => sys::ADIT_TX_IPV6,
+    };
+    let transport = match offload.transport {
+        TransportOffload::None => 0,
+        TransportOffload::Udp => sys::ADIT_TX_UDP_CKSUM,
+        TransportOffload::Tcp => sys::ADIT_TX_TCP_CKSUM,
+    };
+    // Widths as in `rte_mbuf_core.h`, which `shim.c` asserts: 7, 9 and 8 bits.
+    let lengths = u64::from(offload.ethernet_bytes & 0x7f)
+        | u64::from(offload.ip_bytes) << 7
+        | u64::from(offload.transport_bytes) << 16;
+    (ip | transport, lengths)
+}
+
+/// Whether reading it takes no frame away: some drivers give the file of the device itself.
+fn is_eventfd(fd: BorrowedFd<'_>) -> bool {
+    let link = rustix::fs::readlink(format!("/proc/self/fd/{}", fd.as_raw_fd()), Vec::new());
+    link.is_ok_and(|name| name.to_bytes() == b"anon_inode:[eventfd]")
+}
+
+/// Most frames of a call.
+#[expect(clippy::cast_possible_truncation, reason = "a small number")]
+const BURST: u16 = FRAMES_PER_BURST_MAX as u16;
+/// An Ethernet header with a VLAN tag.
+pub(super) const HEADER_BYTES_MAX: usize = 18;
+/// Flags of a received frame that ask for a second look.
+const SUSPECT_FLAGS: u64 =
+    sys::ADIT_RX_IP_CKSUM_BAD | sys::ADIT_RX_L4_CKSUM_BAD | sys::ADIT_MBUF_EXTERNAL | sys::ADIT_MBUF_INDIRECT;

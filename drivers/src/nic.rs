@@ -1,0 +1,118 @@
+//! Opens the ports that were asked for: one environment for all, a device for each, a queue pair for each shard. What is
+//! opened may move to the thread of its shard; there it becomes a queue of frames.
+
+use std::fmt;
+
+use crate::dpdk::spec::PortSpec;
+use crate::frames::Frames;
+
+/// A queue pair that waits for the thread that will poll it.
+pub struct NicQueue {
+    #[cfg(feature = "dpdk")]
+    inner: crate::dpdk::DpdkQueue,
+    #[cfg(not(feature = "dpdk"))]
+    inner: std::convert::Infallible,
+}
+
+/// Why a port cannot be opened, in words that say what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NicError(String);
+
+impl fmt::Display for NicError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NicError {}
+
+/// What a port can do, told at the start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NicFacts {
+    /// Its name, and that of its driver.
+    pub name: String,
+    /// Its address.
+    pub mac: [u8; 6],
+    /// Whether somebody is at the other end.
+    pub link_is_up: bool,
+}
+
+/// Opens ports, each with `queue_pairs` queue pairs. Once in a process.
+///
+/// # Errors
+/// What DPDK, a device or a missing permission says; also if this build has no DPDK.
+#[cfg(feature = "dpdk")]
+pub fn open(specs: &[&PortSpec], queue_pairs: u16) -> Result<Vec<Vec<NicQueue>>, NicError> {
+    use crate::dpdk::{Device, DeviceConfig, Eal, EalConfig, EalMemory};
+
+    let is_huge = specs.iter().all(|spec| spec.is_huge);
+    let memory_mib = specs.iter().filter_map(|spec| spec.memory_mib).max();
+    let config = EalConfig {
+        memory: if is_huge { EalMemory::Huge } else { EalMemory::Normal },
+        memory_mib: memory_mib.unwrap_or_else(|| MEMORY_MIB_DEFAULT.saturating_mul(u32::from(queue_pairs))),
+        pci: specs.iter().filter_map(|spec| spec.device.pci().map(Into::into)).collect(),
+        prefix: None,
+        verbose: specs.iter().any(|spec| spec.is_verbose),
+    };
+    let eal = Eal::start(&config).map_err(|error| NicError(error.to_string()))?;
+    let open = |spec: &&PortSpec| {
+        let mut device = DeviceConfig::new(spec.device.name(), spec.device.options());
+        device.queue_pairs = queue_pairs;
+        device.mtu_bytes = spec.mtu_bytes.unwrap_or(device.mtu_bytes);
+        if let Some(descriptors) = spec.descriptors {
+            (device.rx_descriptors, device.tx_descriptors) = (descriptors, descriptors);
+        }
+        let queues = Device::start(&eal, &device).map_err(|error| NicError(error.to_string()))?;
+        Ok(queues.into_iter().map(|inner| NicQueue { inner }).collect())
+    };
+    specs.iter().map(open).collect()
+}
+
+/// Opens ports.
+///
+/// # Errors
+/// Always: this build has no DPDK.
+#[cfg(not(feature = "dpdk"))]
+pub fn open(_specs: &[&PortSpec], _queue_pairs: u16) -> Result<Vec<Vec<NicQueue>>, NicError> {
+    let text = "this adit was built without DPDK; build one with `cargo build --release --features dpdk` \
+                (apt-get install libdpdk-dev libclang-dev pkg-config)";
+    Err(NicError(text.into()))
+}
+
+impl NicQueue {
+    /// The queue on this thread, on which it stays.
+    ///
+    /// # Errors
+    /// If DPDK knows too many threads.
+    #[cfg(feature = "dpdk")]
+    pub fn into_frames(self) -> Result<Frames, NicError> {
+        self.inner.open().map(Frames::Dpdk).map_err(|error| NicError(error.to_string()))
+    }
+
+    /// The queue on this thread.
+    ///
+    /// # Errors
+    /// None: there is no queue.
+    #[cfg(not(feature = "dpdk"))]
+    pub fn into_frames(self) -> Result<Frames, NicError> {
+        match self.inner {}
+    }
+
+    /// What its device is.
+    #[cfg(feature = "dpdk")]
+    pub fn facts(&self) -> NicFacts {
+        let device = self.inner.device();
+        let name = format!("{} ({})", device.name(), device.driver());
+        NicFacts { name, mac: device.mac(), link_is_up: device.link_is_up() }
+    }
+
+    /// What its device is.
+    #[cfg(not(feature = "dpdk"))]
+    pub fn facts(&self) -> NicFacts {
+        match self.inner {}
+    }
+}
+
+/// MiB of DPDK's memory for each queue pair: rings of 1,024, and buffers for them and for what a shard holds.
+#[cfg(feature = "dpdk")]
+const MEMORY_MIB_DEFAULT: u32 = 128;

@@ -1,0 +1,1 @@
+//! Devices of DPDK that need no hardware.
