@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use adit_dataplane::interfaces::INTERFACES_MAX;
 use adit_dataplane::map::SHARDS_MAX;
 use adit_dataplane::settings::{ClientClass, Eviction, Limits, OutputLimit, REQUEST_LIMIT_BYTES_MIN};
 use adit_dataplane::stats::BUCKETS;
+use adit_drivers::dpdk::spec::PortSpec;
 use adit_wire::native::{FRAME_BYTES_DEFAULT, FRAME_BYTES_MAX, FRAME_BYTES_MIN};
 use anyhow::{Context, bail, ensure};
 use clap::ValueEnum;
@@ -50,6 +52,11 @@ struct Options {
     /// that follow [default: 127.0.0.1:7400]
     #[arg(long, value_name = "ADDR")]
     native: Option<String>,
+    /// A port of a NIC that the shards poll, without the kernel: dpdk:0000:03:00.0,ip=10.0.0.2/24 or
+    /// dpdk:vdev=NAME,ip=...,OPTIONS. Native and Redis clients find Adit there at the port numbers of --native and --resp.
+    /// May be given more than once
+    #[arg(long, value_name = "PORT")]
+    port: Option<Vec<String>>,
     /// Longest datagram of native clients in bytes; 8972 where frames are jumbo [default: 1472]
     #[arg(long, value_name = "BYTES")]
     native_frame: Option<u16>,
@@ -135,6 +142,7 @@ pub(crate) struct Config {
     pub(crate) resp: Option<SocketAddr>,
     pub(crate) native: Option<SocketAddr>,
     pub(crate) native_frame: u16,
+    pub(crate) ports: Vec<PortSpec>,
     pub(crate) unix: Option<PathBuf>,
     pub(crate) password: Option<String>,
     pub(crate) debug_commands: bool,
@@ -171,6 +179,7 @@ impl Options {
             resp: self.resp.or(other.resp),
             unix: self.unix.or(other.unix),
             native: self.native.or(other.native),
+            port: self.port.or(other.port),
             native_frame: self.native_frame.or(other.native_frame),
             nbd: self.nbd.or(other.nbd),
             api: self.api.or(other.api),
@@ -212,6 +221,11 @@ impl Options {
             resp.is_some() || self.unix.is_some() || native.is_some(),
             "resp = off, native = off and no unix socket: nobody could connect"
         );
+        let ports = parse_ports(self.port.unwrap_or_default())?;
+        ensure!(
+            ports.is_empty() || native.is_some(),
+            "native = off: a port serves native clients; name an address for them, such as 127.0.0.1:7400"
+        );
         let native_frame = self.native_frame.unwrap_or(NATIVE_FRAME_DEFAULT);
         ensure!(
             (FRAME_BYTES_MIN..=FRAME_BYTES_MAX).contains(&usize::from(native_frame)),
@@ -237,6 +251,7 @@ impl Options {
             resp,
             native,
             native_frame,
+            ports,
             unix: self.unix,
             password: self.password,
             debug_commands: self.debug_commands.unwrap_or(false),
@@ -284,6 +299,19 @@ fn parse_address(name: &str, text: &str) -> anyhow::Result<Option<SocketAddr>> {
     text.parse().map(Some).with_context(|| {
         format!("{name} = {text:?}: give an address and a port, such as 127.0.0.1:7379, or \"off\"")
     })
+}
+
+fn parse_ports(texts: Vec<String>) -> anyhow::Result<Vec<PortSpec>> {
+    let parse = |text: &String| text.parse::<PortSpec>().with_context(|| format!("port = {text:?}"));
+    let ports = texts.iter().map(parse).collect::<anyhow::Result<Vec<_>>>()?;
+    for (index, port) in ports.iter().enumerate() {
+        let name = port.device.name();
+        let twice = ports[..index].iter().any(|other| other.device.name() == name);
+        ensure!(!twice, "port: {name} is there twice; give each device once");
+    }
+    let most = INTERFACES_MAX - 1;
+    ensure!(ports.len() <= most, "port: {} are too many; give at most {most}", ports.len());
+    Ok(ports)
 }
 
 const OFF: &str = "off";
@@ -337,6 +365,13 @@ mod tests {
             ("resp = \"off\"\nnative = \"off\"", "nobody could connect"),
             ("native = \"127.0.0.1:65535\"\nshards = 2\nmemory = \"64MiB\"", "begin lower"),
             ("native-frame = 100", "576 to 16384"),
+            ("port = [\"dpdk:eth0\"]", "0000:03:00.0"),
+            ("port = [\"dpdk:vdev=net_null0\"]", "ip=10.0.0.2/24"),
+            ("native = \"off\"\nport = [\"dpdk:vdev=net_null0,ip=10.0.0.2/24\"]", "native = off"),
+            (
+                "port = [\"dpdk:vdev=net_null0,ip=10.0.0.2/24\", \"dpdk:vdev=net_null0,ip=10.0.0.3/24\"]",
+                "net_null0 is there twice",
+            ),
             ("connections-max = 0", "at least 1"),
             ("password = \"\"", "leave it out"),
             ("data = \"/tmp/x\"", "not available yet"),

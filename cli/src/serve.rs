@@ -1,11 +1,13 @@
 //! `adit serve`: builds the shards, starts their threads, and ends them on a signal.
 
+mod ports;
+
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Barrier};
 use std::thread::JoinHandle;
 
 use adit_dataplane::interfaces::{Interface, Service};
@@ -20,6 +22,7 @@ use adit_dataplane::shard::{Parts, Shard};
 use adit_dataplane::stats::{StatsReader, StatsWriter};
 use adit_dataplane::streams::Streams;
 use adit_drivers::clock::Clock;
+use adit_drivers::dpdk::spec::PortSpec;
 use adit_drivers::kernel::{
     KernelPort, KernelStreams, ListenError, Listener, Offload, UdpSocket, raise_descriptor_limit,
 };
@@ -34,6 +37,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use self::ports::{NicPlan, NicSeed};
 use crate::config::{Config, ServeArguments};
 use crate::size::Size;
 
@@ -79,6 +83,9 @@ struct Seed {
     stats: StatsWriter,
     pages: Vec<StatsReader>,
     pools: Pools,
+    nics: Vec<NicSeed>,
+    /// All shards have given up their ports.
+    ports_closed: Arc<Barrier>,
     hash_secret: u64,
     native_secret: Secret,
     native_addresses: Vec<SocketAddr>,
@@ -111,12 +118,28 @@ impl Appliance {
         let addresses: Vec<String> = resp.iter().map(|listener| listener.name().to_owned()).collect();
         let native_addresses: Vec<SocketAddr> =
             all_ends.iter().filter_map(|ends| ends.socket.as_ref()).map(UdpSocket::address).collect();
-        let pools = Pools::of(config.memory.0 / u64::from(config.shards));
+        let tcp_bytes = tcp_bytes(config);
+        let pools = Pools::of(config.memory.0 / u64::from(config.shards), tcp_bytes).with_context(|| {
+            format!("memory = {}: too little for the connections of the ports", config.memory)
+        })?;
         let settings = settings(config, resp.iter().find_map(|listener| listener.port()));
         let cores = core_affinity::get_core_ids().unwrap_or_default();
         if cores.len() < count {
             eprintln!("adit: {count} shards share {} cores; more shards than cores are slower", cores.len());
         }
+        let native_ports: Vec<u16> = native_addresses.iter().map(SocketAddr::port).collect();
+        let nics = ports::open_all(
+            &config.ports,
+            &NicPlan {
+                resp: resp.iter().find_map(|listener| listener.port()),
+                native: &native_ports,
+                connections_max: CONNECTIONS_PER_PORT_DEFAULT,
+                secret: u128::from(random_secret()) << 64 | u128::from(random_secret()),
+            },
+        )?;
+        let lines = nics.lines;
+        let mut nic_seeds = nics.seeds.into_iter();
+        let ports_closed = Arc::new(Barrier::new(count));
         let hash_secret = random_secret();
         let native_secret = Secret::new(u128::from(random_secret()) << 64 | u128::from(random_secret()));
         let (started, starts) = bounded(count);
@@ -142,10 +165,12 @@ impl Appliance {
                 stats,
                 pages: pages.clone(),
                 pools,
+                nics: nic_seeds.next().unwrap_or_default(),
+                ports_closed: Arc::clone(&ports_closed),
                 hash_secret,
                 native_secret,
                 native_addresses: native_addresses.clone(),
-                native_frame: config.native_frame,
+                native_frame: config.native_frame.min(ports::datagram_bytes_max(&config.ports)),
                 settings: settings.clone(),
                 prefault: config.prefault,
                 started: started.clone(),
@@ -167,7 +192,8 @@ impl Appliance {
                 }
             }
         }
-        announce(config, &pools, &page_kind, &addresses, &native_addresses);
+        announce(config, &pools, &page_kind, &lines);
+        announce_addresses(&addresses, &native_addresses);
         Ok(appliance)
     }
 
@@ -190,12 +216,18 @@ impl Seed {
         if let Some(core) = self.core {
             core_affinity::set_for_current(core);
         }
-        let started = self.started.clone();
+        let (index, started, ports_closed) =
+            (self.index, self.started.clone(), Arc::clone(&self.ports_closed));
         match self.build() {
-            Ok((mut shard, page_kind)) => {
+            Ok((mut shard, mempools, page_kind)) => {
                 let _ = started.send(Ok(page_kind));
                 drop(started);
                 while shard.turn() {}
+                drop(shard);
+                if !mempools.is_empty() {
+                    ports_closed.wait();
+                    mempools.iter().for_each(|(name, mempool)| tell_home(name, index, mempool));
+                }
                 Ok(())
             }
             Err(error) => {
@@ -205,7 +237,7 @@ impl Seed {
         }
     }
 
-    fn build(self) -> anyhow::Result<(Shard, String)> {
+    fn build(self) -> anyhow::Result<(Shard, Vec<(String, Mempool)>, String)> {
         let enough = "the machine may not have that much; give less with --memory";
         let arena = Arena::new(self.pools.items_bytes, self.prefault).context(enough)?;
         let page_kind = arena.page_kind().to_string();
@@ -219,14 +251,24 @@ impl Seed {
         if let Some(port) = &port {
             streams.watch_port(port).context("cannot poll the native port")?;
         }
+        let mut mempools = Vec::new();
+        let mut polled = Vec::new();
+        for nic in self.nics {
+            let name = nic.name();
+            let (interface, mempool) = nic.build(|interrupt| streams.watch_interrupt(interrupt))?;
+            mempools.push((name, mempool));
+            polled.push(interface);
+        }
+        let mut interfaces = vec![Interface {
+            streams: Streams::Kernel(streams),
+            services,
+            port: port.map(Port::Kernel),
+            addresses: self.native_addresses,
+        }];
+        interfaces.append(&mut polled);
         let shard = Shard::new(Parts {
             index: self.index,
-            interfaces: vec![Interface {
-                streams: Streams::Kernel(streams),
-                services,
-                port: port.map(Port::Kernel),
-                addresses: self.native_addresses,
-            }],
+            interfaces,
             clock: Clock::Kernel,
             store,
             buffer_bytes: self.pools.buffer_bytes,
@@ -242,7 +284,7 @@ impl Seed {
                 session_bytes: self.pools.session_bytes,
             },
         });
-        Ok((shard, page_kind))
+        Ok((shard, mempools, page_kind))
     }
 }
 
@@ -254,19 +296,34 @@ struct Pools {
     buffer_bytes: u64,
     session_bytes: u64,
     train_bytes: u64,
+    tcp_bytes: u64,
     mesh_bytes: u64,
 }
 
 impl Pools {
-    fn of(share_bytes: u64) -> Self {
+    /// Those of a share of which the connections of ports may take `tcp_bytes`, unless that leaves too little.
+    fn of(share_bytes: u64, tcp_bytes: u64) -> Option<Self> {
         let buffer_bytes = (share_bytes / 8).clamp(BUFFER_BYTES_MIN, BUFFER_BYTES_MAX);
         let session_bytes = (share_bytes / 64).clamp(SESSION_BYTES_MIN, SESSION_BYTES_MAX);
         let train_bytes = (share_bytes / 32).clamp(TRAIN_BYTES_MIN, TRAIN_BYTES_MAX);
-        let left_bytes = share_bytes - buffer_bytes - session_bytes - train_bytes - MESH_BYTES;
+        let taken_bytes = buffer_bytes + session_bytes + train_bytes + MESH_BYTES;
+        let left_bytes = share_bytes.checked_sub(taken_bytes)?.checked_sub(tcp_bytes)?;
+        if left_bytes < ITEMS_BYTES_MIN {
+            return None;
+        }
         // An item of 128 B takes some 14 B of the index.
         let index_bytes = left_bytes / 8 / INDEX_UNIT_BYTES * INDEX_UNIT_BYTES;
         let items_bytes = left_bytes - index_bytes;
-        Self { index_bytes, items_bytes, buffer_bytes, session_bytes, train_bytes, mesh_bytes: MESH_BYTES }
+        let mesh_bytes = MESH_BYTES;
+        Some(Self {
+            index_bytes,
+            items_bytes,
+            buffer_bytes,
+            session_bytes,
+            train_bytes,
+            tcp_bytes,
+            mesh_bytes,
+        })
     }
 }
 
@@ -383,13 +440,23 @@ fn say(line: std::fmt::Arguments<'_>) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-fn announce(
-    config: &Config,
-    pools: &Pools,
-    page_kind: &str,
-    addresses: &[String],
-    native_addresses: &[SocketAddr],
-) {
+/// Bytes that the connections of all ports may take at a shard.
+fn tcp_bytes(config: &Config) -> u64 {
+    let connections =
+        |port: &PortSpec| port.connections.map_or(CONNECTIONS_PER_PORT_DEFAULT, |count| count as usize);
+    ports::tcp_bytes(config.ports.iter().map(connections).sum())
+}
+
+/// Says whether all buffers of a port have come back.
+fn tell_home(name: &str, shard: u16, mempool: &Mempool) {
+    say(format_args!(
+        "port {name}, shard {shard}: {} of {} buffers are home",
+        mempool.free_count(),
+        mempool.count()
+    ));
+}
+
+fn announce(config: &Config, pools: &Pools, page_kind: &str, ports: &[String]) {
     let all = |bytes: u64| Size(bytes * u64::from(config.shards));
     say(format_args!("adit {} with {} shard(s)", env!("CARGO_PKG_VERSION"), config.shards));
     say(format_args!(
@@ -402,10 +469,17 @@ fn announce(
         all(pools.train_bytes),
         all(pools.mesh_bytes),
     ));
+    if pools.tcp_bytes > 0 {
+        say(format_args!("of which connections of ports may take {}", all(pools.tcp_bytes)));
+    }
+    ports.iter().for_each(|line| say(format_args!("{line}")));
     for name in &config.unavailable {
         say(format_args!("{name} is not available yet in this version"));
     }
     say(format_args!("data is in memory only: it is gone when adit stops"));
+}
+
+fn announce_addresses(addresses: &[String], native_addresses: &[SocketAddr]) {
     if !native_addresses.is_empty() {
         let addresses: Vec<String> = native_addresses.iter().map(SocketAddr::to_string).collect();
         say(format_args!("serving native clients on {}", addresses.join(" and ")));
@@ -420,6 +494,10 @@ fn random_secret() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
+/// TCP connections of a shard at each port of a NIC, unless the port says otherwise: a sixteenth of a gigabyte.
+const CONNECTIONS_PER_PORT_DEFAULT: usize = 1024;
+/// The least that is left for the index and the items.
+const ITEMS_BYTES_MIN: u64 = 8 << 20;
 const MAILBOX_COMMANDS_MAX: usize = 16;
 /// Digits of the number that tells this run from others.
 const RUN_ID_DIGITS: usize = 40;
@@ -446,9 +524,9 @@ mod tests {
     #[test]
     fn the_pools_of_a_shard_are_its_memory() {
         for share_bytes in [32 << 20, 100 << 20, 1 << 30, 1 << 40_u64] {
-            let pools = Pools::of(share_bytes);
+            let pools = Pools::of(share_bytes, 1 << 20).unwrap();
             let sum = pools.index_bytes + pools.items_bytes + pools.buffer_bytes + pools.mesh_bytes;
-            assert_eq!(sum + pools.session_bytes + pools.train_bytes, share_bytes);
+            assert_eq!(sum + pools.session_bytes + pools.train_bytes + pools.tcp_bytes, share_bytes);
             assert!(pools.index_bytes > 0 && pools.items_bytes > 4 << 20, "{pools:?}");
         }
     }

@@ -37,8 +37,8 @@ pub(crate) struct SetupArguments {
     /// Where there is no IOMMU: let the device reach all memory of the machine, whatever it is told to do
     #[arg(long, requires = "bind")]
     unsafe_noiommu: bool,
-    /// Bind a device although it is in use, or reserve although little memory is left
-    #[arg(long, conflicts_with = "reset")]
+    /// Bind a device although it is in use
+    #[arg(long, requires = "bind")]
     force: bool,
     /// Undo: give devices back to the drivers they had, and hugepages back to the kernel
     #[arg(long, group = "what", conflicts_with_all = ["hugepages", "bind"])]
@@ -70,21 +70,18 @@ fn apply(arguments: &SetupArguments, root: &Root) -> anyhow::Result<()> {
     }
     // All that can be refused is refused before anything is done.
     let shares = match arguments.hugepages {
-        Some(size) => reserve::shares(root, size, arguments.page_size, arguments.numa_node, arguments.force)?,
+        Some(size) => reserve::shares(root, size, arguments.page_size, arguments.numa_node)?,
         None => Vec::new(),
     };
-    let devices = guard::devices(root, arguments)?;
-    for share in &shares {
-        reserve::reserve(&hand, &mut state, share)?;
-    }
+    let devices = guard::devices(&hand, arguments)?;
     if !devices.is_empty() {
         bind::load_vfio(&hand, &mut state, &devices, arguments.unsafe_noiommu)?;
     }
+    for share in &shares {
+        reserve::reserve(&hand, &mut state, share)?;
+    }
     for device in &devices {
         bind::bind(&hand, &mut state, device)?;
-    }
-    if devices.len() < arguments.bind.len() {
-        hand.say("the other devices are on vfio-pci already");
     }
     Ok(())
 }

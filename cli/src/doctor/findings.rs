@@ -174,11 +174,11 @@ fn hugepages(memory: &Memory, page_size: PageSize) -> Finding {
     let small = page_size == PageSize::Small;
     match (total, free) {
         (0, _) if small => is.better(
-            "index, values and the buffers of DPDK in reserved pages: fewer misses of the TLB, nothing broken up",
+            "large pages for sure: transparent ones are there only while memory is in one piece; DPDK's buffers need reserved ones",
             "sudo adit setup --hugepages 1GiB, or as much as --memory (hugepages.md)",
         ),
         (0, _) => Finding {
-            gain: Some("for memories of many GiB: fewer still; those of 2 MiB do for most".to_owned()),
+            gain: Some("fewer misses of the TLB with memories of many GiB; those of 2 MiB do for most".to_owned()),
             run: Some("hugepagesz=1G hugepages=N on the kernel's command line (hugepages.md)".to_owned()),
             ..is
         },

@@ -107,6 +107,23 @@ impl Root {
         Ok(())
     }
 
+    /// The processes that have a file open, with their names. Those of other users are seen by root only.
+    pub(crate) fn holders(&self, file: &str) -> Vec<String> {
+        let holds = |process: &str| {
+            let folder = format!("/proc/{process}/fd");
+            self.names(&folder)
+                .iter()
+                .any(|number| self.link(&format!("{folder}/{number}")).as_deref() == Some(file))
+        };
+        let name = |process: &str| self.text(&format!("/proc/{process}/comm")).unwrap_or_default();
+        let processes =
+            self.names("/proc").into_iter().filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
+        processes
+            .filter(|process| holds(process))
+            .map(|process| format!("{process} ({})", name(&process)))
+            .collect()
+    }
+
     /// The effective user of this process.
     pub(crate) fn user(&self) -> Option<u32> {
         self.status("Uid:")?.split_ascii_whitespace().nth(1)?.parse().ok()

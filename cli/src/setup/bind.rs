@@ -7,6 +7,7 @@ use super::hand::{Hand, warn};
 use super::state::{State, Taken};
 use crate::machine::iommu::{self, NOIOMMU};
 use crate::machine::pci::{self, Address, Device};
+use crate::machine::root::Root;
 
 /// Sees that vfio-pci is there, and that it works without an IOMMU where that was asked for and is needed.
 pub(super) fn load_vfio(
@@ -113,6 +114,10 @@ pub(super) fn release(hand: &Hand<'_>, taken: &Taken) -> anyhow::Result<()> {
         hand.say(&format!("{address} is not there any more"));
         return Ok(());
     };
+    if let Some(holder) = holder(hand.root, &device) {
+        // The kernel would wait for its end, and adit with it.
+        bail!("{address} is in use by process {holder}: end that, then --reset again");
+    }
     let now = device.driver;
     let over = pci::file(*address, "driver_override");
     if let Some(other) = now.as_deref().filter(|now| *now != VFIO_PCI) {
@@ -150,6 +155,13 @@ pub(super) fn release(hand: &Hand<'_>, taken: &Taken) -> anyhow::Result<()> {
             "{address} has no driver: {driver} did not take it; load it with `modprobe {driver}`, then --reset again"
         ),
     }
+}
+
+/// Who has a device open through vfio.
+fn holder(root: &Root, device: &Device) -> Option<String> {
+    let group = device.iommu_group.filter(|_| device.driver.as_deref() == Some(VFIO_PCI))?;
+    let files = [format!("/dev/vfio/{group}"), format!("/dev/vfio/noiommu-{group}")];
+    files.iter().find_map(|file| root.holders(file).into_iter().next())
 }
 
 fn driver_file(driver: &str, name: &str) -> String {

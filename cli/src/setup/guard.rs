@@ -1,9 +1,11 @@
 //! What must not be taken from the kernel: the way to this machine, its disks, devices that reach all memory.
 
+use std::collections::BTreeSet;
+
 use anyhow::{bail, ensure};
 
 use super::SetupArguments;
-use super::hand::warn;
+use super::hand::{Hand, warn};
 use crate::machine::network::{self, Interface};
 use crate::machine::pci::{self, Address, Device};
 use crate::machine::poll::PollDriver;
@@ -11,19 +13,22 @@ use crate::machine::root::Root;
 use crate::machine::{disk, iommu};
 
 /// The devices to bind, each once, without those that are bound; refuses all if one must not be.
-pub(super) fn devices(root: &Root, arguments: &SetupArguments) -> anyhow::Result<Vec<Device>> {
+pub(super) fn devices(hand: &Hand<'_>, arguments: &SetupArguments) -> anyhow::Result<Vec<Device>> {
+    let root = hand.root;
     let mut devices: Vec<Device> = Vec::new();
-    for address in &arguments.bind {
-        let Some(device) = Device::find(root, *address) else { bail!(unknown(root, *address)) };
-        if device.driver.as_deref() != Some(VFIO_PCI) && !devices.contains(&device) {
+    let addresses: BTreeSet<Address> = arguments.bind.iter().copied().collect();
+    for address in addresses {
+        let Some(device) = Device::find(root, address) else { bail!(unknown(root, address)) };
+        if device.driver.as_deref() == Some(VFIO_PCI) {
+            hand.say(&format!("{address} is on vfio-pci already"));
+        } else {
             devices.push(device);
         }
     }
     for device in &devices {
         let address = device.address;
         ensure!(!device.is_bridge(), "{address} is a bridge of the PCI bus: give a device behind it");
-        if let Some(why) = foreign(device).or_else(|| kept_by_kernel(device)).or_else(|| in_use(root, device))
-        {
+        for why in [foreign(device), kept_by_kernel(device), in_use(root, device)].into_iter().flatten() {
             ensure!(arguments.force, "{why} (--force binds it all the same)");
             warn(&why);
         }
@@ -106,7 +111,8 @@ fn in_use(root: &Root, device: &Device) -> Option<String> {
                 "{address} is {name}, which is up and has {}: the kernel loses it",
                 addresses.join(", ")
             ));
-        } else if !above.is_empty() {
+        }
+        if !above.is_empty() {
             warn(&format!("{address} is {name}, which is part of {}: that loses it", above.join(", ")));
         }
     }

@@ -21,7 +21,6 @@ pub(super) fn shares(
     size: Size,
     page_size: PageSize,
     numa_node: Option<u32>,
-    force: bool,
 ) -> anyhow::Result<Vec<Share>> {
     ensure!(size.0 > 0, "hugepages = 0: give a size, such as 4GiB; --reset gives hugepages back");
     let pages = size.0.div_ceil(page_size.bytes());
@@ -42,11 +41,10 @@ pub(super) fn shares(
         .collect();
     let more: u64 = shares.iter().map(|share| share.wanted.saturating_sub(share.pool.total)).sum();
     let more = Size(more.saturating_mul(page_size.bytes()));
-    let available = root.memory_bytes("MemAvailable").filter(|_| !force);
+    let available = root.memory_bytes("MemAvailable");
     if let Some(available) = available.filter(|available| more.0 > available - available / LEFT_SHARE) {
         bail!(
-            "{more} more in hugepages would leave too little of the {} of memory that are available: reserve less, \
-             or add --force",
+            "{more} more in hugepages would leave too little of the {} of memory that are available: reserve less",
             Size(available)
         );
     }
@@ -82,12 +80,14 @@ pub(super) fn reserve(hand: &Hand<'_>, state: &mut State, share: &Share) -> anyh
     }
     let got = now();
     if got < wanted {
-        state.missed_hugepages(hand, page_size, numa_node, wanted - got)?;
+        // Adit maps a region in hugepages only if it gets all of them, and the machine needs its memory.
+        hand.write(&file, &total.to_string())?;
+        state.missed_hugepages(hand, page_size, numa_node, wanted - total)?;
         let boot = page_size.boot_name();
         bail!(
-            "the kernel has memory in one piece for {got} of {}{place} only: stop other programs \
-             and try again, or reserve them at boot, with hugepagesz={boot} hugepages={wanted} on the kernel's \
-             command line (see hugepages.md); --reset gives back what was reserved",
+            "the kernel has memory in one piece for {got} of {}{place} only, so they are given back: stop other \
+             programs and try again, or reserve them at boot, with hugepagesz={boot} hugepages={wanted} on the \
+             kernel's command line (see hugepages.md)",
             page_size.counted(wanted)
         );
     }
@@ -128,7 +128,7 @@ mod tests {
     use crate::machine::fake::Fake;
 
     fn wanted(fake: &Fake, size: u64, node: Option<u32>) -> Result<Vec<u64>, String> {
-        let shares = shares(&fake.root(), Size(size), PageSize::Small, node, false);
+        let shares = shares(&fake.root(), Size(size), PageSize::Small, node);
         let shares = shares.map_err(|error| error.to_string())?;
         Ok(shares.iter().map(|share| share.wanted).collect())
     }
@@ -149,10 +149,9 @@ mod tests {
     fn some_memory_stays() {
         let fake = Fake::new();
         fake.pages(512).file("/proc/meminfo", "MemAvailable:    1048576 kB\n");
-        assert!(wanted(&fake, 2 << 30, None).unwrap_err().contains("add --force"));
+        assert!(wanted(&fake, 2 << 30, None).unwrap_err().contains("reserve less"));
         // What is reserved already is not taken again.
         assert_eq!(wanted(&fake, (2 << 30) - (1 << 26), None), Ok(vec![992]));
-        assert!(shares(&fake.root(), Size(2 << 30), PageSize::Small, None, true).is_ok());
         assert!(wanted(&fake, u64::MAX, None).is_err());
     }
 }

@@ -97,13 +97,12 @@ fn each_node_has_its_share_of_hugepages() {
 }
 
 #[test]
-fn a_kernel_with_too_little_memory_is_told_and_undone() {
+fn all_hugepages_or_none() {
     let fake = machine();
     let root = fake.with_little_memory(8);
     refused(&root, "--hugepages 20MiB", "for 8 of 10 hugepages of 2 MiB");
-    assert_eq!(pages(&root, None), 8);
-    setup(&root, "--reset").unwrap();
     assert_eq!(pages(&root, None), 5);
+    assert!(!root.exists(STATE));
 }
 
 #[test]
@@ -111,7 +110,7 @@ fn a_dry_run_touches_nothing() {
     let fake = machine();
     fake.user(1000);
     let root = fake.with_kernel();
-    setup(&root, "--bind 0000:03:00.0 --hugepages 1GiB --force --dry-run").unwrap();
+    setup(&root, "--bind 0000:03:00.0 --hugepages 1GiB --dry-run").unwrap();
     assert_eq!((driver(&root, NIC).as_deref(), pages(&root, None)), (Some("e1000e"), 5));
     assert!(!root.exists("/run"));
     refused(&root, "--bind 0000:03:00.0", "only root may");
@@ -180,8 +179,9 @@ fn vfio_is_loaded_where_it_is_not() {
     fake.user(0).device(NIC, "0x020000\n", Some("e1000e"), Some(7));
     let root = fake.with_kernel();
     refused(&root, "--bind 03:00.0", "no modprobe");
-    fake.program("/sbin/modprobe", "exit 0");
-    refused(&root, "--bind 03:00.0", "CONFIG_VFIO_PCI");
+    fake.program("/sbin/modprobe", "exit 0").pages(5);
+    refused(&root, "--bind 03:00.0 --hugepages 20MiB", "CONFIG_VFIO_PCI");
+    assert_eq!(pages(&root, None), 5);
     let drivers = fake.path("/sys/bus/pci/drivers");
     fake.program("/sbin/modprobe", &format!("mkdir -p {0}/$1; touch {0}/$1/unbind", drivers.display()));
     setup(&root, "--bind 03:00.0").unwrap();
@@ -218,6 +218,19 @@ fn a_reset_undoes_what_it_can_and_keeps_the_rest() {
 }
 
 #[test]
+fn a_device_that_a_program_has_open_is_not_taken_from_it() {
+    let fake = machine();
+    let root = fake.with_kernel();
+    setup(&root, "--bind 03:00.0 --bind 04:00.0 --hugepages 20MiB").unwrap();
+    fake.link("/proc/77/fd/5", "/dev/vfio/7").file("/proc/77/comm", "adit\n");
+    refused(&root, "--reset", "0000:03:00.0 is in use by process 77 (adit)");
+    assert_eq!((driver(&root, NIC).as_deref(), driver(&root, OTHER)), (Some("vfio-pci"), None));
+    fake.remove("/proc/77/fd/5");
+    setup(&root, "--reset").unwrap();
+    assert_eq!(driver(&root, NIC).as_deref(), Some("e1000e"));
+}
+
+#[test]
 fn a_device_that_moved_on_is_left_alone() {
     let fake = machine();
     let root = fake.with_kernel();
@@ -238,6 +251,7 @@ fn flags_that_make_no_sense_are_refused() {
     refused(&root, "--bind eth0", "is not a PCI address");
     refused(&root, "--bind 03:00.0 --page-size 1GiB", "required");
     refused(&root, "--hugepages 1GiB --unsafe-noiommu", "required");
+    refused(&root, "--hugepages 1GiB --force", "required");
     refused(&root, "--hugepages many", "is not a size");
     refused(&root, "--hugepages 1GiB --page-size 4k", "possible values: 2MiB, 1GiB");
 }

@@ -15,7 +15,7 @@ pub use endpoint::UdpEndpoint;
 pub use listener::{ListenError, Listener};
 pub use udp::{KernelPort, Offload, UdpSocket};
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
@@ -83,6 +83,14 @@ impl KernelStreams {
         epoll::add(&self.epoll, port, key(PORT, index), epoll::EventFlags::IN)?;
         self.ports_count += 1;
         Ok(index)
+    }
+
+    /// Ends a sleep when `fd` is readable; what is to be read there is the business of others.
+    ///
+    /// # Errors
+    /// The kernel's, if it has no memory to watch with.
+    pub fn watch_interrupt(&mut self, fd: BorrowedFd<'_>) -> std::io::Result<()> {
+        Ok(epoll::add(&self.epoll, fd, key(SLEEPER, 1), epoll::EventFlags::IN)?)
     }
 
     /// Rests for some microseconds if that lets more work gather; says whether it did.

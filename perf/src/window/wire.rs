@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use adit_dataplane::port::Port;
 use adit_drivers::kernel::{KernelPort, Offload, UdpSocket};
 use adit_drivers::port::{MBUF_BYTES, Mbuf, Mempool};
 use adit_wire::native::FRAME_BYTES_MAX;
@@ -16,7 +15,7 @@ use crate::load::{Load, Way};
 
 /// A socket to one server.
 pub(crate) enum Wire {
-    Datagrams { port: Port, server: SocketAddr, outgoing: Vec<Mbuf>, incoming: Vec<Mbuf> },
+    Datagrams { port: Box<KernelPort>, server: SocketAddr, outgoing: Vec<Mbuf>, incoming: Vec<Mbuf> },
     Stream { connection: Connection, outgoing: Vec<u8>, incoming: Vec<u8>, buffer: Box<[u8]> },
 }
 
@@ -40,7 +39,7 @@ impl Wire {
         if used != offload {
             bail!("this kernel has no {offload:?}, only {used:?}; run with --no-offload");
         }
-        Ok(Self::Datagrams { port: Port::Kernel(port), server, outgoing: Vec::new(), incoming: Vec::new() })
+        Ok(Self::Datagrams { port: Box::new(port), server, outgoing: Vec::new(), incoming: Vec::new() })
     }
 
     pub(crate) fn is_stream(&self) -> bool {
@@ -153,8 +152,7 @@ impl Wire {
 impl AsFd for Wire {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
-            Self::Datagrams { port: Port::Kernel(port), .. } => port.as_fd(),
-            Self::Datagrams { port: Port::Sim(_) | Port::Wire(_), .. } => unreachable!("a load has sockets"),
+            Self::Datagrams { port, .. } => port.as_fd(),
             Self::Stream { connection, .. } => connection.as_fd(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use adit_drivers::buffer::Mempool;
 use adit_drivers::chunk::ChunkPool;
@@ -95,6 +95,7 @@ pub(crate) struct Served {
 pub(crate) struct Server {
     pub(crate) tcp: Tcp,
     pub(crate) outbound: Outbound,
+    pub(crate) mempool: Mempool,
     pub(crate) pool: ChunkPool,
     pub(crate) served: Vec<Option<Served>>,
     pub(crate) echoes: bool,
@@ -112,7 +113,8 @@ impl Server {
             Mempool::with_headroom(2048, FRAME_HEADROOM_BYTES + config.mtu_bytes, FRAME_HEADROOM_BYTES);
         Self {
             tcp: Tcp::new(config),
-            outbound: Outbound::new(mempool),
+            outbound: Outbound::new(mempool.clone()),
+            mempool,
             pool: ChunkPool::new(0),
             served: Vec::new(),
             echoes: true,
@@ -357,6 +359,8 @@ pub(crate) struct World {
     pub(crate) now_ns: u64,
     flying: BinaryHeap<Reverse<Flying>>,
     number: u64,
+    /// Something was changed from outside: all have a turn.
+    poked: bool,
     /// Every packet that reached the server.
     pub(crate) seen: Option<Vec<Vec<u8>>>,
 }
@@ -371,6 +375,7 @@ impl World {
             now_ns: 1_000_000,
             flying: BinaryHeap::new(),
             number: 0,
+            poked: false,
             seen: None,
         }
     }
@@ -415,7 +420,8 @@ impl World {
         let now_ns = self.now_ns;
         let clients = self.clients.iter_mut().filter_map(|client| client.due_ns(now_ns));
         let flying = self.flying.peek().map(|Reverse(flying)| flying.at_ns);
-        let next = clients.chain(flying).chain(self.server.tcp.due_ns()).min();
+        let poked = std::mem::take(&mut self.poked).then_some(self.now_ns);
+        let next = clients.chain(poked).chain(flying).chain(self.server.tcp.due_ns()).min();
         let Some(next_ns) = next.filter(|next_ns| *next_ns <= until_ns) else {
             self.now_ns = until_ns;
             return false;
@@ -465,6 +471,7 @@ impl World {
     /// Goes on until it is so; panics when it takes longer than that.
     pub(crate) fn until(&mut self, what: &str, for_ns: u64, is_so: impl Fn(&mut Self) -> bool) {
         let end_ns = self.now_ns + for_ns;
+        self.poked = true;
         while !is_so(self) {
             assert!(self.step(end_ns), "never {what}: {:?}", self.server.tcp.counters());
         }
@@ -473,6 +480,7 @@ impl World {
     /// Goes on for so long.
     pub(crate) fn run(&mut self, for_ns: u64) {
         let end_ns = self.now_ns + for_ns;
+        self.poked = true;
         while self.step(end_ns) {}
     }
 }
@@ -489,10 +497,6 @@ pub(crate) fn connected(config: TcpConfig) -> World {
 pub(crate) fn pattern(seed: u64, length: usize) -> Vec<u8> {
     let mut random = Random::new(seed);
     (0..length).map(|_| random.next().to_le_bytes()[0]).collect()
-}
-
-pub(crate) fn socket_address(address: IpAddr, port: u16) -> SocketAddr {
-    SocketAddr::new(address, port)
 }
 
 pub(crate) const SECOND: u64 = 1_000_000_000;

@@ -1,0 +1,175 @@
+//! Ports of NICs in `adit serve`: opened together before the shards start; each shard makes an interface of its queue.
+
+use std::cell::RefCell;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::BorrowedFd;
+use std::rc::Rc;
+
+use adit_dataplane::interfaces::{Interface, Service};
+use adit_dataplane::port::Port;
+use adit_dataplane::streams::Streams;
+use adit_drivers::clock::Clock;
+use adit_drivers::dpdk::spec::{DeviceSpec, PortSpec};
+use adit_drivers::nic::{NicQueue, open};
+use adit_drivers::port::Mempool;
+use adit_net::tcp::{RECEIVE_BYTES_DEFAULT, SEND_BYTES_DEFAULT, Tcp, TcpConfig};
+use adit_net::{NetPort, NetStreams, SharedStack, Stack, StackConfig};
+use anyhow::{Context, ensure};
+
+/// The queue of one shard at one port, on its way to the thread of the shard.
+pub(super) struct NicSeed {
+    queue: NicQueue,
+    stack: StackConfig,
+    tcp: TcpConfig,
+    services: Vec<Service>,
+    addresses: Vec<SocketAddr>,
+}
+
+/// Where clients find the services by a port.
+pub(super) struct NicPlan<'a> {
+    /// The TCP port of RESP, if it is spoken.
+    pub(super) resp: Option<u16>,
+    /// The native port of each shard.
+    pub(super) native: &'a [u16],
+    /// Connections of a shard at each port, unless a port says otherwise.
+    pub(super) connections_max: usize,
+    /// Keys the cookies of handshakes.
+    pub(super) secret: u128,
+}
+
+/// What was opened.
+#[derive(Default)]
+pub(super) struct Nics {
+    /// For each shard, its queue of each port.
+    pub(super) seeds: Vec<Vec<NicSeed>>,
+    /// A line about each port, for people to read.
+    pub(super) lines: Vec<String>,
+}
+
+/// Opens all ports.
+///
+/// # Errors
+/// What is wrong with a port or the machine, and what to do.
+pub(super) fn open_all(specs: &[PortSpec], plan: &NicPlan<'_>) -> anyhow::Result<Nics> {
+    let shards = plan.native.len();
+    let mut nics = Nics { seeds: (0..shards).map(|_| Vec::new()).collect(), lines: Vec::new() };
+    if specs.is_empty() {
+        return Ok(nics);
+    }
+    let opened = open(&specs.iter().collect::<Vec<_>>(), u16::try_from(shards)?)?;
+    for (spec, queues) in specs.iter().zip(opened) {
+        nics.lines.extend(queues.first().map(|queue| describe(spec, queue, plan)));
+        for (index, queue) in queues.into_iter().enumerate() {
+            nics.seeds[index].push(NicSeed::new(spec, queue, index, plan)?);
+        }
+    }
+    Ok(nics)
+}
+
+/// Bytes that the connections of a shard at one port may take, where it has so many.
+pub(super) fn tcp_bytes(connections: usize) -> u64 {
+    (connections * tcp_config(0).connection_bytes()) as u64
+}
+
+fn tcp_config(secret: u128) -> TcpConfig {
+    TcpConfig {
+        listeners: Vec::new(),
+        addresses: Vec::new(),
+        mtu_bytes: 1500,
+        connections_max: 1,
+        receive_bytes: RECEIVE_BYTES_DEFAULT,
+        send_bytes: SEND_BYTES_DEFAULT,
+        computes_checksums: true,
+        secret,
+    }
+}
+
+fn describe(spec: &PortSpec, queue: &NicQueue, plan: &NicPlan<'_>) -> String {
+    let facts = queue.facts();
+    let mac = facts.mac.map(|byte| format!("{byte:02x}")).join(":");
+    let ips: Vec<String> = spec.ips.iter().map(|(ip, bits)| format!("{ip}/{bits}")).collect();
+    let state = if facts.link_is_up { "up" } else { "waits for its link" };
+    let resp = plan.resp.map_or_else(String::new, |port| format!(", Redis clients at {port}"));
+    let native = plan.native.first().copied().unwrap_or(0);
+    format!("port {} at {mac}, {}: native clients at {native}{resp}; {state}", facts.name, ips.join(" and "))
+}
+
+impl NicSeed {
+    fn new(spec: &PortSpec, queue: NicQueue, index: usize, plan: &NicPlan<'_>) -> anyhow::Result<Self> {
+        let gateway = |is_ipv4: bool| spec.gateways.iter().find(move |ip| ip.is_ipv4() == is_ipv4);
+        let native = plan.native[index];
+        let stack = StackConfig {
+            addresses: spec.ips.clone(),
+            gateway4: gateway(true).and_then(|ip| if let IpAddr::V4(ip) = ip { Some(*ip) } else { None }),
+            gateway6: gateway(false).and_then(|ip| if let IpAddr::V6(ip) = ip { Some(*ip) } else { None }),
+            vlan: spec.vlan,
+            udp_port: native,
+            takes_tcp: true,
+            // What comes to a queue of a virtual device came for that queue; a NIC gives what is for all to the first one.
+            answers: index == 0 || matches!(spec.device, DeviceSpec::Virtual { .. }),
+            udp_checksum_by_device: false,
+        };
+        stack.check().with_context(|| format!("port {}", spec.device.name()))?;
+        let (mut listeners, mut services) = (vec![native], vec![Service::Native]);
+        if let Some(port) = plan.resp {
+            listeners.push(port);
+            services.push(Service::Resp);
+        }
+        let connections_max = spec.connections.map_or(plan.connections_max, |count| count as usize);
+        ensure!(connections_max > 0, "port {}: no memory for connections", spec.device.name());
+        let tcp = TcpConfig {
+            listeners,
+            addresses: spec.ips.iter().map(|(ip, _)| *ip).collect(),
+            connections_max,
+            ..tcp_config(plan.secret)
+        };
+        let address = spec.ips.first().map_or(IpAddr::from([0; 4]), |(ip, _)| *ip);
+        let addresses = plan.native.iter().map(|port| SocketAddr::new(address, *port)).collect();
+        Ok(Self { queue, stack, tcp, services, addresses })
+    }
+
+    /// The name of its device.
+    pub(super) fn name(&self) -> String {
+        self.queue.facts().name
+    }
+
+    /// The interface, on the thread of the shard; `watch` is given what becomes readable when something comes while the
+    /// shard sleeps.
+    ///
+    /// # Errors
+    /// If the thread cannot have it.
+    pub(super) fn build(
+        self,
+        watch: impl FnOnce(BorrowedFd<'_>) -> std::io::Result<()>,
+    ) -> anyhow::Result<(Interface, Mempool)> {
+        let frames = self.queue.into_frames()?;
+        let stack = Stack::new(frames, self.stack, Clock::Kernel.now().mono_ns);
+        if let Some(interrupt) = stack.interrupt() {
+            watch(interrupt).context("cannot watch a port")?;
+        }
+        let (mtu_bytes, mempool) = (stack.mtu_bytes(), stack.mempool().clone());
+        let stack: SharedStack = Rc::new(RefCell::new(stack));
+        let tcp = Tcp::new(TcpConfig { mtu_bytes, ..self.tcp });
+        let interface = Interface {
+            streams: Streams::Net(Box::new(NetStreams::new(Rc::clone(&stack), tcp))),
+            services: self.services,
+            port: Some(Port::Net(NetPort::new(stack))),
+            addresses: self.addresses,
+        };
+        Ok((interface, mempool))
+    }
+}
+
+/// The longest datagram that all ports carry.
+pub(super) fn datagram_bytes_max(specs: &[PortSpec]) -> u16 {
+    let room = |spec: &PortSpec| {
+        let speaks_ipv6 = spec.ips.iter().any(|(ip, _)| ip.is_ipv6());
+        spec.mtu_bytes.unwrap_or(MTU_DEFAULT) - if speaks_ipv6 { IPV6_UDP_BYTES } else { IPV4_UDP_BYTES }
+    };
+    specs.iter().map(room).min().unwrap_or(u16::MAX)
+}
+
+const MTU_DEFAULT: u16 = 1500;
+/// Headers of IP and UDP.
+const IPV4_UDP_BYTES: u16 = 28;
+const IPV6_UDP_BYTES: u16 = 48;
