@@ -39,12 +39,10 @@ class Adit:
     name = "adit"
     # vfio_iommu_type1 is what vfio asks for by name at run time: no module depends on it.
     modules, drivers = ["vfio-pci", "vfio_iommu_type1"], ["vfio-pci"]
-    script = (
-        f"exec adit serve --port dpdk:{PCI_ADDRESS},ip={GUEST_IP}/{PREFIX} --resp off --native off --shards 1 --memory 64MiB"
-    )
-    ready = r"^serving .*10\.77\.0\.2"
+    script = f"exec adit serve --port dpdk:{PCI_ADDRESS},ip={GUEST_IP}/{PREFIX} --shards 1 --memory 256MiB"
+    ready = r"^serving Redis clients on "
     # What it says at its end: no buffer is missing.
-    farewell = [r"^dpdk: (\d+) buffers of \1 home", r"^stopped"]
+    farewell = [r"^port \S+, shard 0: (\d+) of \1 buffers are home", r"^stopped"]
 
     def __init__(self):
         self.path = Path(os.environ.get("ADIT_BIN", TARGET / "release" / "adit"))
