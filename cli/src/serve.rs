@@ -95,6 +95,9 @@ struct Seed {
     started: Sender<anyhow::Result<String>>,
 }
 
+/// A shard, the mempools of its ports by their names, and the kind of its pages.
+type Built = (Shard, Vec<(String, Mempool)>, String);
+
 /// Where clients reach one shard.
 #[derive(Default)]
 struct Ends {
@@ -237,7 +240,7 @@ impl Seed {
         }
     }
 
-    fn build(self) -> anyhow::Result<(Shard, Vec<(String, Mempool)>, String)> {
+    fn build(self) -> anyhow::Result<Built> {
         let enough = "the machine may not have that much; give less with --memory";
         let arena = Arena::new(self.pools.items_bytes, self.prefault).context(enough)?;
         let page_kind = arena.page_kind().to_string();

@@ -1,7 +1,7 @@
 //! Ports of NICs in `adit serve`: opened together before the shards start; each shard makes an interface of its queue.
 
 use std::cell::RefCell;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 
@@ -96,18 +96,12 @@ fn describe(spec: &PortSpec, queue: &NicQueue, plan: &NicPlan<'_>) -> String {
 
 impl NicSeed {
     fn new(spec: &PortSpec, queue: NicQueue, index: usize, plan: &NicPlan<'_>) -> anyhow::Result<Self> {
-        let gateway = |is_ipv4: bool| spec.gateways.iter().find(move |ip| ip.is_ipv4() == is_ipv4);
         let native = plan.native[index];
         let stack = StackConfig {
-            addresses: spec.ips.clone(),
-            gateway4: gateway(true).and_then(|ip| if let IpAddr::V4(ip) = ip { Some(*ip) } else { None }),
-            gateway6: gateway(false).and_then(|ip| if let IpAddr::V6(ip) = ip { Some(*ip) } else { None }),
-            vlan: spec.vlan,
-            udp_port: native,
             takes_tcp: true,
             // What comes to a queue of a virtual device came for that queue; a NIC gives what is for all to the first one.
             answers: index == 0 || matches!(spec.device, DeviceSpec::Virtual { .. }),
-            udp_checksum_by_device: false,
+            ..StackConfig::of_port(spec, native)
         };
         stack.check().with_context(|| format!("port {}", spec.device.name()))?;
         let (mut listeners, mut services) = (vec![native], vec![Service::Native]);
@@ -123,8 +117,8 @@ impl NicSeed {
             connections_max,
             ..tcp_config(plan.secret)
         };
-        let address = spec.ips.first().map_or(IpAddr::from([0; 4]), |(ip, _)| *ip);
-        let addresses = plan.native.iter().map(|port| SocketAddr::new(address, *port)).collect();
+        let (ip, _) = spec.ips.first().context("a port has an address")?;
+        let addresses = plan.native.iter().map(|port| SocketAddr::new(*ip, *port)).collect();
         Ok(Self { queue, stack, tcp, services, addresses })
     }
 

@@ -102,7 +102,12 @@ impl Peer {
         let mut packet = vec![0; ip.buffer_len()];
         let checksums = ChecksumCapabilities::default();
         ip.emit(&mut packet, &checksums);
-        repr.emit(&mut TcpPacket::new_unchecked(&mut packet[20..]), &ip.src_addr(), &ip.dst_addr(), &checksums);
+        repr.emit(
+            &mut TcpPacket::new_unchecked(&mut packet[20..]),
+            &ip.src_addr(),
+            &ip.dst_addr(),
+            &checksums,
+        );
         packet
     }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use adit_drivers::dpdk::spec::PortSpec;
+
 use crate::ip::same_network;
 use crate::{ipv4, ipv6};
 
@@ -37,6 +39,22 @@ impl StackConfig {
             gateway4: None,
             gateway6: None,
             vlan: None,
+            udp_port,
+            takes_tcp: false,
+            answers: true,
+            udp_checksum_by_device: false,
+        }
+    }
+
+    /// What a port was asked to be, for datagrams to `udp_port`.
+    pub fn of_port(spec: &PortSpec, udp_port: u16) -> Self {
+        let v4 = |ip: &IpAddr| if let IpAddr::V4(ip) = ip { Some(*ip) } else { None };
+        let v6 = |ip: &IpAddr| if let IpAddr::V6(ip) = ip { Some(*ip) } else { None };
+        Self {
+            addresses: spec.ips.clone(),
+            gateway4: spec.gateways.iter().find_map(v4),
+            gateway6: spec.gateways.iter().find_map(v6),
+            vlan: spec.vlan,
             udp_port,
             takes_tcp: false,
             answers: true,

@@ -159,7 +159,7 @@ impl Stack {
     pub fn set_link(&mut self, is_up: bool, now_ns: u64) {
         self.now_ns = now_ns;
         if is_up {
-            self.neighbours.doubt_all();
+            self.neighbours.forget();
             self.announce();
             self.send();
         }
