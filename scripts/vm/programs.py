@@ -42,7 +42,7 @@ class Adit:
     script = f"exec adit serve --port dpdk:{PCI_ADDRESS},ip={GUEST_IP}/{PREFIX} --shards 1 --memory 256MiB"
     ready = r"^serving Redis clients on "
     # What it says at its end: no buffer is missing.
-    farewell = [r"^port \S+, shard 0: (\d+) of \1 buffers are home", r"^stopped"]
+    farewell = [r"^port .*: (\d+) of \1 buffers are home", r"^stopped"]
 
     def __init__(self):
         self.path = Path(os.environ.get("ADIT_BIN", TARGET / "release" / "adit"))
