@@ -26,8 +26,8 @@ use crate::mesh::Mesh;
 use crate::message::{Answer, Ask, Message, Reply};
 use crate::native::{Native, NativeParts};
 use crate::settings::{
-    ASKS_PER_FETCH, IDLE_NS_MIN, INFLIGHT_SLOTS, SHOW_INTERVAL_NS, STALL_CHECK_NS, STALL_NS_MAX,
-    SWEEP_BUCKETS_MAX, SWEEP_INTERVAL_NS, Settings, TRANSMIT_RETRY_NS, TURN_ASKS_MAX,
+    ASKS_PER_FETCH, IDLE_NS_MIN, INFLIGHT_SLOTS, SHOW_IDLE_NS, SHOW_INTERVAL_NS, STALL_CHECK_NS,
+    STALL_NS_MAX, SWEEP_BUCKETS_MAX, SWEEP_INTERVAL_NS, Settings, TRANSMIT_RETRY_NS, TURN_ASKS_MAX,
     TURN_TRANSACTION_OPERATIONS_MAX,
 };
 use crate::spin::Spin;
@@ -314,7 +314,9 @@ impl Shard {
         let mut wait = self.wait();
         let may_sleep = wait != Wait::No;
         if may_sleep {
-            self.show_counters();
+            if self.was_busy || self.now.mono_ns >= self.next_show_ns + SHOW_IDLE_NS {
+                self.show_counters();
+            }
             if self.streams.rest() || self.must_not_sleep() {
                 wait = Wait::No;
             }
@@ -322,8 +324,8 @@ impl Shard {
         let mut events = std::mem::take(&mut self.events);
         if wait != Wait::No && self.streams.are_polled() {
             // What came before the devices were told to interrupt.
-            self.streams.poll_others(self.now.mono_ns, &mut self.pool, &mut events);
-            wait = if events.is_empty() { wait } else { Wait::No };
+            let has_come = self.streams.poll_others(self.now.mono_ns, &mut self.pool, &mut events);
+            wait = if has_come { Wait::No } else { wait };
         }
         self.streams.poll_first(wait, self.now.mono_ns, &mut self.pool, &mut events);
         if may_sleep {
@@ -334,13 +336,13 @@ impl Shard {
         if self.was_busy && wait == Wait::No {
             self.engine.counters.add(Counter::BusyNs, self.now.mono_ns - before_ns);
         }
-        self.streams.poll_others(self.now.mono_ns, &mut self.pool, &mut events);
+        let has_come = self.streams.poll_others(self.now.mono_ns, &mut self.pool, &mut events);
         self.turn_bytes = 0;
         self.transaction_work_left = TURN_TRANSACTION_OPERATIONS_MAX;
         if !self.again.is_empty() {
             self.ready.extend(self.again.drain(..));
         }
-        let busy = !events.is_empty() || !self.ready.is_empty();
+        let busy = has_come || !events.is_empty() || !self.ready.is_empty();
         if self.was_busy {
             self.spin.worked(before_ns);
         }

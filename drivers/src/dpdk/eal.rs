@@ -66,6 +66,7 @@ impl Eal {
         result?;
         let prefix = prefix(config);
         let runtime_folder = runtime_folder().filter(|folder| folder.ends_with(&prefix));
+        runtime_folder.as_deref().and_then(Path::parent).into_iter().for_each(sweep);
         Ok(Self(Arc::new(Running { runtime_folder })))
     }
 
@@ -130,7 +131,7 @@ fn cpu_list(cpus: &CpuSet) -> String {
 }
 
 fn prefix(config: &EalConfig) -> String {
-    config.prefix.clone().unwrap_or_else(|| format!("adit-{}", std::process::id()))
+    config.prefix.clone().unwrap_or_else(|| format!("{PREFIX}{}", std::process::id()))
 }
 
 fn runtime_folder() -> Option<PathBuf> {
@@ -142,6 +143,18 @@ fn runtime_folder() -> Option<PathBuf> {
     // SAFETY: it ends with a NUL and is copied at once.
     let text = unsafe { CStr::from_ptr(text) }.to_str().ok()?;
     Some(PathBuf::from(text))
+}
+
+/// Removes the empty folders of processes of ours that were killed.
+fn sweep(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let process: Option<u32> =
+            name.to_str().and_then(|name| name.strip_prefix(PREFIX)).and_then(|id| id.parse().ok());
+        if process.is_some_and(|id| !Path::new("/proc").join(id.to_string()).exists()) {
+            let _ = fs::remove_dir(entry.path());
+        }
+    }
 }
 
 /// Whether there are hugepages for what is asked: EAL's own words for it help nobody.
@@ -190,6 +203,8 @@ fn check_pci(address: &str) -> Result<(), EalError> {
     }
 }
 
+/// Beginning of the names of folders of run-time files; the number of the process follows.
+const PREFIX: &str = "adit-";
 /// EAL keeps its state in the process and cannot start again.
 static STARTED: AtomicBool = AtomicBool::new(false);
 /// Kernel drivers under which DPDK drives a device: those that hand it over, and those of NICs that both drive at once.
@@ -232,11 +247,16 @@ mod tests {
     #[test]
     fn it_starts_once_and_leaves_the_thread_and_the_machine_as_they_were() {
         let before = sched_getaffinity(None).unwrap();
+
         let eal = Eal::start(&config()).unwrap();
         assert_eq!(sched_getaffinity(None).unwrap(), before);
         assert_eq!(Eal::start(&config()).err(), Some(EalError::Twice));
         let folder = runtime_folder().unwrap();
         assert!(folder.ends_with(prefix(&config())) && folder.exists());
+        let killed = folder.with_file_name(format!("{PREFIX}{}", u32::MAX));
+        fs::create_dir(&killed).unwrap();
+        sweep(folder.parent().unwrap());
+        assert!(folder.exists() && !killed.exists());
         drop(eal);
         assert!(!folder.exists());
         assert_eq!(Eal::start(&config()).err(), Some(EalError::Twice), "also after its end");

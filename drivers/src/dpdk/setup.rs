@@ -61,7 +61,7 @@ impl Port {
             let result =
                 unsafe { sys::rte_eal_hotplug_add(VIRTUAL_BUS.as_ptr(), name.as_ptr(), options.as_ptr()) };
             if result < 0 {
-                return Err(DeviceError::Virtual { name: config.name.clone(), errno: -result });
+                return Err(virtual_error(config, -result));
             }
         }
         let mut number = 0;
@@ -288,6 +288,18 @@ impl Drop for Port {
             // SAFETY: EAL runs: the device held it. The strings end with a NUL.
             unsafe { sys::rte_eal_hotplug_remove(VIRTUAL_BUS.as_ptr(), name.as_ptr()) };
         }
+    }
+}
+
+/// Why a virtual device did not start: its driver says little.
+fn virtual_error(config: &DeviceConfig, errno: i32) -> DeviceError {
+    let name = config.name.clone();
+    let mut options = config.options.split(',');
+    let is_server = options.clone().any(|option| option == "role=server");
+    let path = options.find_map(|option| option.strip_prefix("socket="));
+    match path.filter(|path| is_server && std::path::Path::new(path).exists()) {
+        Some(path) => DeviceError::Socket { name, path: path.into() },
+        None => DeviceError::Virtual { name, errno },
     }
 }
 
