@@ -343,8 +343,9 @@ impl Shard {
             self.ready.extend(self.again.drain(..));
         }
         let busy = has_come || !events.is_empty() || !self.ready.is_empty();
-        if self.was_busy {
-            self.spin.worked(before_ns);
+        if busy || self.was_busy {
+            // At once, or it would nap behind the first burst after a nap, and its work would not be counted.
+            self.spin.worked(self.now.mono_ns);
         }
         self.was_busy = busy;
         events.drain(..).for_each(|event| self.take_event(event));

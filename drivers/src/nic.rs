@@ -65,6 +65,14 @@ pub fn open(_specs: &[PortSpec], _queue_pairs: u16) -> Result<Vec<Vec<NicQueue>>
     Err(NicError(text.into()))
 }
 
+/// The version of DPDK that this build has, if it has it.
+pub fn version() -> Option<String> {
+    #[cfg(feature = "dpdk")]
+    return Some(crate::dpdk::Eal::version());
+    #[cfg(not(feature = "dpdk"))]
+    None
+}
+
 impl NicQueue {
     /// The queue on this thread, on which it stays.
     ///

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use adit_wire::native::{FRAME_BYTES_DEFAULT, FRAME_BYTES_MAX, WINDOW_REQUESTS};
 use anyhow::ensure;
 
+use crate::cpu::pin_to;
 use crate::dataset::{Dataset, key_bytes_min};
 use crate::distribution::KeyDistribution;
 use crate::load::{Limit, Load, Pace, Way};
+use crate::port::SharedPort;
 use crate::protocol::Protocol;
 use crate::schedule::Arrivals;
 use crate::sizes::{ETC_KEY_BYTES_MAX, SizeModel, Sizes};
@@ -112,6 +114,15 @@ pub struct NativeArguments {
     /// TCP instead of UDP
     #[arg(long, conflicts_with = "no_offload")]
     tcp: bool,
+    /// Port of a NIC to send from, polled, as `adit serve` takes it: dpdk:DEVICE,ip=ADDRESS/BITS. One client
+    #[arg(long, value_name = "SPEC", conflicts_with_all = ["no_offload", "tcp"])]
+    port: Option<String>,
+    /// Core that the client stays on
+    #[arg(long, value_name = "N")]
+    core: Option<u16>,
+    /// Ask the server what it has counted, before and after: its busy time per operation
+    #[arg(long)]
+    server_counters: bool,
     /// ycsb-f: write only if the version is still the one that was read, else read again
     #[arg(long)]
     compare_and_swap: bool,
@@ -216,11 +227,13 @@ impl NativeArguments {
     /// As [`LoadArguments::to_load`].
     pub(crate) fn to_load(&self) -> anyhow::Result<Load> {
         self.target.socket_address()?;
-        let (way, room) = match (self.tcp, self.no_offload) {
-            (true, _) => (Way::NativeTcp, FRAME_BYTES_MAX),
-            (false, true) => (Way::NativeUdp, FRAME_BYTES_DEFAULT),
-            (false, false) => (Way::NativeUdpOffload, FRAME_BYTES_DEFAULT),
+        let (way, room) = match (self.port.is_some(), self.tcp, self.no_offload) {
+            (true, ..) => (Way::NativePort, FRAME_BYTES_DEFAULT),
+            (false, true, _) => (Way::NativeTcp, FRAME_BYTES_MAX),
+            (false, false, true) => (Way::NativeUdp, FRAME_BYTES_DEFAULT),
+            (false, false, false) => (Way::NativeUdpOffload, FRAME_BYTES_DEFAULT),
         };
+        ensure!(self.port.is_none() || self.clients == 1, "--port takes --clients 1");
         let compares_and_swaps = self.compare_and_swap;
         ensure!(
             !compares_and_swaps || self.common.workload == Mix::YcsbF,
@@ -234,7 +247,25 @@ impl NativeArguments {
              {FRAME_BYTES_DEFAULT} over UDP and {FRAME_BYTES_MAX} with --tcp; for longer values: adit perf resp"
         );
         let pipeline = usize::try_from(self.in_flight)?;
-        Ok(Load { connections: self.clients, pipeline, compares_and_swaps, ..load })
+        let asks_counters = self.server_counters;
+        Ok(Load { connections: self.clients, pipeline, compares_and_swaps, asks_counters, ..load })
+    }
+
+    /// The load with its port, if it has one, open; and on its core.
+    ///
+    /// # Errors
+    /// When there is no such core, or the port cannot be opened.
+    pub(crate) fn open_port(&self, load: Load) -> anyhow::Result<Load> {
+        if let Some(core) = self.core {
+            pin_to(core.into())?;
+        }
+        let open = |spec: &String| SharedPort::open(spec, &self.target);
+        let port = self.port.as_ref().map(open).transpose()?;
+        if let Some(core) = self.core {
+            // The environment of DPDK has places of its own in mind.
+            pin_to(core.into())?;
+        }
+        Ok(Load { port, ..load })
     }
 }
 

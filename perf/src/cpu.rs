@@ -38,6 +38,13 @@ pub(crate) fn pin() -> anyhow::Result<()> {
     Ok(sched_setaffinity(None, &cores)?)
 }
 
+/// Keeps this thread, and those that it starts, on a core.
+pub(crate) fn pin_to(core: usize) -> anyhow::Result<()> {
+    let mut cores = CpuSet::new();
+    cores.set(core);
+    sched_setaffinity(None, &cores).with_context(|| format!("cannot run on core {core}"))
+}
+
 fn first_field(text: &str) -> Option<u64> {
     text.split_ascii_whitespace().next()?.parse().ok()
 }

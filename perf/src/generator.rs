@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 
 use crate::connection::Connection;
 use crate::cpu::process_cpu_ns;
@@ -14,8 +14,8 @@ use crate::number::{grouped, index, whole};
 use crate::protocol::Protocol;
 use crate::random::Random;
 use crate::schedule::Schedule;
-use crate::tally::Tally;
-use crate::window::run_window;
+use crate::tally::{ServerWork, Tally};
+use crate::window::{run_window, server_counters};
 use crate::worker::{Pacer, Worker};
 use crate::workload::{Mix, OperationSource};
 
@@ -44,7 +44,9 @@ pub(crate) fn run_load(load: &Load, interrupted: &AtomicBool) -> anyhow::Result<
         keys: AtomicU64::new(keys),
         operations: AtomicU64::new(0),
     };
-    let Way::Batches(protocol) = load.way else { return run_window(load, &shared) };
+    let Way::Batches(protocol) = load.way else {
+        return with_server_work(load, || run_window(load, &shared));
+    };
     let workers = (0..load.threads)
         .map(|thread| prepare(load, protocol, &shared, thread))
         .collect::<anyhow::Result<Vec<_>>>()?;
@@ -60,6 +62,24 @@ pub(crate) fn with_server_cpu(
     let mut tally = run()?;
     let after_ns = load.server_pid.map(process_cpu_ns).transpose()?;
     tally.server_cpu_ns = after_ns.zip(before_ns).map(|(after, before)| after.saturating_sub(before));
+    Ok(tally)
+}
+
+/// Runs `run` and adds what the server has counted meanwhile, if it is to be asked.
+fn with_server_work(load: &Load, run: impl FnOnce() -> anyhow::Result<Tally>) -> anyhow::Result<Tally> {
+    if !load.asks_counters {
+        return run();
+    }
+    let before = server_counters(load)?;
+    let mut tally = run()?;
+    let after = server_counters(load)?;
+    let of = |name| after.since(&before, name).with_context(|| format!("the server does not count {name}"));
+    tally.server_work = Some(ServerWork {
+        busy_ns: of("BusyNs")?,
+        busy_turns: of("BusyTurns")?,
+        turns: of("Turns")?,
+        frames: of("NativeFrames")?,
+    });
     Ok(tally)
 }
 

@@ -14,8 +14,10 @@ mod load;
 mod machine;
 mod memory;
 mod number;
+mod packets;
 mod path;
 mod plot;
+mod port;
 mod protocol;
 mod random;
 mod report;
@@ -40,6 +42,7 @@ pub use compare::CompareArguments;
 use generator::run_load;
 use load::Load;
 use machine::Machine;
+pub use packets::{EchoArguments, PacketsArguments};
 pub use path::PathArguments;
 use protocol::Protocol;
 use report::{RunReport, Terms, write_json};
@@ -70,6 +73,12 @@ pub enum Workload {
     Path(PathArguments),
     /// Send and fetch one very long value beside short GETs of another client
     Transfer(TransferArguments),
+    /// Turn datagrams around, frame by frame, over a port of a NIC: the least that a server does
+    #[command(hide = true)]
+    Echo(EchoArguments),
+    /// Keep packets on their way to a server that turns them around, over a port of a NIC
+    #[command(hide = true)]
+    Packets(PacketsArguments),
 }
 
 /// Runs what `arguments` ask for; blocks until it is done or Ctrl-C is pressed.
@@ -87,10 +96,15 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
             let (load, protocol) = (arguments.load(), arguments.protocol());
             run_generator(&load.to_load(protocol)?, load.common(), &interrupted)
         }
-        Workload::Native(arguments) => run_generator(&arguments.to_load()?, arguments.common(), &interrupted),
+        Workload::Native(arguments) => {
+            let load = arguments.open_port(arguments.to_load()?)?;
+            run_generator(&load, arguments.common(), &interrupted)
+        }
         Workload::Compare(arguments) => compare::run_comparison(&arguments, &interrupted),
         Workload::Store(arguments) => store::run_store(&arguments, &interrupted),
         Workload::Path(arguments) => path::run_path(&arguments, &interrupted),
+        Workload::Echo(arguments) => packets::run_echo(&arguments, &interrupted),
+        Workload::Packets(arguments) => packets::run_packets(&arguments, &interrupted),
         Workload::Transfer(arguments) => transfer::run_transfer(&arguments, &interrupted),
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::dataset::Dataset;
 use crate::distribution::KeyDistribution;
+use crate::port::SharedPort;
 use crate::protocol::Protocol;
 use crate::schedule::Arrivals;
 use crate::target::Target;
@@ -12,6 +13,8 @@ use crate::workload::Mix;
 pub(crate) struct Load {
     pub(crate) target: Target,
     pub(crate) way: Way,
+    /// The port of a NIC that it takes instead of a socket of the kernel.
+    pub(crate) port: Option<SharedPort>,
     pub(crate) threads: u64,
     /// Of all threads together; at least one each.
     pub(crate) connections: u64,
@@ -30,6 +33,8 @@ pub(crate) struct Load {
     pub(crate) dataset: Dataset,
     pub(crate) seed: u64,
     pub(crate) server_pid: Option<u32>,
+    /// Whether to ask the server for its counters: native protocol only.
+    pub(crate) asks_counters: bool,
     /// Whether to print a line a second.
     pub(crate) shows_progress: bool,
 }
@@ -47,6 +52,8 @@ pub(crate) enum Way {
     NativeUdp,
     /// The same with trains of datagrams in one message, both ways (GSO and GRO).
     NativeUdpOffload,
+    /// The native protocol over a port of a NIC, polled.
+    NativePort,
     /// The native protocol over a stream.
     NativeTcp,
 }
@@ -77,6 +84,7 @@ impl Way {
             Self::MemcachedUdp => "memcached-udp",
             Self::NativeUdp => "native-udp",
             Self::NativeUdpOffload => "native-udp-offload",
+            Self::NativePort => "native-port",
             Self::NativeTcp => "native-tcp",
         }
     }
@@ -88,6 +96,7 @@ impl Load {
         Self {
             target,
             way,
+            port: None,
             threads: 1,
             connections: 1,
             pipeline: 1,
@@ -101,6 +110,7 @@ impl Load {
             dataset,
             seed: 1,
             server_pid: None,
+            asks_counters: false,
             shows_progress: false,
         }
     }
@@ -116,6 +126,7 @@ impl Load {
             limit: Limit::Requests(self.keys),
             mix: Mix::Preload,
             distribution: KeyDistribution::Uniform,
+            asks_counters: false,
             ..self.clone()
         }
     }

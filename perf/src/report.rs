@@ -6,9 +6,9 @@ use anyhow::Context;
 
 use crate::load::{Limit, Load, Pace};
 use crate::machine::Machine;
-use crate::number::{grouped, microseconds, whole};
+use crate::number::{grouped, microseconds, per, whole};
 use crate::sizes::Sizes;
-use crate::tally::{Latency, Tally};
+use crate::tally::{Latency, ServerWork, Tally};
 
 /// A run and its terms, as written to JSON.
 #[derive(Debug, serde::Serialize)]
@@ -27,6 +27,7 @@ pub(crate) struct RunReport {
     pub(crate) operations_per_s: f64,
     pub(crate) latency: Latency,
     pub(crate) server_cpu_ns_per_operation: Option<f64>,
+    pub(crate) server_work: Option<ServerWork>,
     pub(crate) client_cpu_ns_per_operation: f64,
 }
 
@@ -34,6 +35,7 @@ pub(crate) struct RunReport {
 #[derive(Debug, serde::Serialize)]
 pub(crate) struct Terms {
     pub(crate) target: String,
+    pub(crate) port: Option<String>,
     pub(crate) protocol: &'static str,
     pub(crate) workload: crate::workload::Mix,
     pub(crate) threads: u64,
@@ -52,6 +54,7 @@ impl Terms {
     pub(crate) fn of(load: &Load) -> Self {
         Self {
             target: load.target.to_string(),
+            port: load.port.as_ref().map(|port| port.name().to_owned()),
             protocol: load.way.name(),
             workload: load.mix,
             threads: load.threads,
@@ -85,6 +88,7 @@ impl RunReport {
             operations_per_s: tally.operations_per_s(),
             latency: tally.latency(),
             server_cpu_ns_per_operation: tally.server_cpu_ns_per_operation(),
+            server_work: tally.server_work,
             client_cpu_ns_per_operation: tally.client_cpu_ns_per_operation(),
         }
     }
@@ -93,6 +97,7 @@ impl RunReport {
     pub(crate) fn text(&self) -> String {
         let mut lines =
             vec![self.operations_line(), self.outcome_line(), self.latency_line(), self.cpu_line()];
+        lines.extend(self.work_line());
         lines.extend(self.warnings());
         lines.join("\n") + "\n"
     }
@@ -128,6 +133,16 @@ impl RunReport {
             }
             None => format!("CPU us       client {client} per operation (--server-pid PID for the server's)"),
         }
+    }
+
+    fn work_line(&self) -> Option<String> {
+        let work = self.server_work?;
+        let busy_ns = per(work.busy_ns, self.operations);
+        let batch = per(work.frames, work.busy_turns);
+        let share = 100.0 * per(work.busy_ns, self.elapsed_ns);
+        Some(format!(
+            "server       {busy_ns:.1} ns of work per operation, {batch:.1} frames in a turn that finds some; busy {share:.0} % of the time"
+        ))
     }
 
     fn warnings(&self) -> Vec<String> {

@@ -29,6 +29,18 @@ pub(crate) struct Tally {
     pub(crate) client_cpu_ns: u64,
     /// Processor time of the server's process, where its id is known.
     pub(crate) server_cpu_ns: Option<u64>,
+    /// What a server of the native protocol says of its work, where it is asked.
+    pub(crate) server_work: Option<ServerWork>,
+}
+
+/// How much a shard has counted in a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
+pub(crate) struct ServerWork {
+    /// Of turns that found work.
+    pub(crate) busy_ns: u64,
+    pub(crate) busy_turns: u64,
+    pub(crate) turns: u64,
+    pub(crate) frames: u64,
 }
 
 impl Tally {
@@ -47,6 +59,7 @@ impl Tally {
             elapsed_ns: 0,
             client_cpu_ns: 0,
             server_cpu_ns: None,
+            server_work: None,
         }
     }
 

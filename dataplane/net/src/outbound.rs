@@ -31,7 +31,7 @@ impl Outbound {
     /// Whether there is room for a packet that fits a buffer.
     #[inline]
     pub fn has_room(&self) -> bool {
-        self.packets.len() < PACKETS_MAX && self.mempool.free_count() > 0
+        self.packets.len() < PACKETS_MAX && self.mempool.has_free()
     }
 
     /// Room for a packet of `len_bytes`, all of which the caller writes; nothing if no buffer is free, the packet is

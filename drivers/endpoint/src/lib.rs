@@ -101,18 +101,33 @@ impl PortEndpoint {
     /// Shows `take` what has come, each datagram with the address that it came from. Does not block. Says whether there was
     /// something.
     #[inline]
-    pub fn receive(&mut self, now_ns: u64, mut take: impl FnMut(SocketAddr, &[u8])) -> bool {
+    pub fn receive(&mut self, now_ns: u64, take: impl FnMut(SocketAddr, &[u8])) -> bool {
+        let has_come = self.poll(now_ns);
+        self.take(take);
+        has_come
+    }
+
+    /// The first half of [`Self::receive`], for who looks at the clock in between: says whether there is something to take.
+    #[inline]
+    pub fn poll(&mut self, now_ns: u64) -> bool {
         let mut has_come = false;
         for lane in &mut self.lanes {
             lane.stack.poll(now_ns);
             lane.stack.take_datagrams(&mut lane.received);
+            has_come |= !lane.received.is_empty();
+        }
+        has_come
+    }
+
+    /// The second half of [`Self::receive`].
+    #[inline]
+    pub fn take(&mut self, mut take: impl FnMut(SocketAddr, &[u8])) {
+        for lane in &mut self.lanes {
             for train in &lane.received {
                 train.datagrams().for_each(|datagram| take(train.peer(), datagram));
             }
-            has_come |= !lane.received.is_empty();
             lane.received.clear();
         }
-        has_come
     }
 
     /// Room for a datagram of `len_bytes` to `to`, all of which the caller writes: until then it holds what an earlier one

@@ -1,7 +1,7 @@
 //! One client of a load: its requests on their way, by their numbers.
 
 use std::collections::VecDeque;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 
 use adit_wire::native::WINDOW_REQUESTS;
 use adit_wire::native::request::Condition;
@@ -41,6 +41,11 @@ impl<P: WindowProtocol> Client<P> {
         let protocol = P::open(load, &mut wire)?;
         let (pending, follow_ups, message) = Default::default();
         Ok(Self { wire, protocol, pending, oldest: P::FIRST_NUMBER, in_flight: 0, follow_ups, message })
+    }
+
+    /// See [`Wire::fd`].
+    pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.wire.fd()
     }
 
     /// Whether all that was begun is done.
@@ -180,12 +185,6 @@ fn are_right(values: &[Option<&[u8]>], question: &Question, dataset: &Dataset) -
     let is_right =
         |(value, key): (&Option<&[u8]>, u64)| value.is_none_or(|value| value == dataset.value(key));
     values.len() == 1 + question.more.len() && values.iter().zip(question.keys()).all(is_right)
-}
-
-impl<P> AsFd for Client<P> {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.wire.as_fd()
-    }
 }
 
 /// A datagram that is not answered for so long is sent again. Far above what a busy server takes.

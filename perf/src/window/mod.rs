@@ -6,6 +6,7 @@
 mod client;
 mod driver;
 mod in_order;
+mod lean;
 mod memcached;
 mod native;
 mod wire;
@@ -115,11 +116,35 @@ fn offload(way: Way) -> Offload {
     if way == Way::NativeUdpOffload { Offload::default() } else { Offload::NONE }
 }
 
+/// What the server of `load`, of the native protocol, has counted.
+pub(crate) fn server_counters(load: &Load) -> anyhow::Result<Counters> {
+    let text = native::ask_counters(&mut Wire::connect(load)?)?;
+    let number =
+        |line: &str| line.split_once(' ').map(|(name, value)| Some((name.to_owned(), value.parse().ok()?)));
+    Ok(Counters(text.lines().filter_map(number).flatten().collect()))
+}
+
+/// Counters of a server, by their names.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Counters(Vec<(String, u64)>);
+
+impl Counters {
+    /// How much a counter has grown since `earlier`.
+    pub(crate) fn since(&self, earlier: &Self, name: &str) -> Option<u64> {
+        let of =
+            |counters: &Self| counters.0.iter().find(|counter| counter.0 == name).map(|counter| counter.1);
+        of(self)?.checked_sub(of(earlier)?)
+    }
+}
+
 /// Runs `load` on this thread.
 pub(crate) fn run_window(load: &Load, shared: &Shared<'_>) -> anyhow::Result<Tally> {
     match load.way {
         Way::MemcachedUdp => run::<Memcached>(load, shared),
-        Way::NativeUdp | Way::NativeUdpOffload | Way::NativeTcp => run::<Native>(load, shared),
+        Way::NativePort if lean::is_for(load) => lean::run(load, shared),
+        Way::NativeUdp | Way::NativeUdpOffload | Way::NativePort | Way::NativeTcp => {
+            run::<Native>(load, shared)
+        }
         Way::Stream(_) | Way::Batches(_) => run::<InOrder>(load, shared),
     }
 }

@@ -6,7 +6,9 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use adit_wire::kv::BucketId;
 use adit_wire::native::frame::length_in_stream;
 use adit_wire::native::reply::Reply;
-use adit_wire::native::request::{Action, COOKIE_BYTES, KeyList, KeyRequest, NewExpiry, Open, PairList};
+use adit_wire::native::request::{
+    Action, COOKIE_BYTES, Condition, KeyList, KeyRequest, NewExpiry, Open, PairList,
+};
 use adit_wire::native::{
     CREDITS_MAX, FRAME_BYTES_DEFAULT, Frame, HEADER_BYTES, Header, Opcode, Request, Status,
 };
@@ -26,41 +28,24 @@ pub(super) struct Native {
     list: Vec<u8>,
 }
 
+impl Native {
+    pub(super) fn of_session(session: u64) -> Self {
+        Self { session, key: Vec::new(), list: Vec::new() }
+    }
+
+    pub(super) fn session(&self) -> u64 {
+        self.session
+    }
+}
+
 impl WindowProtocol for Native {
     const FIRST_NUMBER: u64 = OPEN_NUMBER + 1;
 
     fn open(load: &Load, wire: &mut Wire) -> anyhow::Result<Self> {
-        let mut message = Vec::new();
-        let mut cookie = [0; COOKIE_BYTES];
-        let first = |number| Ticket { number, oldest: number };
-        if !wire.is_stream() {
-            push_frame(&mut message, 0, first(HELLO_NUMBER), &Request::Hello);
-            cookie = wire.exchange(&message, length, |frame| match answer(frame, Opcode::Hello)? {
-                Some((_, Reply::Cookie(cookie))) => Ok(Some(*cookie)),
-                _ => Ok(None),
-            })?;
-            message.clear();
-        }
-        let random = || RandomState::new().build_hasher().finish();
-        let open = Open {
-            cookie,
-            token: u128::from(random()) << 64 | u128::from(random()),
-            frame_bytes: u16::try_from(FRAME_BYTES_DEFAULT)?,
-            tenant: b"default",
-            password: b"",
-        };
-        push_frame(&mut message, 0, first(OPEN_NUMBER), &Request::Open(open));
-        let (session, room) =
-            wire.exchange(&message, length, |frame| match answer(frame, Opcode::Open)? {
-                Some((session, Reply::Opened(opened))) => {
-                    Ok(Some((session, usize::from(opened.frame_bytes))))
-                }
-                Some((_, Reply::Refused(refused))) => bail!("no session: {refused:?}"),
-                _ => Ok(None),
-            })?;
+        let (session, room) = open_session(wire)?;
         let needed = frame_bytes_max(load);
         ensure!(needed <= room, "the server takes frames of {room} bytes, this load needs {needed}");
-        Ok(Self { session, key: Vec::new(), list: Vec::new() })
+        Ok(Self::of_session(session))
     }
 
     fn encode(&mut self, out: &mut Vec<u8>, ticket: Ticket, question: &Question, dataset: &Dataset) {
@@ -121,6 +106,56 @@ impl WindowProtocol for Native {
     }
 }
 
+/// Opens a session; says which, and how long its frames may be.
+fn open_session(wire: &mut Wire) -> anyhow::Result<(u64, usize)> {
+    let mut message = Vec::new();
+    let mut cookie = [0; COOKIE_BYTES];
+    let first = |number| Ticket { number, oldest: number };
+    if !wire.is_stream() {
+        push_frame(&mut message, 0, first(HELLO_NUMBER), &Request::Hello);
+        cookie = wire.exchange(&message, length, |frame| match answer(frame, Opcode::Hello)? {
+            Some((_, Reply::Cookie(cookie))) => Ok(Some(*cookie)),
+            _ => Ok(None),
+        })?;
+        message.clear();
+    }
+    let random = || RandomState::new().build_hasher().finish();
+    let open = Open {
+        cookie,
+        token: u128::from(random()) << 64 | u128::from(random()),
+        frame_bytes: u16::try_from(FRAME_BYTES_DEFAULT)?,
+        tenant: b"default",
+        password: b"",
+    };
+    push_frame(&mut message, 0, first(OPEN_NUMBER), &Request::Open(open));
+    let opened = wire.exchange(&message, length, |frame| match answer(frame, Opcode::Open)? {
+        Some((session, Reply::Opened(opened))) => Ok(Some((session, usize::from(opened.frame_bytes)))),
+        Some((_, Reply::Refused(refused))) => bail!("no session: {refused:?}"),
+        _ => Ok(None),
+    })?;
+    Ok(opened)
+}
+
+/// What the server has counted: names and numbers in lines. In a session of its own.
+pub(super) fn ask_counters(wire: &mut Wire) -> anyhow::Result<String> {
+    let (session, _) = open_session(wire)?;
+    let (number, mut message) = (Native::FIRST_NUMBER, Vec::new());
+    push_frame(&mut message, session, Ticket { number, oldest: number }, &Request::Stats);
+    wire.exchange(&message, length, |frame| match answer(frame, Opcode::Stats)? {
+        Some((asked, Reply::Stats(text))) if asked == session => Ok(Some(text.to_owned())),
+        Some((asked, Reply::Refused(refused))) if asked == session => bail!("no counters: {refused:?}"),
+        _ => Ok(None),
+    })
+}
+
+/// Appends the body of a GET, or of a PUT of `value`, behind room for a header.
+pub(super) fn put_body(out: &mut Vec<u8>, key: &[u8], value: Option<&[u8]>) {
+    let (bucket, condition, expiry) = (BucketId(0), Condition::Always, NewExpiry::Never);
+    let action = value.map_or(Action::Get, |value| Action::Put { condition, expiry, value });
+    out.resize(HEADER_BYTES, 0);
+    Request::Key(KeyRequest { bucket, key, action }).encode(out);
+}
+
 /// The longest frame of a request of `load`, or of a reply to it. Replies tell a value's version and expiry, which a PUT
 /// outweighs, and the values of many keys without the keys.
 pub(crate) fn frame_bytes_max(load: &Load) -> usize {
@@ -173,6 +208,10 @@ fn answer(frame: &[u8], opcode: Opcode) -> anyhow::Result<Option<(u64, Reply<'_>
 
 const HELLO_NUMBER: u64 = 1;
 const OPEN_NUMBER: u64 = 2;
+/// Bytes before the value of a reply to a GET.
+pub(super) const VALUE_HEAD_BYTES: usize = 16;
+/// Bytes of a reply to a PUT.
+pub(super) const VERSION_BYTES: usize = 8;
 /// Bytes of a PUT before its key.
 const PUT_BYTES: usize = 32;
 /// Bytes of a MULTIPUT before its pairs, and of the lengths of each pair.
@@ -186,10 +225,9 @@ mod tests {
     use crate::sizes::Sizes;
     use crate::target::Target;
     use crate::workload::Operation;
-    use adit_wire::native::request::Condition;
 
     fn native() -> Native {
-        Native { session: 7, key: Vec::new(), list: Vec::new() }
+        Native::of_session(7)
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! What carries the messages of a client: a UDP socket in bursts, or a stream of native frames. Blocks nowhere.
+//! What carries the messages of a client: a UDP socket in bursts, a port of a NIC, or a stream of native frames. Blocks
+//! nowhere.
 
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -12,11 +13,27 @@ use anyhow::{anyhow, bail};
 use super::offload;
 use crate::connection::Connection;
 use crate::load::{Load, Way};
+use crate::port::TakenPort;
 
 /// A socket to one server.
 pub(crate) enum Wire {
-    Datagrams { port: Box<KernelPort>, server: SocketAddr, outgoing: Vec<Mbuf>, incoming: Vec<Mbuf> },
-    Stream { connection: Connection, outgoing: Vec<u8>, incoming: Vec<u8>, buffer: Box<[u8]> },
+    Datagrams {
+        port: Box<KernelPort>,
+        server: SocketAddr,
+        outgoing: Vec<Mbuf>,
+        incoming: Vec<Mbuf>,
+    },
+    /// One that is polled: nothing wakes who waits for it.
+    Port {
+        port: TakenPort,
+        server: SocketAddr,
+    },
+    Stream {
+        connection: Connection,
+        outgoing: Vec<u8>,
+        incoming: Vec<u8>,
+        buffer: Box<[u8]>,
+    },
 }
 
 impl Wire {
@@ -25,6 +42,9 @@ impl Wire {
             let connection = Connection::connect(&load.target)?;
             let buffer = vec![0; STREAM_BUFFER_BYTES].into_boxed_slice();
             return Ok(Self::Stream { connection, outgoing: Vec::new(), incoming: Vec::new(), buffer });
+        }
+        if let Some(port) = &load.port {
+            return Ok(Self::Port { port: port.take()?, server: load.target.socket_address()? });
         }
         Self::datagrams(load.target.socket_address()?, offload(load.way), load.pipeline)
     }
@@ -57,6 +77,11 @@ impl Wire {
                     room.copy_from_slice(message);
                 }
             }
+            Self::Port { port, server } => {
+                if let Some(room) = port.get().endpoint.room(*server, message.len()) {
+                    room.copy_from_slice(message);
+                }
+            }
             Self::Stream { outgoing, .. } => outgoing.extend_from_slice(message),
         }
     }
@@ -68,6 +93,11 @@ impl Wire {
                 if !outgoing.is_empty() {
                     port.tx_burst(outgoing);
                 }
+            }
+            Self::Port { port, .. } => {
+                let port = port.get();
+                let now_ns = port.now_ns();
+                port.endpoint.send(now_ns);
             }
             Self::Stream { connection, outgoing, .. } => {
                 if connection.has_unsent() {
@@ -86,6 +116,11 @@ impl Wire {
     pub(crate) fn receive(&mut self) -> anyhow::Result<()> {
         match self {
             Self::Datagrams { port, incoming, .. } => port.rx_burst(incoming),
+            Self::Port { port, .. } => {
+                let port = port.get();
+                let now_ns = port.now_ns();
+                port.endpoint.poll(now_ns);
+            }
             Self::Stream { connection, incoming, buffer, .. } => {
                 let count = connection.receive(buffer)?;
                 incoming.extend_from_slice(&buffer[..count]);
@@ -103,6 +138,15 @@ impl Wire {
         match self {
             Self::Datagrams { incoming, .. } => {
                 incoming.drain(..).try_for_each(|train| train.datagrams().try_for_each(&mut each))
+            }
+            Self::Port { port, server } => {
+                let mut result = Ok(());
+                port.get().endpoint.take(|from, message| {
+                    if from == *server && result.is_ok() {
+                        result = each(message);
+                    }
+                });
+                result
             }
             Self::Stream { incoming, .. } => {
                 let mut at = 0;
@@ -149,11 +193,13 @@ impl Wire {
     }
 }
 
-impl AsFd for Wire {
-    fn as_fd(&self) -> BorrowedFd<'_> {
+impl Wire {
+    /// What becomes readable when something comes; nothing for one that is polled.
+    pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
         match self {
-            Self::Datagrams { port, .. } => port.as_fd(),
-            Self::Stream { connection, .. } => connection.as_fd(),
+            Self::Datagrams { port, .. } => Some(port.as_fd()),
+            Self::Port { .. } => None,
+            Self::Stream { connection, .. } => Some(connection.as_fd()),
         }
     }
 }

@@ -92,7 +92,7 @@ impl Peer {
     /// The one that is asked in this way, unless that is Adit.
     fn of(way: Way) -> Option<Self> {
         match way {
-            Way::NativeUdp | Way::NativeUdpOffload | Way::NativeTcp => None,
+            Way::NativeUdp | Way::NativeUdpOffload | Way::NativePort | Way::NativeTcp => None,
             Way::Stream(Protocol::Resp) | Way::Batches(Protocol::Resp) => Some(Self::Redis),
             Way::MemcachedUdp | Way::Stream(_) | Way::Batches(_) => Some(Self::Memcached),
         }
@@ -226,6 +226,7 @@ fn wire_name(way: Way) -> &'static str {
         Way::MemcachedUdp => "memcached UDP",
         Way::NativeUdp => "native UDP",
         Way::NativeUdpOffload => "native UDP, GSO and GRO",
+        Way::NativePort => "native UDP over a port",
         Way::NativeTcp => "native TCP",
         Way::Stream(Protocol::Resp) | Way::Batches(Protocol::Resp) => "redis TCP",
         Way::Stream(_) | Way::Batches(_) => "memcached TCP",
