@@ -213,7 +213,7 @@ impl Mempool {
     /// Whether a buffer is to be had, which is known at once while some wait for their next use.
     #[inline]
     pub fn has_free(&self) -> bool {
-        !self.0.free.borrow().is_empty() || self.free_count() > 0
+        !self.pool().free.borrow().is_empty() || self.free_count() > 0
     }
 
     /// Buffers that are out or may be.

@@ -1,5 +1,6 @@
 //! A shard on our own stack at the end of a cable that loses, doubles, swaps and harms frames: the shard that serves sockets,
 //! under a seed.
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -185,7 +186,7 @@ fn add(pair: &mut Pair, random: &mut Random, operations: u64) -> HashMap<Vec<u8>
     let (mut sums, mut left, mut done) = (HashMap::new(), operations, 0);
     for _ in 0..TURNS_MAX {
         while left > 0 && pair.core.in_flight() < 16 {
-            let (key, number) = (format!("counter {}", random.below(8)).into_bytes(), left as i64);
+            let (key, number) = (format!("counter {}", random.below(8)).into_bytes(), left.cast_signed());
             if !pair.submit(&key, KeyAction::Add(number)) {
                 break;
             }
@@ -210,7 +211,7 @@ fn run(seed: u64, faults: CableFaults, operations: u64) {
     for (key, sum) in add(&mut pair, &mut random, operations) {
         assert_eq!(pair.value(&key), sum.to_string().into_bytes(), "seed {seed}");
     }
-    let long: Vec<u8> = (0..20_000).map(|_| random.below(256) as u8).collect();
+    let long: Vec<u8> = (0..20_000).map(|_| random.bits().to_le_bytes()[0]).collect();
     let (condition, expiry) = (Condition::Always, NewExpiry::Never);
     pair.ask(b"long", KeyAction::Put { condition, expiry, value: long.clone().into() });
     assert!(pair.value(b"long") == long, "seed {seed}: the long value");
