@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use serde_json::Value;
@@ -57,7 +58,8 @@ impl<'a> Processes<'a> {
         arguments.extend(words(&["--forward-mode=macswap", "-a", "--no-lsc-interrupt", "--nb-cores=1"]));
         arguments.extend(words(&["--rxq=1", "--txq=1", "--total-num-mbufs=16384"]));
         let mut server = Server::start_with_input(&self.testpmd, &arguments, self.scratch.join(&file))?;
-        server.wait_text("Press enter to exit")?;
+        // It forwards once the link is up, which the client brings.
+        server.wait_text("Checking link statuses")?;
         Ok(PortServer { server, client_port: client_port(&socket) })
     }
 
@@ -191,7 +193,18 @@ impl<'a> Processes<'a> {
             Some(_) => (self.program.clone(), arguments),
             None => self.on_server_core(&self.program, arguments),
         };
-        let output = Command::new(&program).args(&arguments).stdin(Stdio::null()).output()?;
+        let mut output = None;
+        for _ in 0..CONNECTS_MAX {
+            let ended = Command::new(&program).args(&arguments).stdin(Stdio::null()).output()?;
+            // The server may not have seen yet that the client before this one is gone.
+            let is_early = String::from_utf8_lossy(&ended.stderr).contains("refuses to start");
+            output = Some(ended);
+            if !is_early {
+                break;
+            }
+            std::thread::sleep(CONNECT_PAUSE);
+        }
+        let output = output.context("no client was started")?;
         if !output.status.success() {
             let text = String::from_utf8_lossy(&output.stderr);
             let words: Vec<_> = arguments.iter().map(|word| word.to_string_lossy()).collect();
@@ -261,7 +274,10 @@ pub(super) const NATIVE_PORT: u16 = 7400;
 pub(super) const MEMCACHED_PORT: u16 = 11211;
 const SERVER_IP: &str = "10.9.0.2";
 const CLIENT_IP: &str = "10.9.0.1";
-pub(super) const MEMORY: &str = "256MiB";
+/// Times that a client tries to connect, and the pause between them.
+const CONNECTS_MAX: u32 = 10;
+const CONNECT_PAUSE: Duration = Duration::from_millis(200);
+const MEMORY: &str = "256MiB";
 /// With these rings there are as many buffers as AF_XDP's driver wants (8,191).
 const AF_XDP_RINGS: &str = "descriptors=2048,";
 
