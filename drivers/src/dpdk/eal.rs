@@ -51,6 +51,10 @@ impl Eal {
     /// # Errors
     /// See [`EalError`]; also if it was started before in this process.
     pub fn start(config: &EalConfig) -> Result<Self, EalError> {
+        // What a second one lacks beside that does not matter.
+        if STARTED.load(Ordering::Relaxed) {
+            return Err(EalError::Twice);
+        }
         check_memory(config)?;
         config.pci.iter().try_for_each(|address| check_pci(address))?;
         let affinity = sched_getaffinity(None).ok();
