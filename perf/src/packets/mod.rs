@@ -120,7 +120,7 @@ pub(crate) fn run_packets(arguments: &PacketsArguments, interrupted: &AtomicBool
         ns_per_packet: per(tally.elapsed_ns, tally.operations),
         middle_ns_per_packet: generator
             .middle_ns_per_packet()
-            .unwrap_or(per(tally.elapsed_ns, tally.operations)),
+            .unwrap_or_else(|| per(tally.elapsed_ns, tally.operations)),
         latency: tally.latency(),
     };
     print!("{}", text(&report, &tally));
