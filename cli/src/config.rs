@@ -226,6 +226,13 @@ impl Options {
             ports.is_empty() || native.is_some(),
             "native = off: a port serves native clients; name an address for them, such as 127.0.0.1:7400"
         );
+        for (port, queues) in ports.iter().filter_map(|port| Some((port, port.queues?))) {
+            ensure!(
+                queues == shards,
+                "port: {} has queues={queues}, and there are {shards} shards: leave it out, each shard has a queue",
+                port.device.name()
+            );
+        }
         let native_frame = self.native_frame.unwrap_or(NATIVE_FRAME_DEFAULT);
         ensure!(
             (FRAME_BYTES_MIN..=FRAME_BYTES_MAX).contains(&usize::from(native_frame)),

@@ -5,9 +5,10 @@ mod resp;
 
 use std::io::{Read, Write};
 
+use adit_client::Config;
 use anyhow::{Context, bail};
 
-use native::NativeStore;
+use native::{NativeStore, Way};
 use resp::RespStore;
 
 /// Flags of `adit kv`.
@@ -22,6 +23,9 @@ pub(crate) struct KvArguments {
     /// The native protocol over TCP instead of UDP
     #[arg(long, requires = "native", global = true)]
     tcp: bool,
+    /// A port to send from, past the kernel, as `adit serve --port` takes one; ADIT_PORT by default
+    #[arg(long, value_name = "PORT", requires = "native", conflicts_with = "tcp", global = true)]
+    port: Option<String>,
     /// The bucket, the database of Redis's SELECT
     #[arg(long, value_name = "N", default_value_t = 0, global = true)]
     bucket: u32,
@@ -118,10 +122,14 @@ pub(crate) fn run(arguments: &KvArguments) -> anyhow::Result<()> {
 }
 
 fn connect(arguments: &KvArguments) -> anyhow::Result<Box<dyn Store>> {
-    let KvArguments { resp, native, tcp, bucket, password, .. } = arguments;
+    let KvArguments { resp, native, tcp, port, bucket, password, .. } = arguments;
     let password = password.as_deref();
     Ok(match native {
-        Some(address) => Box::new(NativeStore::connect(address, *tcp, password, *bucket)?),
+        Some(address) => {
+            let way =
+                if *tcp { Way::Tcp } else { Way::Udp(port.clone().or_else(Config::port_of_environment)) };
+            Box::new(NativeStore::connect(address, way, password, *bucket)?)
+        }
         None => Box::new(RespStore::connect(resp, password, *bucket)?),
     })
 }

@@ -130,19 +130,6 @@ impl Appliance {
         if cores.len() < count {
             eprintln!("adit: {count} shards share {} cores; more shards than cores are slower", cores.len());
         }
-        let native_ports: Vec<u16> = native_addresses.iter().map(SocketAddr::port).collect();
-        let nics = ports::open_all(
-            &config.ports,
-            &NicPlan {
-                resp: resp.iter().find_map(|listener| listener.port()),
-                native: &native_ports,
-                connections_max: CONNECTIONS_PER_PORT_DEFAULT,
-                secret: u128::from(random_secret()) << 64 | u128::from(random_secret()),
-            },
-        )?;
-        let lines = nics.lines;
-        let mut nic_seeds = nics.seeds.into_iter();
-        let ports_closed = Arc::new(Barrier::new(count));
         let hash_secret = random_secret();
         let native_secret = Secret::new(u128::from(random_secret()) << 64 | u128::from(random_secret()));
         let (started, starts) = bounded(count);
@@ -152,6 +139,22 @@ impl Appliance {
             .collect::<Result<_, _>>()
             .map(Vec::into_iter)
             .map(Iterator::unzip)?;
+        // At ports of NICs the numbers of the shards follow each other, whatever the kernel gave.
+        let first = native_addresses.first().map_or(0, SocketAddr::port);
+        let native_ports: Vec<u16> = (0..config.shards).map(|index| first.saturating_add(index)).collect();
+        let nics = ports::open_all(
+            &config.ports,
+            &NicPlan {
+                resp: resp.iter().find_map(|listener| listener.port()),
+                native: &native_ports,
+                wakers: &wakers,
+                connections_max: CONNECTIONS_PER_PORT_DEFAULT,
+                secret: u128::from(random_secret()) << 64 | u128::from(random_secret()),
+            },
+        )?;
+        let lines = nics.lines;
+        let mut nic_seeds = nics.seeds.into_iter();
+        let ports_closed = Arc::new(Barrier::new(count));
         let (writers, pages): (Vec<StatsWriter>, Vec<StatsReader>) =
             (0..count).map(|_| adit_drivers::counters::page()).unzip();
         let ends = all_ends.into_iter().zip(sleepers).zip(Mesh::connect(&wakers)).zip(writers);

@@ -37,6 +37,10 @@ pub struct Config {
     pub offload: Offload,
     /// Waits by looking again and again instead of sleeping: a few microseconds faster, for a whole processor.
     pub busy_poll: bool,
+    /// A port that the client drives itself, past the kernel, as `adit serve --port` takes one; for UDP, with the feature
+    /// `dpdk`, and for one client in the life of a process. By shared memory (memif) it has a queue for each shard:
+    /// `dpdk:vdev=net_memif0,role=client,socket=/run/adit/memif.sock,ip=10.0.0.3/24,queues=2`.
+    pub port: Option<String>,
 }
 
 /// When a value is written, and when it expires.
@@ -76,6 +80,7 @@ impl Default for Config {
             deadline: Duration::from_secs(5),
             offload: Offload::default(),
             busy_poll: false,
+            port: None,
         }
     }
 }
@@ -85,15 +90,24 @@ impl Config {
     pub fn at(address: SocketAddr) -> Self {
         Self { core: CoreConfig { address, ..CoreConfig::default() }, ..Self::default() }
     }
+
+    /// The port that the environment variable `ADIT_PORT` names, if it does: for programs that let their users choose one, as
+    /// those in C and Python do. Nothing here reads it by itself.
+    pub fn port_of_environment() -> Option<String> {
+        std::env::var("ADIT_PORT").ok().filter(|port| !port.is_empty())
+    }
 }
 
 impl Client {
-    /// Opens a session, and asks for the map. Blocks for the deadline at most.
+    /// Opens a session, and asks for the map. Blocks for the deadline at most, and for what it takes to open a port (0.3 s).
     ///
     /// # Errors
     /// [`Error::Unreachable`] if nobody answers, [`Error::Caller`] if the server refuses.
-    pub fn connect(config: Config) -> Result<Self, Error> {
-        let sockets = Sockets::new(&config.core, config.offload)?;
+    pub fn connect(mut config: Config) -> Result<Self, Error> {
+        let sockets = Sockets::new(&config.core, config.offload, config.port.as_deref(), draw_seed()?)?;
+        if let Some(bytes) = sockets.datagram_bytes_max() {
+            config.core.frame_bytes = config.core.frame_bytes.min(u16::try_from(bytes).unwrap_or(u16::MAX));
+        }
         let core = Core::new(config.core.clone(), draw_seed()?)?;
         let mut client = Self { core, sockets, begun: Instant::now(), config, backlog: VecDeque::new() };
         let until_ns = client.deadline_ns();
@@ -105,6 +119,8 @@ impl Client {
                 return Err(Error::Unreachable(Unreachable::Deadline));
             }
         }
+        let addresses = client.core.map().map_or(&[][..], |map| &map.addresses);
+        client.sockets.set_shards(addresses)?;
         Ok(client)
     }
 

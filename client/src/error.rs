@@ -1,6 +1,7 @@
 //! Why an operation failed, sorted by whose fault it is. The codes never change: programs of other languages know them.
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 use adit_wire::native::Status;
 
@@ -96,8 +97,36 @@ pub enum Unreachable {
     Deadline,
     /// The kernel refused a socket, with this number of its own.
     Socket(i32),
+    /// The port of the client ([`Config::port`](crate::Config::port)) cannot be used.
+    Port(PortFault),
     /// The shard gave up a value that is written or read in pieces, and the earlier pieces are gone.
     GaveUp,
+}
+
+/// What is wrong with a port, in words that say what to do: a place among those that this process was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortFault(u16);
+
+impl PortFault {
+    /// Keeps the words, each once. A process that has seen [`FAULTS_MAX`] others is told of the last of these.
+    pub(crate) fn new(text: String) -> Self {
+        let mut faults = FAULTS.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = faults.iter().position(|known| *known == text);
+        let place = known.unwrap_or_else(|| {
+            if faults.len() < FAULTS_MAX {
+                faults.push(text);
+            }
+            faults.len() - 1
+        });
+        Self(u16::try_from(place).unwrap_or(u16::MAX))
+    }
+}
+
+impl fmt::Display for PortFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let faults = FAULTS.lock().unwrap_or_else(PoisonError::into_inner);
+        f.write_str(faults.get(usize::from(self.0)).map_or("", String::as_str))
+    }
 }
 
 impl Error {
@@ -114,7 +143,8 @@ impl Error {
             Self::State(State::Busy) => 253,
             Self::Uncertain(doubt) => doubt as i32,
             Self::Unreachable(Unreachable::Deadline) => 401,
-            Self::Unreachable(Unreachable::Socket(_)) => 402,
+            // To programs in C a port is in place of a socket.
+            Self::Unreachable(Unreachable::Socket(_) | Unreachable::Port(_)) => 402,
             Self::Unreachable(Unreachable::GaveUp) => 403,
             Self::Device => 580,
         }
@@ -165,6 +195,7 @@ impl fmt::Display for Error {
                     "no socket to the server: {error}; check the address and the limits of this process"
                 )
             }
+            Self::Unreachable(Unreachable::Port(fault)) => write!(f, "no port to the server: {fault}"),
             Self::Unreachable(Unreachable::GaveUp) => f.write_str(
                 "the shard gave up the value in the middle; nothing was changed: write or read it again",
             ),
@@ -244,9 +275,25 @@ impl Uncertain {
     }
 }
 
+/// An error is copied, so its words are here.
+static FAULTS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+/// Different faults of ports whose words are kept.
+const FAULTS_MAX: usize = 64;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fault_of_a_port_is_kept_once_and_few_are() {
+        let first = PortFault::new("the same".into());
+        assert_eq!(first, PortFault::new("the same".into()));
+        assert_eq!(Error::Unreachable(Unreachable::Port(first)).code(), 402);
+        let all: Vec<_> = (0..2 * FAULTS_MAX).map(|number| PortFault::new(number.to_string())).collect();
+        assert_eq!(all.last(), Some(&PortFault::new("yet another".into())), "the last that was kept");
+        assert_eq!(first.to_string(), "the same");
+        assert_eq!(size_of::<Error>(), 16);
+    }
 
     #[test]
     fn the_codes_are_those_of_the_wire_within_their_hundred() {

@@ -86,14 +86,16 @@ impl Interfaces {
         self.rename(0, before, events);
     }
 
-    /// Receives bursts of the others.
+    /// Receives bursts of the others; says whether anything came, also what is no event.
     #[inline]
-    pub(crate) fn poll_others(&mut self, now_ns: u64, pool: &mut ChunkPool, events: &mut Vec<Event>) {
+    pub(crate) fn poll_others(&mut self, now_ns: u64, pool: &mut ChunkPool, events: &mut Vec<Event>) -> bool {
+        let mut has_come = false;
         for number in 1..self.list.len() {
             let before = events.len();
-            self.list[number].0.poll(Wait::No, now_ns, pool, events);
+            has_come |= self.list[number].0.poll(Wait::No, now_ns, pool, events);
             self.rename(number, before, events);
         }
+        has_come
     }
 
     /// Gives the connections of new events their places in the tables of the shard.

@@ -163,6 +163,8 @@ pub const TRANSACTION_KEYS_MAX: usize = 1024;
 pub const LCS_CELLS_PER_SLICE: usize = 64 << 10;
 /// How often a busy shard shows its counters.
 pub const SHOW_INTERVAL_NS: u64 = 100_000;
+/// How often a shard that naps shows them.
+pub const SHOW_IDLE_NS: u64 = 100_000_000;
 /// Index buckets that one step of a walk through the keys visits.
 pub const WALK_BUCKETS_PER_STEP: u32 = 256;
 /// Bytes of keys above which a step visits no further bucket.

@@ -44,7 +44,7 @@ const NAP_PARTS: u64 = 8;
 const NAP_NS_MIN: u64 = 20_000;
 /// Longest nap, and so the worst wake-up latency of a shard whose devices do not interrupt, the kernel's timer slack
 /// apart. It costs less than 1 % of a core.
-pub(crate) const NAP_NS_MAX: u64 = 1_000_000;
+pub(crate) const NAP_NS_MAX: u64 = 2_000_000;
 
 #[cfg(test)]
 mod tests {

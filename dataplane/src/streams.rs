@@ -18,14 +18,16 @@ pub enum Streams {
 }
 
 impl Streams {
-    /// Receives a burst; what sleeps waits for it if told to. At most [`EVENTS_PER_POLL_MAX`](adit_drivers::streams::EVENTS_PER_POLL_MAX) connections, at most one chunk from each.
+    /// Receives a burst: at most [`EVENTS_PER_POLL_MAX`](adit_drivers::streams::EVENTS_PER_POLL_MAX) connections, at most one
+    /// chunk from each. What can sleep waits for it if told to. Says whether anything came, also what is no event.
     #[inline]
-    pub fn poll(&mut self, wait: Wait, now_ns: u64, pool: &mut ChunkPool, events: &mut Vec<Event>) {
+    pub fn poll(&mut self, wait: Wait, now_ns: u64, pool: &mut ChunkPool, events: &mut Vec<Event>) -> bool {
         match self {
             Self::Kernel(streams) => streams.poll(wait, pool, events),
             Self::Sim(streams) => streams.poll(pool, events),
-            Self::Net(streams) => streams.poll(now_ns, pool, events),
+            Self::Net(streams) => return streams.poll(now_ns, pool, events),
         }
+        !events.is_empty()
     }
 
     /// Sends what the peer takes, at most [`SEND_BYTES_MAX`](adit_drivers::streams::SEND_BYTES_MAX); does not block.

@@ -5,7 +5,9 @@
 //! cargo run --release -p adit-drivers --features dpdk --example echo -- net_memif0,role=server,socket=/tmp/echo.sock
 //! cargo run --release -p adit-drivers --features dpdk --example echo -- net_memif0,socket=/tmp/echo.sock --client
 //! ```
-//! Options: `--client`, `--in-flight N` (32), `--bytes N` (64), `--seconds N` (2), `--cpu N`, `--normal-pages`.
+//! Options: `--client`, `--in-flight N` (32), `--bytes N` (64), `--seconds N` (2 for a client; a server ends with its standard
+//! input), `--cpu N`, `--normal-pages`. A server on `net_null0`, which always has a burst and drops what it gets, shows what
+//! the path through a queue costs on one core.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -20,7 +22,7 @@ struct Options {
     is_client: bool,
     in_flight: usize,
     len_bytes: usize,
-    seconds: u64,
+    seconds: Option<u64>,
     cpu: Option<usize>,
     memory: EalMemory,
 }
@@ -41,7 +43,7 @@ fn options() -> Result<Options, String> {
         is_client: false,
         in_flight: 32,
         len_bytes: 64,
-        seconds: 2,
+        seconds: None,
         cpu: None,
         memory: EalMemory::Huge,
     };
@@ -55,7 +57,7 @@ fn options() -> Result<Options, String> {
             "--client" => options.is_client = true,
             "--in-flight" => options.in_flight = number()?.clamp(1, 512),
             "--bytes" => options.len_bytes = number()?.clamp(14, 1514),
-            "--seconds" => options.seconds = number()? as u64,
+            "--seconds" => options.seconds = Some(number()? as u64),
             "--cpu" => options.cpu = Some(number()?),
             "--normal-pages" => options.memory = EalMemory::Normal,
             device => options.device = device.into(),
@@ -77,21 +79,25 @@ fn run(options: &Options) -> Result<(), String> {
     }
     for queue in queues {
         let frames = queue.open().map_err(|error| error.to_string())?;
-        if options.is_client { measure(frames, options)? } else { serve(frames)? }
+        if options.is_client { measure(frames, options)? } else { serve(frames, options)? }
     }
     Ok(())
 }
 
-/// Sends everything back, until the standard input ends.
-fn serve(frames: DpdkFrames) -> Result<(), String> {
+/// Sends everything back, until its time is over or the standard input ends.
+fn serve(frames: DpdkFrames, options: &Options) -> Result<(), String> {
     let ended = Arc::new(AtomicBool::new(false));
-    let ends = Arc::clone(&ended);
+    let (ends, seconds) = (Arc::clone(&ended), options.seconds);
     std::thread::spawn(move || {
-        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        match seconds {
+            Some(seconds) => std::thread::sleep(Duration::from_secs(seconds)),
+            None => _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink()),
+        }
         ends.store(true, Ordering::Relaxed);
     });
     let mut frames = Frames::Dpdk(frames);
     let mut burst = Vec::with_capacity(4 * FRAMES_PER_BURST_MAX);
+    let started = cpu_ns();
     while !ended.load(Ordering::Relaxed) {
         frames.rx_burst(&mut burst);
         burst.iter_mut().for_each(swap);
@@ -99,8 +105,18 @@ fn serve(frames: DpdkFrames) -> Result<(), String> {
         // As testpmd does: what the other end has no room for is dropped.
         burst.clear();
     }
-    println!("{:?}", frames.counters());
+    let (ns, counters) = (cpu_ns() - started, frames.counters());
+    println!(
+        "{:.1} ns of the processor for each frame, {counters:?}",
+        ns as f64 / counters.rx_frames.max(1) as f64
+    );
     Ok(())
+}
+
+/// Time that this thread had a processor: the machine may have other work.
+fn cpu_ns() -> i64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec * 1_000_000_000 + time.tv_nsec
 }
 
 fn swap(frame: &mut Frame) {
@@ -129,7 +145,7 @@ fn measure(frames: DpdkFrames, options: &Options) -> Result<(), String> {
     }
     let started = Instant::now();
     let (mut ns, mut count, mut turns) = (0_u128, 0_u64, 0_u64);
-    while ns < u128::from(options.seconds) * 1_000_000_000 {
+    while ns < u128::from(options.seconds.unwrap_or(2)) * 1_000_000_000 {
         frames.tx_burst(&mut unsent);
         frames.rx_burst(&mut burst);
         count += burst.len() as u64;

@@ -1,12 +1,9 @@
 //! Buffers: memory that devices receive into and transmit from, lent one at a time out of the mempool of a shard.
 
 use std::cell::{Cell, RefCell};
-#[cfg(feature = "dpdk")]
-use std::mem::ManuallyDrop;
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
-use std::rc::Rc;
 use std::vec::Drain;
 
 #[cfg(feature = "dpdk")]
@@ -37,20 +34,20 @@ impl Buffer {
     /// A buffer that a device had.
     ///
     /// # Safety
-    /// `start` is the first byte of a buffer of `mempool`, initialised, which the caller has for itself and gives away.
+    /// `start` is the first byte of a buffer of `mempool`, initialised, which the caller has for itself and gives away. A
+    /// handle of the mempool was counted for it by [`Mempool::add_handles`].
     #[cfg(feature = "dpdk")]
     #[inline]
-    pub(crate) unsafe fn from_device(start: NonNull<u8>, mempool: Mempool) -> Self {
-        Self { start, mempool }
+    pub(crate) unsafe fn from_device(start: NonNull<u8>, mempool: &Mempool) -> Self {
+        Self { start, mempool: Mempool(mempool.0) }
     }
 
-    /// Leaves the buffer to a device, which gives it back to the source of its mempool.
+    /// Leaves the buffer to a device, which gives it back to the source of its mempool; and its handle to who counts it off:
+    /// see [`Mempool::remove_handles`].
     #[cfg(feature = "dpdk")]
     #[inline]
     pub(crate) fn leave_to_device(self) {
-        let mut left = ManuallyDrop::new(self);
-        // SAFETY: `left` is neither dropped nor used again, so its mempool is dropped this once.
-        unsafe { std::ptr::drop_in_place(&raw mut left.mempool) };
+        std::mem::forget(self);
     }
 }
 
@@ -61,7 +58,7 @@ impl Deref for Buffer {
     fn deref(&self) -> &[u8] {
         // SAFETY: a mempool's memory lives as long as the mempool, which the buffer holds; it is initialised; and between
         // being taken out and being given back a place belongs to one `Buffer` alone, which is borrowed here.
-        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.mempool.0.buffer_bytes) }
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.mempool.pool().buffer_bytes) }
     }
 }
 
@@ -69,22 +66,25 @@ impl DerefMut for Buffer {
     #[inline]
     fn deref_mut(&mut self) -> &mut [u8] {
         // SAFETY: as above; the borrow is unique.
-        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.mempool.0.buffer_bytes) }
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.mempool.pool().buffer_bytes) }
     }
 }
 
 impl Drop for Buffer {
     #[inline]
     fn drop(&mut self) {
-        self.mempool.0.give(self.start);
+        self.mempool.pool().give(self.start);
     }
 }
 
-/// The buffers of one shard, a bounded number of them.
-#[derive(Clone)]
-pub struct Mempool(Rc<Pool>);
+/// The buffers of one shard, a bounded number of them. A clone is another handle of the same; the last one, of a clone or
+/// a buffer, ends it. They are counted as by `Rc`, but for a burst of buffers at once: counting each of them costs more than
+/// all the rest that is done for it.
+pub struct Mempool(NonNull<Pool>);
 
 struct Pool {
+    /// Handles of it: at least as many as there are.
+    handle_count: Cell<usize>,
     /// Buffers that were used and are back; the most recent is handed out first: it is still in the cache.
     free: RefCell<Vec<NonNull<u8>>>,
     /// Most of those; what comes back beyond them goes on to the source.
@@ -118,54 +118,93 @@ impl Mempool {
     /// If the headroom leaves no room behind it.
     pub fn with_headroom(count: usize, buffer_bytes: usize, headroom_bytes: usize) -> Self {
         assert!(headroom_bytes < buffer_bytes.max(1), "a buffer has room behind its headroom");
-        Self(Rc::new(Pool {
+        Self::of(Pool {
+            handle_count: Cell::new(1),
             free: RefCell::default(),
             free_max: count,
             limit_count: count,
             buffer_bytes,
             headroom_bytes,
             source: Source::Heap { allocated_count: Cell::new(0) },
-        }))
+        })
+    }
+
+    /// The first handle of a pool, which has counted it.
+    fn of(pool: Pool) -> Self {
+        Self(NonNull::from(Box::leak(Box::new(pool))))
+    }
+
+    #[inline]
+    fn pool(&self) -> &Pool {
+        // SAFETY: made of a box by `of`, and there while it has handles, of which `self` is one. It stays on its thread, as
+        // the pointer does, and nobody has it mutably before it ends.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// Counts handles for buffers that are about to be made by [`Buffer::from_device`].
+    #[cfg(feature = "dpdk")]
+    #[inline]
+    pub(crate) fn add_handles(&self, count: usize) {
+        let handle_count = &self.pool().handle_count;
+        handle_count.set(handle_count.get() + count);
+    }
+
+    /// Counts handles off that were counted for nothing, or were left to a device with their buffers.
+    ///
+    /// # Safety
+    /// There are no such handles any more, and nobody counted them off yet.
+    #[cfg(feature = "dpdk")]
+    #[inline]
+    pub(crate) unsafe fn remove_handles(&self, count: usize) {
+        let handle_count = &self.pool().handle_count;
+        handle_count.set(handle_count.get() - count);
     }
 
     /// A mempool whose buffers are those of a device.
     #[cfg(feature = "dpdk")]
     pub(crate) fn of_dpdk(source: ThreadMempool) -> Self {
-        Self(Rc::new(Pool {
+        Self::of(Pool {
+            handle_count: Cell::new(1),
             free: RefCell::new(Vec::with_capacity(STASH_BUFFERS)),
             free_max: STASH_BUFFERS,
             limit_count: source.count(),
             buffer_bytes: source.buffer_bytes(),
             headroom_bytes: crate::frames::FRAME_HEADROOM_BYTES,
             source: Source::Dpdk(source),
-        }))
+        })
     }
 
     /// Whether the buffers of both are the same.
     #[cfg(feature = "dpdk")]
     #[inline]
     pub(crate) fn is(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.0, &other.0)
+        self.0 == other.0
     }
 
     /// An empty train to `peer`, unless all buffers are out.
     #[inline]
     pub fn take(&self, peer: SocketAddr) -> Option<Mbuf> {
-        self.buffer().map(|buffer| Mbuf::new(buffer, self.0.headroom_bytes, peer))
+        self.buffer().map(|buffer| Mbuf::new(buffer, self.pool().headroom_bytes, peer))
     }
 
     /// A buffer, unless all are out. It holds what an earlier user left there.
     #[inline]
     pub fn buffer(&self) -> Option<Buffer> {
-        let start = self.0.take()?;
+        let start = self.pool().take()?;
         Some(Buffer { start, mempool: self.clone() })
+    }
+
+    #[cold]
+    fn end(&mut self) {
+        // SAFETY: `of` made it of a box, and this was the last handle.
+        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
     }
 
     /// Buffers that are not out. To be asked now and then: a device's mempool counts them.
     pub fn free_count(&self) -> usize {
-        let free_count = self.0.free.borrow().len();
-        match &self.0.source {
-            Source::Heap { allocated_count } => self.0.limit_count - allocated_count.get() + free_count,
+        let free_count = self.pool().free.borrow().len();
+        match &self.pool().source {
+            Source::Heap { allocated_count } => self.pool().limit_count - allocated_count.get() + free_count,
             #[cfg(feature = "dpdk")]
             Source::Dpdk(source) => source.available_count() + free_count,
         }
@@ -174,24 +213,44 @@ impl Mempool {
     /// Whether a buffer is to be had, which is known at once while some wait for their next use.
     #[inline]
     pub fn has_free(&self) -> bool {
-        !self.0.free.borrow().is_empty() || self.free_count() > 0
+        !self.pool().free.borrow().is_empty() || self.free_count() > 0
     }
 
     /// Buffers that are out or may be.
     pub fn count(&self) -> usize {
-        self.0.limit_count
+        self.pool().limit_count
     }
 
     /// Bytes of each buffer.
     #[inline]
     pub fn buffer_bytes(&self) -> usize {
-        self.0.buffer_bytes
+        self.pool().buffer_bytes
     }
 
     /// Bytes in front of each train, for headers.
     #[inline]
     pub fn headroom_bytes(&self) -> usize {
-        self.0.headroom_bytes
+        self.pool().headroom_bytes
+    }
+}
+
+impl Clone for Mempool {
+    #[inline]
+    fn clone(&self) -> Self {
+        let handle_count = &self.pool().handle_count;
+        handle_count.set(handle_count.get() + 1);
+        Self(self.0)
+    }
+}
+
+impl Drop for Mempool {
+    #[inline]
+    fn drop(&mut self) {
+        let handle_count = self.pool().handle_count.get() - 1;
+        self.pool().handle_count.set(handle_count);
+        if handle_count == 0 {
+            self.end();
+        }
     }
 }
 

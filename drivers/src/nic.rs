@@ -42,27 +42,13 @@ pub struct NicFacts {
 /// # Errors
 /// What DPDK, a device or a missing permission says; also if this build has no DPDK.
 #[cfg(feature = "dpdk")]
-pub fn open(specs: &[&PortSpec], queue_pairs: u16) -> Result<Vec<Vec<NicQueue>>, NicError> {
-    use crate::dpdk::{Device, DeviceConfig, Eal, EalConfig, EalMemory};
+pub fn open(specs: &[PortSpec], queue_pairs: u16) -> Result<Vec<Vec<NicQueue>>, NicError> {
+    use crate::dpdk::{Device, DeviceConfig, Eal, EalConfig};
 
-    let is_huge = specs.iter().all(|spec| spec.is_huge);
-    let memory_mib = specs.iter().filter_map(|spec| spec.memory_mib).max();
-    let config = EalConfig {
-        memory: if is_huge { EalMemory::Huge } else { EalMemory::Normal },
-        memory_mib: memory_mib.unwrap_or_else(|| MEMORY_MIB_DEFAULT.saturating_mul(u32::from(queue_pairs))),
-        pci: specs.iter().filter_map(|spec| spec.device.pci().map(Into::into)).collect(),
-        prefix: None,
-        verbose: specs.iter().any(|spec| spec.is_verbose),
-    };
-    let eal = Eal::start(&config).map_err(|error| NicError(error.to_string()))?;
-    let open = |spec: &&PortSpec| {
-        let mut device = DeviceConfig::new(spec.device.name(), spec.device.options());
-        device.queue_pairs = queue_pairs;
-        device.mtu_bytes = spec.mtu_bytes.unwrap_or(device.mtu_bytes);
-        if let Some(descriptors) = spec.descriptors {
-            (device.rx_descriptors, device.tx_descriptors) = (descriptors, descriptors);
-        }
-        let queues = Device::start(&eal, &device).map_err(|error| NicError(error.to_string()))?;
+    let eal = Eal::start(&EalConfig::of(specs)).map_err(|error| NicError(error.to_string()))?;
+    let open = |spec: &PortSpec| {
+        let config = DeviceConfig::of(spec, queue_pairs);
+        let queues = Device::start(&eal, &config).map_err(|error| NicError(error.to_string()))?;
         Ok(queues.into_iter().map(|inner| NicQueue { inner }).collect())
     };
     specs.iter().map(open).collect()
@@ -73,10 +59,18 @@ pub fn open(specs: &[&PortSpec], queue_pairs: u16) -> Result<Vec<Vec<NicQueue>>,
 /// # Errors
 /// Always: this build has no DPDK.
 #[cfg(not(feature = "dpdk"))]
-pub fn open(_specs: &[&PortSpec], _queue_pairs: u16) -> Result<Vec<Vec<NicQueue>>, NicError> {
+pub fn open(_specs: &[PortSpec], _queue_pairs: u16) -> Result<Vec<Vec<NicQueue>>, NicError> {
     let text = "this adit was built without DPDK; build one with `cargo build --release --features dpdk` \
                 (apt-get install libdpdk-dev libclang-dev pkg-config)";
     Err(NicError(text.into()))
+}
+
+/// The version of DPDK that this build has, if it has it.
+pub fn version() -> Option<String> {
+    #[cfg(feature = "dpdk")]
+    return Some(crate::dpdk::Eal::version());
+    #[cfg(not(feature = "dpdk"))]
+    None
 }
 
 impl NicQueue {
@@ -112,7 +106,3 @@ impl NicQueue {
         match self.inner {}
     }
 }
-
-/// MiB of DPDK's memory for each queue pair: rings of 1,024, and buffers for them and for what a shard holds.
-#[cfg(feature = "dpdk")]
-const MEMORY_MIB_DEFAULT: u32 = 128;

@@ -22,6 +22,15 @@ pub fn range(bytes: &[u8]) {
     }
 }
 
+/// Asks for all lines of `target` itself, [`RANGE_LINES_MAX`] at most; not for what it points to.
+#[inline]
+pub fn value<T>(target: &T) {
+    let start = core::ptr::from_ref(target).cast::<u8>();
+    for line in 0..size_of::<T>().div_ceil(LINE_BYTES).min(RANGE_LINES_MAX) {
+        address(start.wrapping_add(line * LINE_BYTES));
+    }
+}
+
 /// Asks for the line at `address`, which may point anywhere.
 #[cfg(target_arch = "x86_64")]
 #[inline]
@@ -47,6 +56,8 @@ mod tests {
         range(&[1]);
         range(&[0; 4096]);
         read("text");
+        value(&[0_u64; 1000]);
+        value(&());
         read::<[u64]>(&[]);
         address(core::ptr::null());
     }

@@ -28,9 +28,12 @@ mod dpdk {
             .try_compile("adit_dpdk_shim")
             .map_err(|error| format!("the C compiler refuses DPDK's headers: {error}"))?;
         LIBRARIES.iter().for_each(|library| println!("cargo::rustc-link-lib={library}"));
-        let bindings = builder().clang_args(&flags).generate().map_err(|error| {
+        // Without libclang it panics, and its words name no package.
+        let generate = || builder().clang_args(&flags).generate().map_err(|error| error.to_string());
+        let generated = std::panic::catch_unwind(generate);
+        let bindings = generated.unwrap_or_else(|_| Err("libclang is missing".into())).map_err(|error| {
             format!(
-                "no bindings of DPDK ({error}): on Debian, apt-get install libclang-dev, or set LIBCLANG_PATH"
+                "no bindings of DPDK, {error}: on Debian, apt-get install libclang-dev, or set LIBCLANG_PATH"
             )
         })?;
         let folder = std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?;
@@ -92,8 +95,8 @@ mod dpdk {
     }
 
     /// The libraries that hold the functions below. The drivers of devices are plug-ins, which EAL loads by itself.
-    const LIBRARIES: [&str; 4] = ["rte_eal", "rte_mempool", "rte_mbuf", "rte_ethdev"];
-    const FUNCTIONS: [&str; 46] = [
+    const LIBRARIES: &[&str] = &["rte_eal", "rte_mempool", "rte_mbuf", "rte_ethdev"];
+    const FUNCTIONS: &[&str] = &[
         "adit_.*",
         "rte_eal_cleanup",
         "rte_eal_get_runtime_dir",
@@ -123,10 +126,6 @@ mod dpdk {
         "rte_eth_rx_queue_setup",
         "rte_eth_stats_get",
         "rte_eth_tx_queue_setup",
-        "rte_extmem_register",
-        "rte_extmem_unregister",
-        "rte_dev_dma_map",
-        "rte_dev_dma_unmap",
         "rte_flow_create",
         "rte_flow_destroy",
         "rte_mempool_avail_count",
@@ -137,15 +136,17 @@ mod dpdk {
         "rte_thread_register",
         "rte_thread_unregister",
         "rte_version",
-        "rte_eth_dev_is_valid_port",
-        "rte_eth_dev_get_name_by_port",
-        "rte_eth_dev_count_avail",
     ];
-    const VARIABLES: [&str; 3] = ["ADIT_.*", "rte_eth_fp_ops", "RTE_ETH_RETA_GROUP_SIZE"];
-    const TYPES: [&str; 4] =
-        ["rte_flow_item_udp", "rte_flow_action_queue", "rte_flow_item_type", "rte_flow_action_type"];
+    const VARIABLES: &[&str] = &["ADIT_.*", "rte_eth_fp_ops", "RTE_ETH_RETA_GROUP_SIZE"];
+    const TYPES: &[&str] = &[
+        "rte_flow_item_udp",
+        "rte_flow_action_queue",
+        "rte_flow_item_type",
+        "rte_flow_action_type",
+        "rte_mbuf_ext_shared_info",
+    ];
     /// Bit fields in packed structures, which Rust cannot lay out.
-    const OPAQUE: [&str; 8] = [
+    const OPAQUE: &[&str] = &[
         "rte_arp_.*",
         "rte_ecpri_.*",
         "rte_flow_item_.*_hdr",

@@ -259,7 +259,7 @@ impl NativeArguments {
         if let Some(core) = self.core {
             pin_to(core.into())?;
         }
-        let open = |spec: &String| SharedPort::open(spec, &self.target);
+        let open = |spec: &String| SharedPort::open(spec);
         let port = self.port.as_ref().map(open).transpose()?;
         if let Some(core) = self.core {
             // The environment of DPDK has places of its own in mind.

@@ -8,7 +8,6 @@ use adit_endpoint::PortEndpoint;
 use anyhow::Context;
 
 use crate::number::nanoseconds;
-use crate::target::Target;
 
 /// A port. A process opens one, as its environment starts once; clones are of the same.
 #[derive(Clone)]
@@ -32,11 +31,9 @@ pub(crate) struct TakenPort {
 
 impl SharedPort {
     /// Opens the port `spec`, for requests to a server of one shard.
-    pub(crate) fn open(spec: &str, target: &Target) -> anyhow::Result<Self> {
-        let server = target.socket_address()?;
+    pub(crate) fn open(spec: &str) -> anyhow::Result<Self> {
         let origin = Instant::now();
-        let endpoint =
-            PortEndpoint::open(spec, server, 1, LOCAL_PORT, 0).with_context(|| format!("--port {spec}"))?;
+        let endpoint = PortEndpoint::open(spec, LOCAL_PORT, 0).with_context(|| format!("--port {spec}"))?;
         let port = Box::new(OpenPort { endpoint, origin });
         Ok(Self { place: Arc::new(Mutex::new(Some(port))), name: spec.to_owned() })
     }

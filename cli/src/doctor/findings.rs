@@ -326,8 +326,8 @@ fn build(build: &Build) -> Vec<Finding> {
         // Since 19.11 the number of the interface changes once a year and is that of the year that follows.
         |abi| format!("libdpdk on this machine has ABI {abi}, of DPDK {}.11", abi.saturating_sub(1)),
     );
-    vec![if build.dpdk {
-        ok(area, format!("with DPDK; {library}"))
+    vec![if let Some(version) = &build.dpdk {
+        ok(area, format!("with {version}"))
     } else {
         ok(area, format!("without DPDK; {library}")).better(
             "ports that poll a network card, or share memory with other programs (memif)",

@@ -81,7 +81,8 @@ pub(super) struct Rights {
 
 #[derive(Debug, Serialize)]
 pub(super) struct Build {
-    pub(super) dpdk: bool,
+    /// The DPDK that this build has.
+    pub(super) dpdk: Option<String>,
     /// The version of the interface of the newest libdpdk on this machine: 23 is DPDK 22.11.
     pub(super) libdpdk_abi: Option<u32>,
 }
@@ -97,7 +98,7 @@ impl Facts {
             other_interfaces: super::devices::other_interfaces(root),
             nvme: Controller::all(root),
             persistent_memory: Persistent::all(root),
-            build: Build { dpdk: cfg!(feature = "dpdk"), libdpdk_abi: libdpdk_abi(root) },
+            build: Build { dpdk: adit_drivers::nic::version(), libdpdk_abi: libdpdk_abi(root) },
         }
     }
 }

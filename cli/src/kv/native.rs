@@ -4,7 +4,7 @@ use std::net::ToSocketAddrs;
 use std::time::Duration;
 
 use adit_client::core::{CoreConfig, Transport};
-use adit_client::error::State;
+use adit_client::error::{State, Unreachable};
 use adit_client::{BucketId, Client, Condition, Config, Error, NewExpiry, PutOptions};
 use adit_wire::resp::glob;
 use anyhow::{Context, bail};
@@ -18,21 +18,33 @@ pub(super) struct NativeStore {
     bucket: BucketId,
 }
 
+/// How the shards are reached.
+pub(super) enum Way {
+    /// By the kernel's TCP.
+    Tcp,
+    /// By UDP, over a port if there is one, else by the kernel.
+    Udp(Option<String>),
+}
+
 impl NativeStore {
     /// Opens a session.
     pub(super) fn connect(
         target: &str,
-        has_streams: bool,
+        way: Way,
         password: Option<&str>,
         bucket: u32,
     ) -> anyhow::Result<Self> {
         let wrong = || format!("{target} is no address; give one such as 127.0.0.1:7400");
         let address = target.to_socket_addrs().with_context(wrong)?.next().with_context(wrong)?;
-        let transport = if has_streams { Transport::Stream } else { Transport::Datagram };
+        let (transport, port) = match way {
+            Way::Tcp => (Transport::Stream, None),
+            Way::Udp(port) => (Transport::Datagram, port),
+        };
         let password = password.unwrap_or_default().as_bytes().to_vec();
         let core = CoreConfig { address, transport, password, ..CoreConfig::default() };
-        let config = Config { core, deadline: DEADLINE, ..Config::default() };
+        let config = Config { core, deadline: DEADLINE, port, ..Config::default() };
         let client = Client::connect(config).map_err(|error| match error {
+            Error::Unreachable(Unreachable::Port(_)) => error.into(),
             Error::Unreachable(_) => anyhow::Error::new(error)
                 .context(format!("cannot connect to {target}; is `adit serve` running there?")),
             error => error.into(),

@@ -9,16 +9,19 @@ use adit_dataplane::interfaces::{Interface, Service};
 use adit_dataplane::port::Port;
 use adit_dataplane::streams::Streams;
 use adit_drivers::clock::Clock;
-use adit_drivers::dpdk::spec::{DeviceSpec, PortSpec};
+use adit_drivers::dpdk::spec::PortSpec;
 use adit_drivers::nic::{NicQueue, open};
 use adit_drivers::port::Mempool;
+use adit_drivers::wake::Waker;
 use adit_net::tcp::{RECEIVE_BYTES_DEFAULT, SEND_BYTES_DEFAULT, Tcp, TcpConfig};
-use adit_net::{NetPort, NetStreams, SharedStack, Stack, StackConfig};
+use adit_net::{Handover, NetPort, NetStreams, SharedStack, Stack, StackConfig};
 use anyhow::{Context, ensure};
 
 /// The queue of one shard at one port, on its way to the thread of the shard.
 pub(super) struct NicSeed {
     queue: NicQueue,
+    /// What it has to do with the queues of the other shards.
+    handover: Handover,
     stack: StackConfig,
     tcp: TcpConfig,
     services: Vec<Service>,
@@ -31,6 +34,8 @@ pub(super) struct NicPlan<'a> {
     pub(super) resp: Option<u16>,
     /// The native port of each shard.
     pub(super) native: &'a [u16],
+    /// Who wakes each shard.
+    pub(super) wakers: &'a [Waker],
     /// Connections of a shard at each port, unless a port says otherwise.
     pub(super) connections_max: usize,
     /// Keys the cookies of handshakes.
@@ -56,11 +61,12 @@ pub(super) fn open_all(specs: &[PortSpec], plan: &NicPlan<'_>) -> anyhow::Result
     if specs.is_empty() {
         return Ok(nics);
     }
-    let opened = open(&specs.iter().collect::<Vec<_>>(), u16::try_from(shards)?)?;
+    let opened = open(specs, u16::try_from(shards)?)?;
     for (spec, queues) in specs.iter().zip(opened) {
         nics.lines.extend(queues.first().map(|queue| describe(spec, queue, plan)));
-        for (index, queue) in queues.into_iter().enumerate() {
-            nics.seeds[index].push(NicSeed::new(spec, queue, index, plan)?);
+        let handovers = Handover::connect(plan.wakers, plan.native[0]);
+        for (index, (queue, handover)) in queues.into_iter().zip(handovers).enumerate() {
+            nics.seeds[index].push(NicSeed::new(spec, (queue, handover), index, plan)?);
         }
     }
     Ok(nics)
@@ -95,14 +101,14 @@ fn describe(spec: &PortSpec, queue: &NicQueue, plan: &NicPlan<'_>) -> String {
 }
 
 impl NicSeed {
-    fn new(spec: &PortSpec, queue: NicQueue, index: usize, plan: &NicPlan<'_>) -> anyhow::Result<Self> {
+    fn new(
+        spec: &PortSpec,
+        (queue, handover): (NicQueue, Handover),
+        index: usize,
+        plan: &NicPlan<'_>,
+    ) -> anyhow::Result<Self> {
         let native = plan.native[index];
-        let stack = StackConfig {
-            takes_tcp: true,
-            // What comes to a queue of a virtual device came for that queue; a NIC gives what is for all to the first one.
-            answers: index == 0 || matches!(spec.device, DeviceSpec::Virtual { .. }),
-            ..StackConfig::of_port(spec, native)
-        };
+        let stack = StackConfig { takes_tcp: true, ..StackConfig::of_port(spec, native) };
         stack.check().with_context(|| format!("port {}", spec.device.name()))?;
         let (mut listeners, mut services) = (vec![native], vec![Service::Native]);
         if let Some(port) = plan.resp {
@@ -119,7 +125,7 @@ impl NicSeed {
         };
         let (ip, _) = spec.ips.first().context("a port has an address")?;
         let addresses = plan.native.iter().map(|port| SocketAddr::new(*ip, *port)).collect();
-        Ok(Self { queue, stack, tcp, services, addresses })
+        Ok(Self { queue, handover, stack, tcp, services, addresses })
     }
 
     /// The name of its device.
@@ -137,7 +143,10 @@ impl NicSeed {
         watch: impl FnOnce(BorrowedFd<'_>) -> std::io::Result<()>,
     ) -> anyhow::Result<(Interface, Mempool)> {
         let frames = self.queue.into_frames()?;
-        let stack = Stack::new(frames, self.stack, Clock::Kernel.now().mono_ns);
+        let mut stack = Stack::new(frames, self.stack, Clock::Kernel.now().mono_ns);
+        if !self.handover.is_alone() {
+            stack.set_handover(self.handover);
+        }
         if let Some(interrupt) = stack.interrupt() {
             watch(interrupt).context("cannot watch a port")?;
         }

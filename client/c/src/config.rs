@@ -1,13 +1,15 @@
 //! Connecting a client, and closing it.
 
 use std::ffi::c_char;
+use std::io::Write;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::ptr::null;
 use std::sync::Once;
 use std::time::Duration;
 
 use ::adit_client::core::Transport;
-use ::adit_client::{Client, Config};
+use ::adit_client::error::Unreachable;
+use ::adit_client::{Client, Config, Error};
 
 use crate::entry::{CLIENTS, Entry, guard};
 use crate::errors::{Code, adit_error};
@@ -74,7 +76,8 @@ pub unsafe extern "C" fn adit_connect(config: *const adit_config, client: *mut a
         // SAFETY: the caller of C has a config there, as long as it says, or NULL.
         let config = unsafe { sized(config) }?.unwrap_or(&adit_config::DEFAULT);
         // SAFETY: its strings end with a zero, as the caller of C promises.
-        let config = unsafe { config.read() }?;
+        let mut config = unsafe { config.read() }?;
+        config.port = Config::port_of_environment();
         client.set(open(config)?);
         Ok(())
     })
@@ -102,7 +105,13 @@ fn open(config: Config) -> Result<adit_client, Code> {
     // A fault must not keep the slot.
     let mut connected = Err(adit_error::ADIT_E_PANIC.into());
     let code = guard(|| {
-        connected = Client::connect(config).map_err(Code::from);
+        connected = Client::connect(config).map_err(|error| {
+            if let Error::Unreachable(Unreachable::Port(fault)) = error {
+                // Its code says less, and what is wrong is in the environment, not in the program.
+                let _ = writeln!(std::io::stderr(), "libadit: ADIT_PORT: {fault}");
+            }
+            Code::from(error)
+        });
         Ok(())
     });
     match connected {

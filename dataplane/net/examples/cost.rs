@@ -1,25 +1,31 @@
 //! What the stack costs for each packet, in memory and without a device: `cargo run --release -p adit-net --example cost`.
-//! Each figure is that of the run that was disturbed least, less that of the same loop without the stack.
+//! Each figure is that of the run that was disturbed least, less that of the same loop without the stack
+//! where frames are made anew for each.
 
 use std::hint::black_box;
 use std::net::{IpAddr, SocketAddr};
 
 use adit_drivers::clock::Clock;
-use adit_drivers::frames::{FRAME_HEADROOM_BYTES, Frame, Frames};
+use adit_drivers::frames::{Checked, FRAME_HEADROOM_BYTES, Frame, Frames};
 use adit_drivers::port::{BURST_MAX, Mempool};
 use adit_drivers::sim::{CableFaults, SimFrames};
 use adit_net::checksum::Sum;
 use adit_net::echo::Echo;
-use adit_net::{Stack, StackConfig};
+use adit_net::{Mac, Stack, StackConfig};
 
 fn main() {
-    println!("{:8} {:>8} {:>9} {:>9} {:>9}", "version", "payload", "deliver", "transmit", "echo");
+    println!("in ns; * where the device has verified the checksums");
+    println!("version  payload  deliver deliver* transmit  echo echo*");
     for (us, peer) in [("10.0.0.1", "10.0.0.2"), ("fd00::1", "fd00::2")] {
         for payload_bytes in [22, 64, 512, 1400] {
             let mut bench = Bench::new(address(us), address(peer), payload_bytes);
-            let [deliver, transmit, echo] = [bench.deliver(), bench.transmit(), bench.echo()];
+            let (ours, theirs) = (Checked::default(), Checked { ip: true, transport: true });
+            let [deliver, deliver_checked] = [ours, theirs].map(|checked| bench.deliver(checked));
+            let [echo, echo_checked] = [ours, theirs].map(|checked| bench.echo(checked));
+            let transmit = bench.transmit();
             let version = if us.contains(':') { "IPv6" } else { "IPv4" };
-            println!("{version:8} {payload_bytes:>8} {deliver:>6.1} ns {transmit:>6.1} ns {echo:>6.1} ns");
+            print!("{version:7} {payload_bytes:>8} {deliver:>8.1} {deliver_checked:>8.1} ");
+            println!("{transmit:>8.1} {echo:>5.1} {echo_checked:>5.1}");
         }
     }
     for len in [20, 64, 576, 1500, 9000] {
@@ -64,23 +70,24 @@ impl Bench {
         bench
     }
 
-    fn received(&self, burst: &mut Vec<Frame>) {
+    fn received(&self, burst: &mut Vec<Frame>, checked: Checked) {
         for _ in 0..BURST_MAX {
             let buffer = self.stack.mempool().buffer().expect("a buffer is free");
             let mut frame = Frame::new(buffer, FRAME_HEADROOM_BYTES);
             frame.append(self.bytes.len()).expect("a buffer has room").copy_from_slice(&self.bytes);
+            frame.set_checked(checked);
             burst.push(frame);
         }
     }
 
-    fn deliver(&mut self) -> f64 {
+    fn deliver(&mut self, checked: Checked) -> f64 {
         let (mut burst, mut datagrams) = (Vec::new(), Vec::new());
         let without = time(BURST_MAX, || {
-            self.received(&mut burst);
+            self.received(&mut burst, checked);
             black_box(&mut burst).clear();
         });
         let with = time(BURST_MAX, || {
-            self.received(&mut burst);
+            self.received(&mut burst, checked);
             self.stack.accept(&mut burst);
             self.stack.take_datagrams(&mut datagrams);
             assert_eq!(datagrams.len(), BURST_MAX);
@@ -105,19 +112,16 @@ impl Bench {
         with - without
     }
 
-    fn echo(&self) -> f64 {
-        let echo = Echo::new(self.stack.mac(), &self.config);
+    /// Both ends turn the same frames around.
+    fn echo(&self, checked: Checked) -> f64 {
+        let ours = Echo::new(self.stack.mac(), &self.config);
+        let theirs = Echo::new(PEER_MAC, &StackConfig::new(self.peer.ip(), 24, self.peer.port()));
         let mut burst = Vec::new();
-        let without = time(BURST_MAX, || {
-            self.received(&mut burst);
-            black_box(&mut burst).clear();
-        });
-        let with = time(BURST_MAX, || {
-            self.received(&mut burst);
-            assert!(burst.iter_mut().all(|frame| echo.turn(frame)));
-            black_box(&mut burst).clear();
-        });
-        with - without
+        self.received(&mut burst, checked);
+        time(2 * BURST_MAX, || {
+            assert!(burst.iter_mut().all(|frame| ours.turn(frame)));
+            assert!(black_box(&mut burst).iter_mut().all(|frame| theirs.turn(frame)));
+        })
     }
 }
 
@@ -127,7 +131,7 @@ fn address(text: &str) -> IpAddr {
 
 fn cable(faults: CableFaults) -> [Frames; 2] {
     let mempool = || Mempool::with_headroom(256, 2048, FRAME_HEADROOM_BYTES);
-    let ends = [([2, 0, 0, 0, 0, 1], mempool()), ([2, 0, 0, 0, 0, 2], mempool())];
+    let ends = [([2, 0, 0, 0, 0, 1], mempool()), (PEER_MAC, mempool())];
     SimFrames::pair(1, faults, 1500, ends).map(Frames::Sim)
 }
 
@@ -162,5 +166,6 @@ fn time(count: usize, mut call: impl FnMut()) -> f64 {
     (0..RUNS).map(run).fold(f64::INFINITY, f64::min)
 }
 
+const PEER_MAC: Mac = [2, 0, 0, 0, 0, 2];
 const RUNS: usize = 101;
 const CALLS: usize = 16_384;

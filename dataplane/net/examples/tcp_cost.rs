@@ -1,10 +1,9 @@
 //! What a request of 64 bytes and its reply cost the TCP of a shard, with 10, 1,000 and 10,000 connections: both sides in
 //! memory, on one thread. The other side is nothing but a template of segments, so nearly all of the time is the shard's.
 //!
-//! `cargo run --release -p adit-net --example tcp_cost`
+//! `cargo run --release -p adit-net --example tcp_cost [CONNECTIONS...]`
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
 
 use adit_drivers::buffer::Mempool;
 use adit_drivers::chunk::ChunkPool;
@@ -13,6 +12,7 @@ use adit_drivers::outbox::Outbox;
 use adit_drivers::streams::{ConnectionId, Event, Sending};
 use adit_net::outbound::Outbound;
 use adit_net::tcp::{Tcp, TcpConfig};
+use rustix::time::{ClockId, clock_gettime};
 use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::wire::{IpProtocol, IpRepr, TcpControl, TcpPacket, TcpRepr, TcpSeqNumber};
 
@@ -126,20 +126,32 @@ fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
+/// The processor time of this thread: what others do on this machine does not count.
+fn processor_ns() -> f64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
+}
+
 /// Nanoseconds per request, those of making the segments apart, and of making a connection.
 fn measure(connections: usize) -> (f64, f64, f64) {
     let mut shard = Shard::new(connections);
-    let begun = Instant::now();
+    let begun = processor_ns();
     let mut peers: Vec<Peer> = (0..connections).map(|number| Peer::connect(number, &mut shard)).collect();
-    let connect_ns = begun.elapsed().as_secs_f64() * 1e9 / connections as f64;
+    let connect_ns = (processor_ns() - begun) / connections as f64;
     while shard.tcp.due_ns().is_some_and(|due_ns| due_ns <= shard.now_ns) {
         shard.turn();
     }
+    // Buffers are touched for the first time, all of them.
+    for round in 0..WARM_UP_BYTES / WARM_UP_REQUEST_BYTES {
+        for first in (0..connections).step_by(BURST) {
+            let burst: Vec<usize> = (first..connections.min(first + BURST)).collect();
+            exchange(&mut shard, &mut peers, &burst, &[round.to_le_bytes()[0]; WARM_UP_REQUEST_BYTES]);
+        }
+    }
     let mut order: u64 = 1;
-    let (mut spent, mut making) = (0.0, 0.0);
-    while shard.requests < REQUESTS {
+    let (mut spent_ns, mut making_ns, before) = (0.0, 0.0, shard.requests);
+    while shard.requests - before < REQUESTS {
         // A burst of requests on connections in no order.
-        let begun = Instant::now();
         let mut burst: Vec<usize> = Vec::new();
         for _ in 0..BURST.min(connections) {
             order = order.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -148,31 +160,67 @@ fn measure(connections: usize) -> (f64, f64, f64) {
                 burst.push(index);
             }
         }
-        let packets: Vec<Vec<u8>> =
-            burst.iter().map(|index| peers[*index].segment(TcpControl::Psh, &[7; REQUEST_BYTES])).collect();
-        making += begun.elapsed().as_secs_f64();
-        let begun = Instant::now();
-        packets.iter().for_each(|packet| shard.receive(packet));
-        shard.turn();
-        spent += begun.elapsed().as_secs_f64();
-        assert_eq!(shard.outbound.packets.len(), burst.len(), "each reply is one packet");
-        for (packet, index) in shard.outbound.packets.drain(..).zip(&burst) {
-            let bytes = packet.frame.bytes();
-            assert_eq!(word(bytes, 24), peers[*index].ack, "a reply to its request");
-            peers[*index].ack = peers[*index].ack.wrapping_add(64);
-            peers[*index].sequence = peers[*index].sequence.wrapping_add(64);
+        let (spent, making) = exchange(&mut shard, &mut peers, &burst, &[7; REQUEST_BYTES]);
+        (spent_ns, making_ns) = (spent_ns + spent, making_ns + making);
+    }
+    let requests = (shard.requests - before) as f64;
+    (spent_ns / requests, making_ns / requests, connect_ns)
+}
+
+/// A request on each connection of a burst, and its reply; the nanoseconds of the shard, and of making segments.
+fn exchange(shard: &mut Shard, peers: &mut [Peer], burst: &[usize], request: &[u8]) -> (f64, f64) {
+    let begun = processor_ns();
+    let packets: Vec<Vec<u8>> =
+        burst.iter().map(|index| peers[*index].segment(TcpControl::Psh, request)).collect();
+    let made = processor_ns();
+    shard.tcp.prefetch(packets.iter().map(Vec::as_slice));
+    packets.iter().for_each(|packet| shard.receive(packet));
+    shard.turn();
+    let done = processor_ns();
+    assert_eq!(shard.outbound.packets.len(), burst.len(), "each reply is one packet");
+    for (packet, index) in shard.outbound.packets.drain(..).zip(burst) {
+        let (bytes, peer) = (packet.frame.bytes(), &mut peers[*index]);
+        assert_eq!(word(bytes, 24), peer.ack, "a reply to its request");
+        let len = u32::try_from(request.len()).unwrap_or(0);
+        (peer.ack, peer.sequence) = (peer.ack.wrapping_add(len), peer.sequence.wrapping_add(len));
+    }
+    (done - made, made - begun)
+}
+
+/// Nanoseconds for each of the packets that peers without a connection send.
+fn strangers(control: TcpControl) -> f64 {
+    let mut shard = Shard::new(1000);
+    let packets: Vec<Vec<u8>> = (0..1024_u32)
+        .map(|number| {
+            let [_, a, b, c] = number.wrapping_mul(0x9e37_79b9).to_be_bytes();
+            let peer = Peer { address: ([10, a, b, c], 5000).into(), sequence: number, ack: number };
+            peer.segment(control, &[])
+        })
+        .collect();
+    let begun = processor_ns();
+    for _ in 0..STRANGERS_ROUNDS {
+        for burst in packets.chunks(BURST) {
+            shard.now_ns += TURN_NS;
+            burst.iter().for_each(|packet| shard.receive(packet));
+            shard.outbound.packets.clear();
         }
     }
-    let per_request = 1e9 / shard.requests as f64;
-    (spent * per_request, making * per_request, connect_ns)
+    assert_eq!(shard.tcp.connection_count(), 0);
+    (processor_ns() - begun) / (STRANGERS_ROUNDS * packets.len()) as f64
 }
 
 fn main() {
+    let (interface, socket) =
+        (size_of::<smoltcp::iface::Interface>(), size_of::<smoltcp::socket::tcp::Socket<'_>>());
+    println!("an interface of smoltcp has {interface} bytes, a socket {socket}");
     println!("connections  ns per request and reply  (ns of making it, apart)  ns per handshake");
-    for connections in [10, 1_000, 10_000, 100_000] {
+    let asked: Vec<usize> = std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
+    for connections in if asked.is_empty() { vec![10, 1_000, 10_000] } else { asked } {
         let (request_ns, making_ns, connect_ns) = measure(connections);
         println!("{connections:11}  {request_ns:24.0}  {making_ns:24.0}  {connect_ns:16.0}");
     }
+    let (syn_ns, forged_ns) = (strangers(TcpControl::Syn), strangers(TcpControl::None));
+    println!("a SYN that is answered {syn_ns:.0} ns, a forged end of a handshake {forged_ns:.0} ns");
 }
 
 const OURS: [u8; 4] = [10, 0, 0, 1];
@@ -180,4 +228,7 @@ const PORT: u16 = 6379;
 const REQUEST_BYTES: usize = 64;
 const REQUESTS: u64 = 2_000_000;
 const BURST: usize = 32;
+const WARM_UP_BYTES: usize = 16 << 10;
+const WARM_UP_REQUEST_BYTES: usize = 1024;
+const STRANGERS_ROUNDS: usize = 1000;
 const TURN_NS: u64 = 10_000;

@@ -12,7 +12,8 @@ use crate::{ipv4, ipv6};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StackConfig {
     /// Our addresses, each with the bits of it that its network has; the first is the one we are known by. IPv6 is spoken
-    /// if one is of it, and then at the link-local address of the device as well.
+    /// if one is of it, and then at the link-local address of the device as well. A datagram leaves from our address on the
+    /// network of its peer, or of the gateway to it: two addresses on one network do not serve datagrams.
     pub addresses: Vec<(IpAddr, u8)>,
     /// Who forwards IPv4 packets to other networks.
     pub gateway4: Option<Ipv4Addr>,
@@ -27,8 +28,6 @@ pub struct StackConfig {
     /// Whether it answers for its addresses, and pings, and tells its neighbours when it starts: one of the stacks that
     /// share a device does.
     pub answers: bool,
-    /// Whether the device completes the checksums of UDP: frames are given to it with the sum of their pseudo-header.
-    pub udp_checksum_by_device: bool,
 }
 
 impl StackConfig {
@@ -42,7 +41,6 @@ impl StackConfig {
             udp_port,
             takes_tcp: false,
             answers: true,
-            udp_checksum_by_device: false,
         }
     }
 
@@ -58,7 +56,6 @@ impl StackConfig {
             udp_port,
             takes_tcp: false,
             answers: true,
-            udp_checksum_by_device: false,
         }
     }
 

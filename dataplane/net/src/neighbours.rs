@@ -218,11 +218,13 @@ impl Neighbours {
         }
     }
 
-    /// Doubts all that is known: the cable was unplugged.
-    pub(crate) fn doubt_all(&mut self) {
-        self.generation += 1;
-        for entry in &mut self.entries {
-            entry.confirmed_ns = 0;
+    /// Forgets all that is known: another cable was plugged in.
+    pub(crate) fn forget(&mut self) {
+        for index in (0..self.order.len()).rev() {
+            let entry = &self.entries[usize::from(self.order[index].1)];
+            if !matches!(entry.state, State::Unresolved { .. }) {
+                self.remove(index);
+            }
         }
     }
 

@@ -8,13 +8,14 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 
-use adit_drivers::frames::{FRAME_HEADROOM_BYTES, FRAMES_PER_BURST_MAX, Frame, Frames};
+use adit_drivers::frames::{FRAME_HEADROOM_BYTES, FRAMES_PER_BURST_MAX, Frame, Frames, Offloads};
 use adit_drivers::port::{BURST_MAX, Mbuf, Mempool};
 
 use crate::bucket::Bucket;
 use crate::config::StackConfig;
 use crate::counters::NetCounters;
 use crate::ethernet::{self, Mac};
+use crate::handover::{Handover, HandoverCounters};
 use crate::neighbours::{Due, Neighbours};
 use crate::outbound::{Outbound, Packet};
 use crate::routes::Routes;
@@ -25,7 +26,13 @@ use crate::{ipv4, ipv6, udp};
 pub struct Stack {
     pub(crate) frames: Frames,
     pub(crate) mac: Mac,
+    /// What the device does for frames.
+    pub(crate) offloads: Offloads,
+    /// Whether somebody was at the other end when that was last looked at, and when it is next.
+    link: (bool, u64),
     pub(crate) config: StackConfig,
+    /// Where other shards have queues of the device, too.
+    handover: Option<Handover>,
     pub(crate) routes: Routes,
     pub(crate) neighbours: Neighbours,
     pub(crate) templates: Templates,
@@ -64,6 +71,8 @@ impl Stack {
         let mac = frames.mac();
         let mut stack = Self {
             mac,
+            offloads: frames.offloads(),
+            link: (frames.link_is_up(), now_ns.saturating_add(LINK_INTERVAL_NS)),
             routes: Routes::new(&config, mac),
             neighbours: Neighbours::new(),
             templates: Templates::new(),
@@ -81,29 +90,65 @@ impl Stack {
             counters: NetCounters::default(),
             frames,
             config,
+            handover: None,
         };
         stack.announce();
         stack
     }
 
-    /// Receives, answers what is the stack's to answer, and sets aside what is the shard's: a bounded number of frames.
-    pub fn poll(&mut self, now_ns: u64) {
+    /// Receives, answers what is the stack's to answer, and sets aside what is the shard's: a bounded number of frames. Says
+    /// whether any came.
+    pub fn poll(&mut self, now_ns: u64) -> bool {
         self.now_ns = now_ns;
+        let mut has_come = false;
         let mut burst = std::mem::take(&mut self.burst);
         for _ in 0..BURSTS_PER_POLL_MAX {
             self.frames.rx_burst(&mut burst);
             let is_full = burst.len() >= FRAMES_PER_BURST_MAX;
+            has_come |= !burst.is_empty();
+            if let Some(handover) = &mut self.handover {
+                handover.sort(&mut burst);
+            }
             self.accept(&mut burst);
             if !is_full || self.datagrams.len() >= BURST_MAX {
                 break;
             }
         }
         self.burst = burst;
+        has_come |= self.accept_handed_over();
+        self.look_at_link();
         self.tend();
         self.send();
+        has_come
     }
 
-    /// Takes frames as if this queue had received them: those that came to the queue of another shard.
+    /// Shares a device with the stacks of other shards, whose datagrams and connections have the ports that follow each
+    /// other.
+    pub fn set_handover(&mut self, handover: Handover) {
+        self.handover = Some(handover);
+    }
+
+    /// Takes what came to the queues of other shards; says whether there was any.
+    fn accept_handed_over(&mut self) -> bool {
+        let Some(mut handover) = self.handover.take() else { return false };
+        let (mempool, answers) = (self.frames.mempool().clone(), self.config.answers);
+        let has_come = handover.take(&mempool, |frame, is_copy| {
+            self.config.answers = answers && !is_copy;
+            if let Err(reason) = self.take_frame(frame) {
+                self.counters.drop(reason);
+            }
+        });
+        self.config.answers = answers;
+        self.handover = Some(handover);
+        has_come
+    }
+
+    /// What was handed over between it and the stacks of other shards.
+    pub fn handover_counters(&self) -> HandoverCounters {
+        self.handover.as_ref().map(Handover::counters).unwrap_or_default()
+    }
+
+    /// Takes frames as if this queue had received them.
     pub fn accept(&mut self, frames: &mut Vec<Frame>) {
         for frame in frames.drain(..) {
             if let Err(reason) = self.take_frame(frame) {
@@ -155,11 +200,24 @@ impl Stack {
         self.send();
     }
 
-    /// Says that the cable was plugged in or out. Who is plugged in may have other neighbours than before.
+    #[inline]
+    fn look_at_link(&mut self) {
+        let (was_up, due_ns) = self.link;
+        if self.now_ns >= due_ns {
+            let is_up = self.frames.link_is_up();
+            self.link = (is_up, self.now_ns.saturating_add(LINK_INTERVAL_NS));
+            if is_up && !was_up {
+                self.set_link(true, self.now_ns);
+            }
+        }
+    }
+
+    /// Says that the cable was plugged in or out, for who knows it before [`Stack::poll`] looks. Who is plugged in may have
+    /// other neighbours than before.
     pub fn set_link(&mut self, is_up: bool, now_ns: u64) {
         self.now_ns = now_ns;
         if is_up {
-            self.neighbours.doubt_all();
+            self.neighbours.forget();
             self.announce();
             self.send();
         }
@@ -260,6 +318,8 @@ pub const PENDING_MAX: usize = 128;
 pub const TX_FRAMES_MAX: usize = 256;
 /// Most bytes of the headers in front of a datagram.
 pub(crate) const HEADERS_BYTES_MAX: usize = ethernet::TAGGED_BYTES + ipv6::HEADER_BYTES + udp::HEADER_BYTES;
+/// How often the device is asked whether its cable is plugged in.
+const LINK_INTERVAL_NS: u64 = 1_000_000_000;
 /// Most bytes of an IP packet.
 const PACKET_BYTES_MAX: usize = 65_535;
 /// What every link that carries IPv6 carries (RFC 8200, section 5).

@@ -26,3 +26,22 @@ pub fn destination_port(frame: &[u8]) -> Option<u16> {
     let ports = segment.first_chunk::<4>()?;
     matches!(protocol, 6 | 17).then(|| u16_at(ports, 2))
 }
+
+/// Whether a frame tells who has an address, or asks: ARP, neighbour discovery and router messages of IPv6 (RFC 4861). All
+/// stacks of a device learn from these.
+#[inline]
+pub fn tells_of_neighbours(frame: &[u8]) -> bool {
+    let Some(ethernet) = frame.first_chunk::<14>() else { return false };
+    let (kind, packet) = match u16_at(ethernet, 12) {
+        0x8100 => match frame.first_chunk::<18>() {
+            Some(tagged) => (u16_at(tagged, 16), &frame[18..]),
+            None => return false,
+        },
+        kind => (kind, &frame[14..]),
+    };
+    match kind {
+        0x0806 => true,
+        0x86DD => packet.get(6) == Some(&58) && packet.get(40).is_some_and(|kind| (133..=137).contains(kind)),
+        _ => false,
+    }
+}

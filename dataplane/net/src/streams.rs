@@ -26,12 +26,14 @@ impl NetStreams {
     }
 
     /// Lets the stack receive, and tells what has happened to connections, at most
-    /// [`EVENTS_PER_POLL_MAX`](adit_drivers::streams::EVENTS_PER_POLL_MAX) events, and whether datagrams wait at its port.
+    /// [`EVENTS_PER_POLL_MAX`](adit_drivers::streams::EVENTS_PER_POLL_MAX) events, and whether datagrams wait at its port. Says
+    /// whether frames came, which the stack may have kept for itself.
     #[inline]
-    pub fn poll(&mut self, now_ns: u64, pool: &mut ChunkPool, events: &mut Vec<Event>) {
+    pub fn poll(&mut self, now_ns: u64, pool: &mut ChunkPool, events: &mut Vec<Event>) -> bool {
         let stack = &mut *self.stack.borrow_mut();
-        stack.poll(now_ns);
+        let has_come = stack.poll(now_ns);
         stack.take_segments(&mut self.segments);
+        self.tcp.prefetch(self.segments.iter().map(Frame::bytes));
         for segment in self.segments.drain(..) {
             self.tcp.receive(segment.bytes(), segment.checked(), now_ns, stack.outbound());
         }
@@ -39,6 +41,7 @@ impl NetStreams {
             events.push(Event::PortReady(0));
         }
         self.tcp.poll(now_ns, pool, events);
+        has_come
     }
 
     /// See [`Tcp::send`].

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use adit_drivers::frames::Frame;
+use adit_drivers::frames::{Frame, IpOffload, TransportOffload, TxOffload};
 
 use crate::bytes::{length, put_u16};
 use crate::checksum::Sum;
@@ -120,6 +120,7 @@ impl Template {
     fn write(&self, frame: &mut Frame, from: usize, completes: bool) -> Option<()> {
         let udp_bytes = length(udp::HEADER_BYTES + frame.len_bytes());
         let checksum = if completes {
+            frame.set_offload(self.offload());
             !ip::addresses_sum(self.source, self.peer.ip())
                 .and_u16(u16::from(UDP))
                 .and_u16(udp_bytes)
@@ -145,6 +146,18 @@ impl Template {
         put_u16(room, udp_at + 6, checksum);
         Some(())
     }
+
+    /// What the device is to complete.
+    fn offload(&self) -> TxOffload {
+        let number = |bytes: usize| u8::try_from(bytes).unwrap_or(u8::MAX);
+        TxOffload {
+            ethernet_bytes: number(self.ethernet_bytes),
+            ip_bytes: number(ip::header_bytes(self.source)),
+            transport_bytes: number(udp::HEADER_BYTES),
+            ip: if self.source.is_ipv4() { IpOffload::V4 } else { IpOffload::V6 },
+            transport: TransportOffload::Udp,
+        }
+    }
 }
 
 #[inline]
@@ -158,3 +171,51 @@ fn place(peer: SocketAddr) -> usize {
 
 /// Peers whose headers are kept; another one takes the place of one.
 const TEMPLATES: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use adit_drivers::frames::FRAME_HEADROOM_BYTES;
+    use adit_drivers::port::Mempool;
+
+    #[test]
+    fn a_device_completes_what_we_would_have_written() {
+        let mempool = Mempool::with_headroom(2, 512, FRAME_HEADROOM_BYTES);
+        for (source, peer) in [("10.0.0.1:7", "10.0.0.2:1234"), ("[fd00::1]:7", "[fd00::2]:1234")] {
+            for vlan in [None, Some(9)] {
+                let template = Template::new(source.parse().unwrap(), peer.parse().unwrap(), vlan);
+                let template = template.to_device(([2; 6], [4; 6]), vlan, (0, 0, 0));
+                let frame = |completes| {
+                    let mut frame = Frame::new(mempool.buffer().unwrap(), FRAME_HEADROOM_BYTES);
+                    frame.append(5).unwrap().copy_from_slice(b"bytes");
+                    template.frame(&mut frame, completes).unwrap();
+                    frame
+                };
+                let (ours, mut theirs) = (frame(false), frame(true));
+                assert_eq!(ours.offload(), None);
+                let offload = theirs.offload().unwrap();
+                let udp_at = usize::from(offload.ethernet_bytes) + usize::from(offload.ip_bytes);
+                // What the device does: the sum from the header on, over the sum of the pseudo-header.
+                let checksum = Sum::of(&theirs.bytes()[udp_at..]).checksum();
+                put_u16(&mut theirs.bytes_mut()[udp_at..], 6, checksum);
+                assert_eq!(ours.bytes(), theirs.bytes());
+                assert_eq!(ours.len_bytes(), usize::from(offload.transport_bytes) + udp_at + 5);
+            }
+        }
+    }
+
+    #[test]
+    fn a_checksum_is_never_0() {
+        let mempool = Mempool::with_headroom(1, 512, FRAME_HEADROOM_BYTES);
+        let template = Template::new("10.0.0.1:7".parse().unwrap(), "10.0.0.2:9".parse().unwrap(), None);
+        let zeroes = (0..=u16::MAX).filter(|number| {
+            let mut frame = Frame::new(mempool.buffer().unwrap(), FRAME_HEADROOM_BYTES);
+            frame.append(2).unwrap().copy_from_slice(&number.to_be_bytes());
+            template.packet(&mut frame, false).unwrap();
+            let [.., high, low, _, _] = *frame.bytes() else { unreachable!("a packet has a header") };
+            assert_ne!([high, low], [0, 0], "{number}");
+            [high, low] == [0xFF; 2]
+        });
+        assert_eq!(zeroes.count(), 1, "the one that would be 0");
+    }
+}

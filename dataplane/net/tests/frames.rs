@@ -4,8 +4,11 @@
 
 mod support;
 
+use adit_drivers::frames::{FRAME_HEADROOM_BYTES, Frame};
+use adit_drivers::port::Mempool;
 use adit_drivers::sim::CableFaults;
 use adit_net::checksum::Sum;
+use adit_net::echo::Echo;
 use adit_net::stack::{DATAGRAMS_MAX, ECHOES_AT_ONCE, ERRORS_AT_ONCE, SEGMENTS_MAX};
 use adit_net::steering::destination_port;
 use adit_net::{Reason, Stack, StackConfig};
@@ -393,4 +396,37 @@ fn ports_are_found_in_frames_that_have_them() {
     let mut fragment = udp4(7, b"");
     fragment[21] = 1;
     assert_eq!(destination_port(&fragment), None);
+}
+
+#[test]
+fn datagrams_are_turned_around_in_place() {
+    let config = config(1, OUR_PORT);
+    let echo = Echo::new(OUR_MAC, &config);
+    let back = Echo::new(PEER_MAC, &support::config(2, 1234));
+    let mempool = Mempool::with_headroom(1, 2048, FRAME_HEADROOM_BYTES);
+    let turn = |echo: &Echo, bytes: &[u8]| {
+        let mut frame = Frame::new(mempool.buffer().unwrap(), FRAME_HEADROOM_BYTES);
+        frame.append(bytes.len()).unwrap().copy_from_slice(bytes);
+        echo.turn(&mut frame).then(|| frame.bytes().to_vec())
+    };
+    let with_options =
+        ethernet(0x0800, None, &udp(|payload| ipv4(17, &[1; 8], payload), OUR_PORT, b"options"));
+    for sent in [udp4(OUR_PORT, b"four"), udp6(OUR_PORT, b"six!"), with_options] {
+        let turned = turn(&echo, &sent).unwrap();
+        assert_ne!(turned, sent);
+        assert_eq!(turn(&back, &turned), Some(sent.clone()), "as right as it was");
+        for len in 0..sent.len() {
+            assert_eq!(turn(&echo, &sent[..len]), None, "{len} bytes");
+        }
+        for at in (0..6).chain(12..sent.len()) {
+            let mut harmed = sent.clone();
+            harmed[at] ^= 0x10;
+            // Only what no checksum covers may be harmed: traffic class, flow and hops of IPv6.
+            let is_free = sent[12..14] == [0x86, 0xDD] && matches!(at, 15..18 | 21);
+            assert!(turn(&echo, &harmed).is_none() || is_free, "byte {at}");
+        }
+    }
+    for other in [ARP_REQUEST.to_vec(), ping4(b""), udp4(OUR_PORT + 1, b"x"), udp4(OUR_PORT, b"")] {
+        assert_eq!(turn(&echo, &other), None);
+    }
 }

@@ -17,9 +17,11 @@ use adit_net::{NetCounters, Stack, StackConfig};
 pub struct PortEndpoint {
     /// A stack over each queue.
     lanes: Vec<Lane>,
-    /// The port of the server that the first queue leads to; the next one to the next queue.
-    first_port: u16,
+    /// The ports of the server's shards: the queue of a shard leads to it.
+    shard_ports: Vec<u16>,
     address: SocketAddr,
+    /// Each queue leads to one queue at the other end, and to no other.
+    is_paired: bool,
 }
 
 /// A queue.
@@ -50,29 +52,24 @@ impl fmt::Display for OpenError {
 impl std::error::Error for OpenError {}
 
 impl PortEndpoint {
-    /// Opens the port that `spec` describes (see [`PortSpec`]), with a queue for each of `queues` shards of the server
-    /// `server`, whose ports follow each other. Once in a process. Datagrams come from `local_port`.
+    /// Opens the port that `spec` describes (see [`PortSpec`]), with as many queues as it says, one by default. Once in a
+    /// process. Datagrams come from `local_port`.
     ///
     /// # Errors
     /// What is wrong with the port or the machine.
-    pub fn open(
-        spec: &str,
-        server: SocketAddr,
-        queues: u16,
-        local_port: u16,
-        now_ns: u64,
-    ) -> Result<Self, OpenError> {
+    pub fn open(spec: &str, local_port: u16, now_ns: u64) -> Result<Self, OpenError> {
         let spec: PortSpec = spec.parse().map_err(told)?;
         let config = StackConfig::of_port(&spec, local_port);
         config.check().map_err(told)?;
-        let opened = nic::open(&[&spec], queues.max(1)).map_err(told)?;
+        let opened = nic::open(std::slice::from_ref(&spec), spec.queues.unwrap_or(1)).map_err(told)?;
         let frames = opened.into_iter().flatten().map(|queue| queue.into_frames().map_err(told));
         let frames = frames.collect::<Result<Vec<_>, _>>()?;
-        Ok(Self::over(frames, &config, server.port(), now_ns))
+        let is_paired = PAIRED.iter().any(|driver| spec.device.name().starts_with(driver));
+        Ok(Self { is_paired, ..Self::over(frames, &config, now_ns) })
     }
 
     /// Over queues that nobody else refers to.
-    fn over(frames: Vec<Frames>, config: &StackConfig, first_port: u16, now_ns: u64) -> Self {
+    fn over(frames: Vec<Frames>, config: &StackConfig, now_ns: u64) -> Self {
         let lane = |frames| Lane {
             stack: Stack::new(frames, config.clone(), now_ns),
             received: Vec::new(),
@@ -80,7 +77,22 @@ impl PortEndpoint {
         };
         let lanes: Vec<Lane> = frames.into_iter().map(lane).collect();
         let address = SocketAddr::new(config.addresses[0].0, config.udp_port);
-        Self { lanes, first_port, address }
+        Self { lanes, shard_ports: Vec::new(), address, is_paired: false }
+    }
+
+    /// Says which ports the shards of the server have, in their order: what is sent to one leaves by the queue of its shard, all
+    /// else by the first one.
+    ///
+    /// # Errors
+    /// If shards cannot be reached: each queue of shared memory leads to one of them, so there have to be as many.
+    pub fn set_shard_ports(&mut self, ports: &[u16]) -> Result<(), OpenError> {
+        let count = ports.len();
+        if self.is_paired && self.lanes.len() != count {
+            let text = format!("shared memory has a queue for each shard: say queues={count} in the port");
+            return Err(OpenError(text));
+        }
+        self.shard_ports = ports.to_vec();
+        Ok(())
     }
 
     /// The address that peers reach it by.
@@ -137,7 +149,8 @@ impl PortEndpoint {
     /// If `len_bytes` is 0.
     #[inline]
     pub fn room(&mut self, to: SocketAddr, len_bytes: usize) -> Option<&mut [u8]> {
-        let queue = usize::from(to.port().wrapping_sub(self.first_port)) % self.lanes.len();
+        let shard = self.shard_ports.iter().position(|port| *port == to.port());
+        let queue = shard.unwrap_or(0) % self.lanes.len();
         let lane = &mut self.lanes[queue];
         if lane.outgoing.len() >= OUTGOING_MAX {
             return None;
@@ -173,6 +186,8 @@ fn told(error: impl fmt::Display) -> OpenError {
 
 /// Datagrams that wait to be sent by a queue.
 const OUTGOING_MAX: usize = 256;
+/// Drivers of memory that two programs share, queue by queue.
+const PAIRED: [&str; 3] = ["net_memif", "net_virtio_user", "net_vhost"];
 
 #[cfg(test)]
 mod tests {
@@ -190,7 +205,7 @@ mod tests {
             .map(|frames| {
                 host += 1;
                 let config = StackConfig::new(IpAddr::from([10, 0, 0, host]), 24, 7000);
-                PortEndpoint::over(vec![Frames::Sim(frames)], &config, 7000, 0)
+                PortEndpoint::over(vec![Frames::Sim(frames)], &config, 0)
             })
     }
 
@@ -222,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_port_that_is_none_says_what_to_do() {
-        let open = |spec| PortEndpoint::open(spec, ([10, 0, 0, 1], 7400).into(), 1, 7000, 0).err().unwrap();
+        let open = |spec| PortEndpoint::open(spec, 7000, 0).err().unwrap();
         assert!(open("eth0").to_string().contains("dpdk:"));
         #[cfg(not(feature = "dpdk"))]
         assert!(open("dpdk:vdev=net_null0,ip=10.0.0.2/24").to_string().contains("--features dpdk"));

@@ -8,6 +8,7 @@ use super::mempool::DeviceMempool;
 use super::queue::DpdkQueue;
 use super::rss::Rss;
 use super::setup::{Port, start};
+use super::spec::PortSpec;
 use crate::frames::Offloads;
 
 /// A device that is to be started.
@@ -33,6 +34,18 @@ pub struct DeviceConfig {
 }
 
 impl DeviceConfig {
+    /// The device of a port, with a queue pair for each shard.
+    pub fn of(port: &PortSpec, queue_pairs: u16) -> Self {
+        let usual = Self::new(port.device.name(), port.device.options());
+        Self {
+            queue_pairs,
+            rx_descriptors: port.descriptors.unwrap_or(usual.rx_descriptors),
+            tx_descriptors: port.descriptors.unwrap_or(usual.tx_descriptors),
+            mtu_bytes: port.mtu_bytes.unwrap_or(usual.mtu_bytes),
+            ..usual
+        }
+    }
+
     /// The usual: one queue pair, rings of 1,024, an MTU of 1,500 bytes, 4,096 buffers to hold, interrupts.
     pub fn new(name: &str, options: &str) -> Self {
         Self {
@@ -143,5 +156,19 @@ impl Running {
     /// The buffers of a queue.
     pub(super) fn mempool(&self, queue: u16) -> &Arc<DeviceMempool> {
         &self.mempools[usize::from(queue)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_says_what_is_not_usual() {
+        let port = "dpdk:vdev=net_memif0,id=3,ip=10.0.0.2/24,mtu=9000,descriptors=256".parse().unwrap();
+        let config = DeviceConfig::of(&port, 2);
+        assert_eq!((config.name.as_str(), config.options.as_str()), ("net_memif0", "id=3"));
+        assert_eq!((config.queue_pairs, config.rx_descriptors, config.tx_descriptors), (2, 256, 256));
+        assert_eq!((config.mtu_bytes, config.held_buffers), (9000, 4096));
     }
 }

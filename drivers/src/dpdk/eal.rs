@@ -12,6 +12,7 @@ use rustix::fs::{Access, access};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use super::error::{EalError, last_errno};
+use super::spec::{DeviceSpec, PortSpec};
 
 /// How DPDK is to be started.
 #[derive(Clone, Debug)]
@@ -26,6 +27,24 @@ pub struct EalConfig {
     pub prefix: Option<String>,
     /// Lets DPDK and its drivers tell on standard error what they do.
     pub verbose: bool,
+}
+
+impl EalConfig {
+    /// What the ports of a process ask for together: the largest memory, and normal pages if one of them wants those.
+    pub fn of(ports: &[PortSpec]) -> Self {
+        let is_huge = ports.iter().all(|port| port.is_huge);
+        let pci = ports.iter().filter_map(|port| match &port.device {
+            DeviceSpec::Pci(address) => Some(address.clone()),
+            DeviceSpec::Virtual { .. } => None,
+        });
+        Self {
+            memory: if is_huge { EalMemory::Huge } else { EalMemory::Normal },
+            memory_mib: ports.iter().filter_map(|port| port.memory_mib).max().unwrap_or(MEMORY_MIB),
+            pci: pci.collect(),
+            prefix: None,
+            verbose: ports.iter().any(|port| port.is_verbose),
+        }
+    }
 }
 
 /// The memory of DPDK.
@@ -51,6 +70,10 @@ impl Eal {
     /// # Errors
     /// See [`EalError`]; also if it was started before in this process.
     pub fn start(config: &EalConfig) -> Result<Self, EalError> {
+        // What a second one lacks beside that does not matter.
+        if STARTED.load(Ordering::Relaxed) {
+            return Err(EalError::Twice);
+        }
         check_memory(config)?;
         config.pci.iter().try_for_each(|address| check_pci(address))?;
         let affinity = sched_getaffinity(None).ok();
@@ -66,6 +89,7 @@ impl Eal {
         result?;
         let prefix = prefix(config);
         let runtime_folder = runtime_folder().filter(|folder| folder.ends_with(&prefix));
+        runtime_folder.as_deref().and_then(Path::parent).into_iter().for_each(sweep);
         Ok(Self(Arc::new(Running { runtime_folder })))
     }
 
@@ -130,7 +154,7 @@ fn cpu_list(cpus: &CpuSet) -> String {
 }
 
 fn prefix(config: &EalConfig) -> String {
-    config.prefix.clone().unwrap_or_else(|| format!("adit-{}", std::process::id()))
+    config.prefix.clone().unwrap_or_else(|| format!("{PREFIX}{}", std::process::id()))
 }
 
 fn runtime_folder() -> Option<PathBuf> {
@@ -142,6 +166,18 @@ fn runtime_folder() -> Option<PathBuf> {
     // SAFETY: it ends with a NUL and is copied at once.
     let text = unsafe { CStr::from_ptr(text) }.to_str().ok()?;
     Some(PathBuf::from(text))
+}
+
+/// Removes the empty folders of processes of ours that were killed.
+fn sweep(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let process: Option<u32> =
+            name.to_str().and_then(|name| name.strip_prefix(PREFIX)).and_then(|id| id.parse().ok());
+        if process.is_some_and(|id| !Path::new("/proc").join(id.to_string()).exists()) {
+            let _ = fs::remove_dir(entry.path());
+        }
+    }
 }
 
 /// Whether there are hugepages for what is asked: EAL's own words for it help nobody.
@@ -190,6 +226,10 @@ fn check_pci(address: &str) -> Result<(), EalError> {
     }
 }
 
+/// MiB of memory unless a port says more: the buffers of eight queue pairs of an MTU of 1,500 bytes take half of it.
+const MEMORY_MIB: u32 = 256;
+/// Beginning of the names of folders of run-time files; the number of the process follows.
+const PREFIX: &str = "adit-";
 /// EAL keeps its state in the process and cannot start again.
 static STARTED: AtomicBool = AtomicBool::new(false);
 /// Kernel drivers under which DPDK drives a device: those that hand it over, and those of NICs that both drive at once.
@@ -220,6 +260,18 @@ mod tests {
     }
 
     #[test]
+    fn ports_ask_together() {
+        let ports = ["dpdk:0000:03:00.0,ip=10.0.0.2/24,memory=64MiB", "dpdk:vdev=net_null0,ip=10.1.0.2/24"];
+        let mut ports = ports.map(|port| port.parse::<PortSpec>().unwrap());
+        let config = EalConfig::of(&ports);
+        assert_eq!((config.memory, config.memory_mib, config.verbose), (EalMemory::Huge, 64, false));
+        assert_eq!(config.pci, ["0000:03:00.0"]);
+        (ports[0].memory_mib, ports[1].is_huge, ports[1].is_verbose) = (None, false, true);
+        let config = EalConfig::of(&ports);
+        assert_eq!((config.memory, config.memory_mib, config.verbose), (EalMemory::Normal, MEMORY_MIB, true));
+    }
+
+    #[test]
     fn what_is_missing_is_said_before_the_start() {
         let huge = EalConfig { memory: EalMemory::Huge, memory_mib: u32::MAX, ..config() };
         assert!(matches!(Eal::start(&huge), Err(EalError::Hugepages { asked_mib: u32::MAX, .. })));
@@ -232,11 +284,16 @@ mod tests {
     #[test]
     fn it_starts_once_and_leaves_the_thread_and_the_machine_as_they_were() {
         let before = sched_getaffinity(None).unwrap();
+
         let eal = Eal::start(&config()).unwrap();
         assert_eq!(sched_getaffinity(None).unwrap(), before);
         assert_eq!(Eal::start(&config()).err(), Some(EalError::Twice));
         let folder = runtime_folder().unwrap();
         assert!(folder.ends_with(prefix(&config())) && folder.exists());
+        let killed = folder.with_file_name(format!("{PREFIX}{}", u32::MAX));
+        fs::create_dir(&killed).unwrap();
+        sweep(folder.parent().unwrap());
+        assert!(folder.exists() && !killed.exists());
         drop(eal);
         assert!(!folder.exists());
         assert_eq!(Eal::start(&config()).err(), Some(EalError::Twice), "also after its end");

@@ -97,6 +97,13 @@ pub enum DeviceError {
         /// Error number of its driver.
         errno: i32,
     },
+    /// The socket of a virtual device was left behind by another process, or is in use.
+    Socket {
+        /// The name of the device.
+        name: String,
+        /// Where the socket is.
+        path: String,
+    },
     /// DPDK drives no device of this name.
     Unknown {
         /// The name.
@@ -153,16 +160,16 @@ impl fmt::Display for DeviceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text { text } => write!(f, "{text:?} has a NUL byte in it"),
-            Self::Virtual { name, errno } if *errno == libc::EADDRINUSE => write!(
+            Self::Socket { name, path } => write!(
                 f,
-                "the virtual device {name} does not start: its socket exists already; remove the file if no process \
-                 serves it"
+                "the virtual device {name} does not start: its socket {path} exists already; remove the file if no \
+                 process serves it"
             ),
             Self::Virtual { name, errno } => write!(
                 f,
                 "the virtual device {name} does not start: {}; check its options and that its interface or socket \
-                 exists (its own words come with log=debug)",
-                cause(*errno)
+                 exists and is not in use (its own words come with log=debug)",
+                cause_of_driver(*errno)
             ),
             Self::Unknown { name } => write!(
                 f,
@@ -185,7 +192,7 @@ impl fmt::Display for DeviceError {
                 "the installed DPDK lays its buffers out in another way than the one that adit was built with: build \
                  adit again",
             ),
-            Self::Refused { name, step, errno } => write!(f, "{name} refuses to {step}: {}", cause(*errno)),
+            Self::Refused { name, step, errno } => write!(f, "{name} refuses to {step}: {}", cause_of_driver(*errno)),
             Self::Thread { errno } => write!(
                 f,
                 "a thread cannot be made known to DPDK: {}; it knows at most 128 at a time",
@@ -211,6 +218,11 @@ fn cause(errno: i32) -> String {
     unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
 }
 
+/// The words of what a driver returned: many say -1 for whatever it is, which is no error number.
+fn cause_of_driver(errno: i32) -> String {
+    if errno == 1 { "its driver gives no reason".into() } else { cause(errno) }
+}
+
 /// The error number of the last call on this thread that says no more than that it failed.
 pub(super) fn last_errno() -> i32 {
     // SAFETY: reads a variable of the thread.
@@ -232,8 +244,8 @@ mod tests {
         );
         let kernel = EalError::NotBound { address: "0000:03:00.0".into(), driver: Some("ixgbe".into()) };
         assert!(kernel.to_string().contains("driven by ixgbe: bind it to vfio-pci"));
-        let stale = DeviceError::Virtual { name: "net_memif0".into(), errno: libc::EADDRINUSE }.to_string();
-        assert!(stale.contains("socket exists already; remove the file"));
+        let stale = DeviceError::Socket { name: "net_memif0".into(), path: "/a".into() }.to_string();
+        assert!(stale.contains("its socket /a exists already; remove the file"));
         let refused =
             DeviceError::Refused { name: "x".into(), step: "start", errno: libc::ENOMEM }.to_string();
         assert!(refused.starts_with("x refuses to start: Cannot allocate memory"), "{refused}");

@@ -54,14 +54,15 @@ impl DpdkQueue {
         let transport = offloads.rx_udp && offloads.rx_tcp;
         Ok(DpdkFrames {
             mempool: Mempool::of_dpdk(source),
-            raw_mempool,
             port: port.number,
             queue: self.queue,
             frame_bytes_max: usize::from(port.mtu_bytes) + HEADER_BYTES_MAX,
-            ip_good: flag(offloads.rx_ip, sys::ADIT_RX_IP_CKSUM_GOOD),
-            transport_good: flag(transport, sys::ADIT_RX_L4_CKSUM_GOOD),
+            accepts: Accepts {
+                mempool: raw_mempool,
+                ip_good: flag(offloads.rx_ip, sys::ADIT_RX_IP_CKSUM_GOOD),
+                transport_good: flag(transport, sys::ADIT_RX_L4_CKSUM_GOOD),
+            },
             counters: FrameCounters::default(),
-            rx: Box::new([std::ptr::null_mut(); FRAMES_PER_BURST_MAX]),
             device: self.device,
         })
     }
@@ -70,16 +71,11 @@ impl DpdkQueue {
 /// A queue pair on its thread.
 pub struct DpdkFrames {
     mempool: Mempool,
-    raw_mempool: *mut sys::rte_mempool,
     port: u16,
     queue: u16,
     frame_bytes_max: usize,
-    /// Flags of a received frame which say that a checksum is right; 0 where the device does not verify it.
-    ip_good: u64,
-    transport_good: u64,
+    accepts: Accepts,
     counters: FrameCounters,
-    /// Headers of a burst that was just received.
-    rx: Box<[*mut sys::rte_mbuf; FRAMES_PER_BURST_MAX]>,
     /// Stopped with the last of its queues.
     device: Arc<Running>,
 }
@@ -88,15 +84,21 @@ impl DpdkFrames {
     /// See [`crate::frames::Frames::rx_burst`].
     #[inline]
     pub fn rx_burst(&mut self, burst: &mut Vec<Frame>) {
-        let count = self.receive();
+        let mut rx = [std::ptr::null_mut(); FRAMES_PER_BURST_MAX];
+        let count = self.receive(&mut rx);
+        self.mempool.add_handles(count);
         burst.reserve(count);
-        for index in 0..count {
-            if let Some(header) = NonNull::new(self.rx[index])
-                && let Some(frame) = self.accept(header)
-            {
-                burst.push(frame);
+        let before = burst.len();
+        for header in rx[..count].iter().filter_map(|header| NonNull::new(*header)) {
+            if let Some(checked) = self.accepts.look(header) {
+                burst.push(self.frame(header, checked));
             }
         }
+        let made = burst.len() - before;
+        // SAFETY: counted above; no buffer was made for these.
+        unsafe { self.mempool.remove_handles(count - made) };
+        self.counters.rx_frames += made as u64;
+        self.counters.rx_dropped += (count - made) as u64;
     }
 
     /// See [`crate::frames::Frames::tx_burst`].
@@ -124,6 +126,9 @@ impl DpdkFrames {
         }
         self.counters.tx_frames += taken_count as u64;
         burst.drain(..taken_count).for_each(Frame::leave_to_device);
+        // SAFETY: those of the frames that were left to the device just now; all were buffers of this mempool, as `prepare`
+        // has seen to.
+        unsafe { self.mempool.remove_handles(taken_count) };
     }
 
     /// The address of the device.
@@ -176,11 +181,13 @@ impl DpdkFrames {
 
     /// See [`crate::frames::Frames::arm`].
     pub fn arm(&mut self) -> bool {
-        self.interrupt().is_some() && {
-            // SAFETY: a started port and a queue of it.
-            let result = unsafe { sys::rte_eth_dev_rx_intr_enable(self.port, self.queue) };
-            result == 0
+        if self.interrupt().is_none() {
+            return false;
         }
+        // SAFETY: a started port and a queue of it.
+        let result = unsafe { sys::rte_eth_dev_rx_intr_enable(self.port, self.queue) };
+        // Some have nothing to be armed: what they gave is readable whenever a frame is there.
+        result == 0 || result == -libc::ENOTSUP
     }
 
     /// See [`crate::frames::Frames::disarm`].
@@ -206,50 +213,27 @@ impl DpdkFrames {
 
     /// Has the driver put headers of received frames into `rx`.
     #[inline]
-    fn receive(&mut self) -> usize {
+    fn receive(&self, rx: &mut [*mut sys::rte_mbuf; FRAMES_PER_BURST_MAX]) -> usize {
         let functions = self.functions();
         let Some(rx_pkt_burst) = functions.rx_pkt_burst else { return 0 };
         let queue = self.entry(functions.rxq.data);
         // SAFETY: the function of this driver, its queue, and room for as many pointers; nobody else polls the queue.
-        let count = unsafe { rx_pkt_burst(queue, self.rx.as_mut_ptr(), BURST) };
+        let count = unsafe { rx_pkt_burst(queue, rx.as_mut_ptr(), BURST) };
         usize::from(count)
     }
 
-    /// Makes a frame of what was received, unless it is damaged.
+    /// The frame behind a header that was looked at and is ours alone, for which a handle was counted.
     #[inline]
-    fn accept(&mut self, header: NonNull<sys::rte_mbuf>) -> Option<Frame> {
+    fn frame(&self, header: NonNull<sys::rte_mbuf>, checked: Checked) -> Frame {
         // SAFETY: the driver has filled it in and given it away.
         let mbuf = unsafe { header.as_ref() };
-        let flags = mbuf.ol_flags;
-        let is_plain = mbuf.nb_segs == 1 && mbuf.pool == self.raw_mempool && flags & SUSPECT_FLAGS == 0;
-        if !is_plain && !self.is_acceptable(mbuf) {
-            self.counters.rx_dropped += 1;
-            // SAFETY: it is ours, whatever it is; nobody uses it any more.
-            unsafe { sys::adit_pktmbuf_free(header.as_ptr()) };
-            return None;
-        }
-        self.counters.rx_frames += 1;
         let (start_bytes, len_bytes) = (usize::from(mbuf.data_off), usize::from(mbuf.data_len));
-        let start = buffer_of(header);
-        // SAFETY: a buffer of this mempool, with one segment, which the driver gave away; DPDK's memory was zeroed when
-        // it was mapped.
-        let buffer = unsafe { Buffer::from_device(start, self.mempool.clone()) };
+        // SAFETY: a buffer of this mempool, in one segment, which the driver gave away; DPDK's memory was zeroed when it
+        // was mapped. A handle was counted.
+        let buffer = unsafe { Buffer::from_device(buffer_of(header), &self.mempool) };
         let mut frame = Frame::from_parts(buffer, start_bytes, len_bytes);
-        let (ip, transport) = (flags & self.ip_good != 0, flags & self.transport_good != 0);
-        frame.set_checked(Checked { ip, transport });
-        Some(frame)
-    }
-
-    /// Whether a frame with something special about it can be used: not if it was found to be damaged, is in more than one
-    /// piece, or lies in memory of others.
-    #[cold]
-    fn is_acceptable(&self, mbuf: &sys::rte_mbuf) -> bool {
-        let flags = mbuf.ol_flags;
-        let is_bad = flags & sys::ADIT_RX_IP_CKSUM_MASK == sys::ADIT_RX_IP_CKSUM_BAD
-            || flags & sys::ADIT_RX_L4_CKSUM_MASK == sys::ADIT_RX_L4_CKSUM_BAD;
-        let is_foreign =
-            flags & (sys::ADIT_MBUF_EXTERNAL | sys::ADIT_MBUF_INDIRECT) != 0 || mbuf.pool != self.raw_mempool;
-        !is_bad && !is_foreign && mbuf.nb_segs == 1
+        frame.set_checked(checked);
+        frame
     }
 
     /// Writes the headers of frames from `first` on, and puts them into `tx`; says how many, and whether any asks for a
@@ -338,6 +322,48 @@ impl DpdkFrames {
         let entry = unsafe { entries.add(usize::from(self.queue)) };
         // SAFETY: it is written before the port is started.
         unsafe { *entry }
+    }
+}
+
+/// Which received frames a queue can use.
+struct Accepts {
+    /// Those in its own buffers.
+    mempool: *mut sys::rte_mempool,
+    /// Flags which say that a checksum is right; 0 where the device does not verify it.
+    ip_good: u64,
+    transport_good: u64,
+}
+
+impl Accepts {
+    /// Says what the device has verified of a frame; frees one that is damaged, in more than one piece, or in memory of others.
+    #[inline]
+    fn look(&self, header: NonNull<sys::rte_mbuf>) -> Option<Checked> {
+        // SAFETY: the driver has filled it in and given it away.
+        let mbuf = unsafe { header.as_ref() };
+        let flags = mbuf.ol_flags;
+        let is_plain = mbuf.nb_segs == 1 && mbuf.pool == self.mempool && flags & SUSPECT_FLAGS == 0;
+        if is_plain || self.is_usable(header) {
+            let (ip, transport) = (flags & self.ip_good != 0, flags & self.transport_good != 0);
+            return Some(Checked { ip, transport });
+        }
+        None
+    }
+
+    /// Whether a frame with something special about it can be used; frees it if not.
+    #[cold]
+    fn is_usable(&self, header: NonNull<sys::rte_mbuf>) -> bool {
+        // SAFETY: as above.
+        let mbuf = unsafe { header.as_ref() };
+        let flags = mbuf.ol_flags;
+        let is_bad = flags & sys::ADIT_RX_IP_CKSUM_MASK == sys::ADIT_RX_IP_CKSUM_BAD
+            || flags & sys::ADIT_RX_L4_CKSUM_MASK == sys::ADIT_RX_L4_CKSUM_BAD;
+        let is_foreign = flags & (sys::ADIT_MBUF_EXTERNAL | sys::ADIT_MBUF_INDIRECT) != 0;
+        let is_usable = !is_bad && !is_foreign && mbuf.pool == self.mempool && mbuf.nb_segs == 1;
+        if !is_usable {
+            // SAFETY: it is ours, whatever it is; nobody uses it any more.
+            unsafe { sys::adit_pktmbuf_free(header.as_ptr()) };
+        }
+        is_usable
     }
 }
 

@@ -41,13 +41,14 @@ pub(super) fn start(
     port.mtu_bytes = config.mtu_bytes;
     port.offloads = offloads(config, &info);
     let mempools = port.mempools(eal, config)?;
+    let interrupts = config.interrupts && !MUTE_DRIVERS.contains(&port.driver.as_str());
     // Some devices refuse interrupts only at their start.
-    let first = port.bring_up(config, &info, &mempools, config.interrupts);
-    match (first, config.interrupts) {
+    let first = port.bring_up(config, &info, &mempools, interrupts);
+    match (first, interrupts) {
         (Err(_), true) => port.bring_up(config, &info, &mempools, false)?,
         (first, _) => first?,
     }
-    port.finish(config, &info)?;
+    port.finish(config, &info, interrupts)?;
     Ok((port, mempools))
 }
 
@@ -60,7 +61,7 @@ impl Port {
             let result =
                 unsafe { sys::rte_eal_hotplug_add(VIRTUAL_BUS.as_ptr(), name.as_ptr(), options.as_ptr()) };
             if result < 0 {
-                return Err(DeviceError::Virtual { name: config.name.clone(), errno: -result });
+                return Err(virtual_error(config, -result));
             }
         }
         let mut number = 0;
@@ -168,7 +169,12 @@ impl Port {
     }
 
     /// What can be done and known only of a started device.
-    fn finish(&mut self, config: &DeviceConfig, info: &sys::rte_eth_dev_info) -> Result<(), DeviceError> {
+    fn finish(
+        &mut self,
+        config: &DeviceConfig,
+        info: &sys::rte_eth_dev_info,
+        interrupts: bool,
+    ) -> Result<(), DeviceError> {
         let mut mac = sys::rte_ether_addr { addr_bytes: [0; 6] };
         // SAFETY: a port, and room for its address.
         let result = unsafe { sys::rte_eth_macaddr_get(self.number, &raw mut mac) };
@@ -192,7 +198,7 @@ impl Port {
         if self.offloads.rx_hash {
             self.rss = self.hashing(config.queue_pairs, info);
         }
-        if config.interrupts {
+        if interrupts {
             // SAFETY: a started port.
             let file = |queue| unsafe { sys::rte_eth_dev_rx_intr_ctl_q_get_fd(self.number, queue) };
             let files: Vec<_> = (0..config.queue_pairs).map(file).take_while(|file| *file >= 0).collect();
@@ -285,6 +291,18 @@ impl Drop for Port {
     }
 }
 
+/// Why a virtual device did not start: its driver says little.
+fn virtual_error(config: &DeviceConfig, errno: i32) -> DeviceError {
+    let name = config.name.clone();
+    let mut options = config.options.split(',');
+    let is_server = options.clone().any(|option| option == "role=server");
+    let path = options.find_map(|option| option.strip_prefix("socket="));
+    match path.filter(|path| is_server && std::path::Path::new(path).exists()) {
+        Some(path) => DeviceError::Socket { name, path: path.into() },
+        None => DeviceError::Virtual { name, errno },
+    }
+}
+
 /// Whether the device can do what is asked.
 fn check(config: &DeviceConfig, info: &sys::rte_eth_dev_info) -> Result<(), DeviceError> {
     let name = || config.name.clone();
@@ -360,6 +378,9 @@ fn text(text: &str) -> Result<CString, DeviceError> {
 }
 
 const VIRTUAL_BUS: &CStr = c"vdev";
+/// Drivers that arm interrupts which never come: that of 82574 (e1000e) arms a cause that it gave to none of the vectors of
+/// MSI-X, which VFIO takes where a device has them.
+const MUTE_DRIVERS: [&str; 1] = ["net_e1000_em"];
 /// What every IPv4 network carries (RFC 791).
 const MTU_BYTES_MIN: u16 = 68;
 /// A buffer holds one frame, and a client of jumbo frames needs no more.

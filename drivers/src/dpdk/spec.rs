@@ -2,8 +2,8 @@
 //! nothing is looked up.
 //!
 //! ```text
-//! dpdk:0000:03:00.0,ip=10.0.0.2/24[,ip=fd00::2/64][,gateway=10.0.0.1][,mtu=1500][,vlan=7][,descriptors=1024]
-//!     [,connections=1024][,huge=off][,memory=256MiB][,log=debug]
+//! dpdk:0000:03:00.0,ip=10.0.0.2/24[,ip=fd00::2/64][,gateway=10.0.0.1][,mtu=1500][,vlan=7][,queues=1]
+//!     [,descriptors=1024][,connections=1024][,huge=off][,memory=256MiB][,log=debug]
 //! dpdk:vdev=net_memif0,role=server,socket=/run/adit/memif.sock,ip=10.0.0.2/24
 //! ```
 //! Whatever else is said of a virtual device is an option of its driver.
@@ -25,6 +25,8 @@ pub struct PortSpec {
     pub mtu_bytes: Option<u16>,
     /// The VLAN that all its frames are tagged with.
     pub vlan: Option<u16>,
+    /// Queue pairs, for programs that have no shards to count; a server has one for each shard.
+    pub queues: Option<u16>,
     /// Places of each ring.
     pub descriptors: Option<u16>,
     /// TCP connections at once.
@@ -114,6 +116,7 @@ impl PortSpec {
             gateways: Vec::new(),
             mtu_bytes: None,
             vlan: None,
+            queues: None,
             descriptors: None,
             connections: None,
             is_huge: true,
@@ -151,6 +154,9 @@ impl<'a> Reader<'a> {
             }
             "mtu" => spec.mtu_bytes = Some(within(part, value, MTU, "an MTU has 68 to 9000 bytes")?),
             "vlan" => spec.vlan = Some(within(part, value, VLAN, "a VLAN has a number of 1 to 4094")?),
+            "queues" => {
+                spec.queues = Some(within(part, value, QUEUES, "a port has 1 to 256 queues")?);
+            }
             "descriptors" => {
                 let problem = "a ring has 32 to 32768 descriptors";
                 spec.descriptors = Some(within(part, value, DESCRIPTORS, problem)?);
@@ -175,11 +181,16 @@ impl<'a> Reader<'a> {
 
     fn finish(self, rest: &str) -> Result<PortSpec, SpecError> {
         let mut spec = self.spec;
-        if let DeviceSpec::Virtual { options, .. } = &mut spec.device {
-            *options = self.options.join(",");
-        }
-        if spec.ips.is_empty() {
+        let Some((ip, _)) = spec.ips.first() else {
             return Err(error(rest, "it has no address: ip=10.0.0.2/24"));
+        };
+        if let DeviceSpec::Virtual { name, options } = &mut spec.device {
+            *options = self.options.join(",");
+            let has_mac = self.options.iter().any(|option| option.starts_with("mac="));
+            if !has_mac && RANDOM_MAC.iter().any(|driver| name.starts_with(driver)) {
+                let separator = if options.is_empty() { "" } else { "," };
+                options.push_str(&format!("{separator}mac={}", mac_of(*ip)));
+            }
         }
         if spec.mtu_bytes.is_some_and(|bytes| bytes < MTU_OF_IPV6) && spec.ips.iter().any(|ip| ip.0.is_ipv6())
         {
@@ -255,6 +266,16 @@ fn is_in(ip: IpAddr, (own, bits): (IpAddr, u8)) -> bool {
     }
 }
 
+/// The address of a device that has none but by chance: always the same for an IP address, since neighbours do not believe at
+/// once that it is at another device. The first byte says that it is nobody's by registration (IEEE 802, section 8.4).
+fn mac_of(ip: IpAddr) -> String {
+    let [a, b, c, d] = match ip {
+        IpAddr::V4(ip) => ip.octets(),
+        IpAddr::V6(ip) => ip.octets().last_chunk().copied().unwrap_or_default(),
+    };
+    format!("02:ad:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
+}
+
 /// MiB out of `256MiB` or `1GiB`.
 fn memory(part: &str, value: &str) -> Result<u32, SpecError> {
     let problem = "memory is 16MiB to 1024GiB";
@@ -288,12 +309,16 @@ fn error(part: &str, problem: &'static str) -> SpecError {
 
 const PREFIX: &str = "dpdk:";
 /// Keys that make no sense twice.
-const ONCE: [&str; 7] = ["mtu", "vlan", "descriptors", "connections", "huge", "memory", "log"];
-const KEYS: &str = "the keys are ip, gateway, mtu, vlan, descriptors, connections, huge, memory and log";
+const ONCE: [&str; 8] = ["mtu", "vlan", "queues", "descriptors", "connections", "huge", "memory", "log"];
+const KEYS: &str =
+    "the keys are ip, gateway, mtu, vlan, queues, descriptors, connections, huge, memory and log";
+/// Drivers that draw the address of a device, and can be told it.
+const RANDOM_MAC: [&str; 2] = ["net_memif", "net_virtio_user"];
 const MTU: (u16, u16) = (68, 9000);
 /// RFC 8200, section 5.
 const MTU_OF_IPV6: u16 = 1280;
 const VLAN: (u16, u16) = (1, 4094);
+const QUEUES: (u16, u16) = (1, 256);
 const DESCRIPTORS: (u16, u16) = (32, 32768);
 const CONNECTIONS: (u32, u32) = (1, 1 << 24);
 const MEMORY_MIB: (u32, u32) = (1, 1 << 20);
@@ -312,7 +337,7 @@ mod tests {
     #[test]
     fn a_nic_with_everything() {
         let spec = read(
-            "dpdk:0000:03:00.0,ip=10.0.0.2/24,ip=fd00::2/64,gateway=10.0.0.1,gateway=fe80::1,mtu=9000,vlan=7,\
+            "dpdk:0000:03:00.0,ip=10.0.0.2/24,ip=fd00::2/64,gateway=10.0.0.1,gateway=fe80::1,mtu=9000,vlan=7,queues=2,\
              descriptors=512,connections=100,huge=off,memory=1GiB,log=debug",
         );
         let ips = vec![("10.0.0.2".parse().unwrap(), 24), ("fd00::2".parse().unwrap(), 64)];
@@ -322,6 +347,7 @@ mod tests {
             gateways: vec!["10.0.0.1".parse().unwrap(), "fe80::1".parse().unwrap()],
             mtu_bytes: Some(9000),
             vlan: Some(7),
+            queues: Some(2),
             descriptors: Some(512),
             connections: Some(100),
             is_huge: false,
@@ -337,7 +363,17 @@ mod tests {
             read("dpdk:vdev=net_memif0,role=server,mtu=1500,socket=/run/adit/memif.sock,ip=10.0.0.2/24")
                 .unwrap();
         assert_eq!((spec.device.name(), spec.mtu_bytes), ("net_memif0", Some(1500)));
-        assert_eq!(spec.device.options(), "role=server,socket=/run/adit/memif.sock");
+        assert_eq!(
+            spec.device.options(),
+            "role=server,socket=/run/adit/memif.sock,mac=02:ad:0a:00:00:02",
+            "it has the same address each time"
+        );
+        let options = |text| read(text).unwrap().device.options().to_owned();
+        assert_eq!(options("dpdk:vdev=net_memif0,ip=fd00::1:203/64"), "mac=02:ad:00:01:02:03");
+        assert_eq!(
+            options("dpdk:vdev=net_memif0,mac=02:00:00:00:00:01,ip=10.0.0.2/24"),
+            "mac=02:00:00:00:00:01"
+        );
         assert!(spec.is_huge && !spec.is_verbose && spec.memory_mib.is_none());
         assert_eq!(read("dpdk:vdev=net_null0,ip=10.0.0.2/24").unwrap().device.options(), "");
     }
@@ -358,6 +394,7 @@ mod tests {
             ("dpdk:0000:03:00.0,ip=fd00::2/64,mtu=1279", "0000:03:00.0,ip=fd00::2/64,mtu=1279", "1280"),
             ("dpdk:0000:03:00.0,ip=10.0.0.2/24,vlan=4095", "vlan=4095", "4094"),
             ("dpdk:0000:03:00.0,ip=10.0.0.2/24,vlan=1,vlan=2", "vlan=2", "before"),
+            ("dpdk:0000:03:00.0,ip=10.0.0.2/24,queues=0", "queues=0", "1 to 256"),
             ("dpdk:0000:03:00.0,ip=10.0.0.2/24,huge=no", "huge=no", "huge=off"),
             ("dpdk:0000:03:00.0,ip=10.0.0.2/24,memory=1", "memory=1", "MiB"),
             ("dpdk:0000:03:00.0,ip=10.0.0.2/24,memory=8MiB", "memory=8MiB", "16MiB"),

@@ -53,10 +53,5 @@ int adit_mempool_get_bulk(struct rte_mempool *mempool, void **mbufs, unsigned in
 void adit_mempool_put_bulk(struct rte_mempool *mempool, void *const *mbufs, unsigned int count);
 /* Frees an mbuf and all its segments, whatever they are. */
 void adit_pktmbuf_free(struct rte_mbuf *mbuf);
-/* Makes an mbuf without data of its own stand for memory of others. */
-void adit_pktmbuf_attach_extbuf(struct rte_mbuf *mbuf, void *start, rte_iova_t iova, uint16_t len_bytes,
-				struct rte_mbuf_ext_shared_info *shared);
-/* The address that a device knows memory by, or RTE_BAD_IOVA. */
-uint64_t adit_mem_virt2iova(const void *start);
 /* Whether a link is up. A negative error number if the device does not say. */
 int adit_link_is_up(uint16_t port);

@@ -51,17 +51,6 @@ void adit_pktmbuf_free(struct rte_mbuf *mbuf)
 	rte_pktmbuf_free(mbuf);
 }
 
-void adit_pktmbuf_attach_extbuf(struct rte_mbuf *mbuf, void *start, rte_iova_t iova, uint16_t len_bytes,
-				struct rte_mbuf_ext_shared_info *shared)
-{
-	rte_pktmbuf_attach_extbuf(mbuf, start, iova, len_bytes, shared);
-}
-
-uint64_t adit_mem_virt2iova(const void *start)
-{
-	return rte_mem_virt2iova(start);
-}
-
 int adit_link_is_up(uint16_t port)
 {
 	struct rte_eth_link link;

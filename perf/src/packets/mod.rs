@@ -120,7 +120,7 @@ pub(crate) fn run_packets(arguments: &PacketsArguments, interrupted: &AtomicBool
         ns_per_packet: per(tally.elapsed_ns, tally.operations),
         middle_ns_per_packet: generator
             .middle_ns_per_packet()
-            .unwrap_or(per(tally.elapsed_ns, tally.operations)),
+            .unwrap_or_else(|| per(tally.elapsed_ns, tally.operations)),
         latency: tally.latency(),
     };
     print!("{}", text(&report, &tally));
@@ -152,7 +152,8 @@ fn open(spec: &str, core: Option<u16>) -> anyhow::Result<(Frames, PortSpec)> {
     let pin = || core.map_or(Ok(()), |core| pin_to(core.into()));
     pin()?;
     let parsed: PortSpec = spec.parse().map_err(|error| anyhow!("--port: {error}"))?;
-    let opened = nic::open(&[&parsed], 1).map_err(|error| anyhow!("--port {spec}: {error}"))?;
+    let opened =
+        nic::open(std::slice::from_ref(&parsed), 1).map_err(|error| anyhow!("--port {spec}: {error}"))?;
     // The environment of DPDK has places of its own in mind.
     pin()?;
     let Some(queue) = opened.into_iter().flatten().next() else { bail!("--port {spec}: it has no queue") };

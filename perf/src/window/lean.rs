@@ -296,6 +296,7 @@ fn place(number: u64) -> usize {
 
 const DIGITS: &[u8; 10] = b"0123456789";
 /// One for each request that may be on its way; a power of two.
+#[expect(clippy::cast_possible_truncation, reason = "1,024")]
 const SLOTS: usize = WINDOW_REQUESTS as usize;
 const _: () = assert!(SLOTS.is_power_of_two());
 const TICK_NS: u64 = 1_000_000;

@@ -19,7 +19,7 @@ pub struct TcpConfig {
     pub send_bytes: usize,
     /// Whether checksums of what is sent are computed here; else the device has to.
     pub computes_checksums: bool,
-    /// Drawn at random when the process started; each shard needs one of its own only if flows may change shards.
+    /// Drawn at random when the process started. Shards may share it.
     pub secret: u128,
 }
 
@@ -47,6 +47,8 @@ pub const SEND_BYTES_DEFAULT: usize = 32 << 10;
 pub const SILENCE_NS_MAX: u64 = 180_000_000_000;
 /// A connection on which nothing has moved for this long is asked whether it is still there.
 pub const KEEP_ALIVE_NS: u64 = 60_000_000_000;
+/// How long an acknowledgment waits for a reply to ride on.
+pub const ACK_DELAY_NS: u64 = 10_000_000;
 /// How long a connection that the shard has closed may take to deliver some of what was accepted, or to end.
 pub const CLOSING_NS_MAX: u64 = 60_000_000_000;
 /// How often it gets as much time again, if the peer has taken some.

@@ -2,6 +2,7 @@
 
 use adit_drivers::chunk::ChunkPool;
 use adit_drivers::outbox::{Outbox, Pinned};
+use adit_drivers::prefetch;
 use adit_drivers::streams::{ConnectionId, Event, SEND_BYTES_MAX, Sending};
 use smoltcp::socket::tcp::State;
 
@@ -33,6 +34,8 @@ struct Closing {
     /// Bytes that were left to be delivered when that was decided.
     left_bytes: usize,
     extensions: u8,
+    /// When the FIN is said again if smoltcp says nothing until then.
+    fin_again_ns: u64,
 }
 
 /// What a visit of a connection leaves.
@@ -71,6 +74,21 @@ impl Connection {
         self.closing.map(|closing| closing.until_ns)
     }
 
+    /// The number of a FIN that smoltcp has forgotten to say again, as it does after three doubled acknowledgments of all that
+    /// comes before it; and when to ask again.
+    #[inline]
+    pub(super) fn forgotten_fin(&mut self, now_ns: u64, has_sent: bool) -> (Option<u32>, Option<u64>) {
+        let socket = self.endpoint.socket();
+        let waits = matches!(socket.state(), State::FinWait1 | State::Closing | State::LastAck);
+        let is_last = waits && socket.send_queue() == 0;
+        let Some(closing) = self.closing.as_mut().filter(|_| is_last) else { return (None, None) };
+        let is_due = !has_sent && closing.fin_again_ns <= now_ns;
+        if has_sent || is_due {
+            closing.fin_again_ns = now_ns + FIN_AGAIN_NS;
+        }
+        (self.sent.fin().filter(|_| is_due), Some(closing.fin_again_ns))
+    }
+
     /// Whether a closed connection has had its time; it gets more while the peer takes some of what is left.
     #[inline]
     pub(super) fn has_expired(&mut self, now_ns: u64) -> bool {
@@ -81,8 +99,8 @@ impl Connection {
         if left_bytes >= closing.left_bytes || closing.extensions == CLOSING_EXTENSIONS_MAX {
             return true;
         }
-        let (until_ns, extensions) = (now_ns + CLOSING_NS_MAX, closing.extensions + 1);
-        *closing = Closing { until_ns, left_bytes, extensions };
+        closing.until_ns = now_ns + CLOSING_NS_MAX;
+        (closing.left_bytes, closing.extensions) = (left_bytes, closing.extensions + 1);
         false
     }
 
@@ -112,6 +130,15 @@ impl Connection {
     #[inline]
     pub(super) fn is_lost(&self) -> bool {
         self.lost
+    }
+
+    /// Asks memory for where the next bytes will lie.
+    #[inline]
+    pub(super) fn prefetch_buffers(&mut self) {
+        let socket = self.endpoint.socket_mut();
+        // Nothing is taken and nothing is put in: only the places are looked up.
+        let _ = socket.recv(|bytes| (0, prefetch::read(bytes)));
+        let _ = socket.send(|room| (0, prefetch::read(room)));
     }
 
     /// Tells what has happened since the last visit: at most [`EVENTS_PER_VISIT_MAX`] events.
@@ -196,7 +223,8 @@ impl Connection {
         let socket = self.endpoint.socket_mut();
         socket.close();
         let (until_ns, left_bytes) = (now_ns + CLOSING_NS_MAX, socket.send_queue());
-        self.closing = Some(Closing { until_ns, left_bytes, extensions: 0 });
+        let fin_again_ns = now_ns + FIN_AGAIN_NS;
+        self.closing = Some(Closing { until_ns, left_bytes, extensions: 0, fin_again_ns });
         self.discard();
     }
 
@@ -215,5 +243,7 @@ fn wrapped(bytes: usize) -> u32 {
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
+/// Longer than smoltcp waits at first, so that it is seldom said twice.
+const FIN_AGAIN_NS: u64 = 1_000_000_000;
 /// Opened, Writable, Received, Ended and Lost.
 pub(super) const EVENTS_PER_VISIT_MAX: usize = 5;

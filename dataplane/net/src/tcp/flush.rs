@@ -6,6 +6,7 @@ use smoltcp::socket::tcp::State;
 use super::Tcp;
 use super::config::{BURST_PACKETS_MAX, FLUSH_CONNECTIONS_MAX, FLUSH_PACKETS_MAX, TIMERS_PER_FLUSH_MAX};
 use super::connection::Connection;
+use super::reply;
 use super::table::List;
 use super::time_wait::Farewell;
 use super::wire::{Wire, due_ns, instant};
@@ -28,7 +29,11 @@ impl Tcp {
             }
             let Some(index) = self.outgoing.pop_front() else { break };
             self.table.mark(index, List::Outgoing, false);
-            left_packets -= self.transmit(index, left_packets.min(BURST_PACKETS_MAX), outbound);
+            left_packets = left_packets.saturating_sub(self.transmit(
+                index,
+                left_packets.min(BURST_PACKETS_MAX),
+                outbound,
+            ));
         }
     }
 
@@ -43,7 +48,7 @@ impl Tcp {
             connection.endpoint.socket_mut().abort();
         }
         let mut wire = Wire::new(abilities, flow.peer().ip(), &mut self.scratch);
-        (wire.outbound, wire.sent) = (Some(outbound), Some(connection.sent));
+        (wire.outbound, wire.sent) = (Some(&mut *outbound), Some(connection.sent));
         let mut next_ns = Some(0);
         while next_ns.is_some_and(|next_ns| next_ns <= now_ns) && wire.made_count < most {
             let before = wire.made_count;
@@ -57,7 +62,26 @@ impl Tcp {
         connection.sent = wire.sent.unwrap_or_default();
         self.counters.tx_packets += made as u64;
         self.settle(index, (made == most, next_ns), last);
-        made
+        made + self.repeat_fin(index, made > 0, outbound)
+    }
+
+    /// Says the FIN of a closed connection again if smoltcp does not; says how many packets that took.
+    #[inline]
+    fn repeat_fin(&mut self, index: u32, has_sent: bool, outbound: &mut Outbound) -> usize {
+        let now_ns = self.now_ns;
+        let Some(flow) = self.table.flow(index) else { return 0 };
+        let Some(connection) = self.table.at(index).filter(|connection| connection.is_closed()) else {
+            return 0;
+        };
+        let (fin, again_ns) = connection.forgotten_fin(now_ns, has_sent);
+        let ack = connection.expected_sequence();
+        if let Some(again_ns) = again_ns {
+            self.timers.at_latest(index, again_ns);
+        }
+        let Some(sequence) = fin else { return 0 };
+        let made = reply::fin(&self.config, &Farewell { flow, sequence, ack }, outbound);
+        self.counters.tx_packets += u64::from(made);
+        usize::from(made)
     }
 
     /// After its packets have left: whether a connection goes on now, later, or not at all.

@@ -8,15 +8,14 @@
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
 use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::socket::tcp::{CongestionControl, Socket, SocketBuffer};
-use smoltcp::time::Duration;
 use smoltcp::wire::{
     HardwareAddress, IpListenEndpoint, IpProtocol, IpRepr, TcpControl, TcpPacket, TcpRepr, TcpSeqNumber,
 };
 
-use super::config::{KEEP_ALIVE_NS, SILENCE_NS_MAX};
+use super::config::{ACK_DELAY_NS, KEEP_ALIVE_NS, SILENCE_NS_MAX};
 use super::flow::Flow;
 use super::segment::SynOptions;
-use super::wire::{Abilities, Wire, instant};
+use super::wire::{Abilities, Wire, instant, span};
 
 /// A socket in a set of its own: smoltcp looks at all sockets of a set for each packet.
 pub(super) struct Endpoint {
@@ -116,8 +115,9 @@ fn listen(agreed: &Agreement, bytes: BufferBytes) -> Option<Endpoint> {
     // Replies are whole when they are sent: waiting for more would only delay them.
     socket.set_nagle_enabled(false);
     socket.set_congestion_control(CongestionControl::Reno);
-    socket.set_keep_alive(Some(Duration::from_micros(KEEP_ALIVE_NS / 1000)));
-    socket.set_timeout(Some(Duration::from_micros(SILENCE_NS_MAX / 1000)));
+    socket.set_keep_alive(Some(span(KEEP_ALIVE_NS)));
+    socket.set_timeout(Some(span(SILENCE_NS_MAX)));
+    socket.set_ack_delay(Some(span(ACK_DELAY_NS)));
     let ours = agreed.flow.ours();
     socket.listen(IpListenEndpoint { addr: Some(ours.ip().into()), port: ours.port() }).ok()?;
     let mut sockets = SocketSet::new(Vec::with_capacity(1));

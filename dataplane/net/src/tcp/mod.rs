@@ -33,9 +33,9 @@ use adit_drivers::streams::{ConnectionId, EVENTS_PER_POLL_MAX, Event, Sending};
 use smoltcp::iface::Interface;
 
 pub use config::{
-    BURST_PACKETS_MAX, CLOSING_EXTENSIONS_MAX, CLOSING_NS_MAX, FLUSH_CONNECTIONS_MAX, FLUSH_PACKETS_MAX,
-    KEEP_ALIVE_NS, RECEIVE_BYTES_DEFAULT, SEND_BYTES_DEFAULT, SILENCE_NS_MAX, TIMERS_PER_FLUSH_MAX,
-    TcpConfig,
+    ACK_DELAY_NS, BURST_PACKETS_MAX, CLOSING_EXTENSIONS_MAX, CLOSING_NS_MAX, FLUSH_CONNECTIONS_MAX,
+    FLUSH_PACKETS_MAX, KEEP_ALIVE_NS, RECEIVE_BYTES_DEFAULT, SEND_BYTES_DEFAULT, SILENCE_NS_MAX,
+    TIMERS_PER_FLUSH_MAX, TcpConfig,
 };
 pub use counters::TcpCounters;
 
@@ -69,6 +69,8 @@ pub struct Tcp {
     /// Pinned blocks that were copied, to be reported by the next poll.
     sent: Vec<Pinned>,
     scratch: Vec<u8>,
+    /// Connections of the packets of a burst.
+    coming: Vec<u32>,
     counters: TcpCounters,
     /// The time of the last call that told it.
     now_ns: u64,
@@ -98,20 +100,22 @@ impl Tcp {
             closing_count: 0,
             sent: Vec::new(),
             scratch: Vec::new(),
+            coming: Vec::new(),
             counters: TcpCounters::default(),
             now_ns: 0,
             config,
         }
     }
 
-    /// Tells what has happened, at most [`EVENTS_PER_POLL_MAX`] events: of connections that were touched, at most a chunk of
-    /// each.
+    /// Tells what has happened, at most [`EVENTS_PER_POLL_MAX`] events beside blocks that have left: of connections that were
+    /// touched, at most a chunk of each.
     #[inline]
     pub fn poll(&mut self, now_ns: u64, pool: &mut ChunkPool, events: &mut Vec<Event>) {
         self.now_ns = now_ns;
         events.extend(self.sent.drain(..).map(Event::Sent));
+        let first = events.len();
         for _ in 0..self.ready.len() {
-            if events.len() + EVENTS_PER_VISIT_MAX > EVENTS_PER_POLL_MAX {
+            if events.len() - first + EVENTS_PER_VISIT_MAX > EVENTS_PER_POLL_MAX {
                 break;
             }
             let Some(index) = self.ready.pop_front() else { break };

@@ -25,7 +25,8 @@ impl Tcp {
             Err(Malformed::Fragment) => return self.counters.rx_fragments += 1,
             Err(Malformed::Address) => return self.counters.rx_misdirected += 1,
         };
-        if !self.config.addresses.contains(&segment.flow.ours().ip()) {
+        let addresses = &self.config.addresses;
+        if !addresses.contains(&segment.flow.ours().ip()) || addresses.contains(&segment.flow.peer().ip()) {
             return self.counters.rx_misdirected += 1;
         }
         if !checked.transport && !segment.is_intact() {
@@ -35,6 +36,20 @@ impl Tcp {
         match self.table.find(hash, &segment.flow) {
             Some(index) => self.deliver(index, &segment, outbound),
             None => self.take_stray(hash, &segment, outbound),
+        }
+    }
+
+    /// Asks memory for what packets will need: for all of a burst before the first of them is handed in.
+    #[inline]
+    pub fn prefetch<'a>(&mut self, packets: impl Iterator<Item = &'a [u8]>) {
+        for packet in packets {
+            let segment = Segment::parse(packet).ok();
+            self.coming.extend(segment.and_then(|segment| self.table.prefetch(&segment.flow)));
+        }
+        for index in self.coming.drain(..) {
+            if let Some(connection) = self.table.at(index) {
+                connection.prefetch_buffers();
+            }
         }
     }
 
@@ -132,7 +147,7 @@ impl Tcp {
         };
         self.time_wait.remove(hash, &agreed.flow);
         let listener = u32::try_from(listener).unwrap_or(u32::MAX);
-        let connection = Box::new(Connection::new(endpoint, listener, agreed));
+        let connection = Connection::new(endpoint, listener, agreed);
         let id = self.table.insert(hash, agreed.flow, connection);
         self.counters.opened += 1;
         self.mark_ready(id.index);

@@ -43,6 +43,17 @@ pub(super) fn reset(config: &TcpConfig, segment: &Segment<'_>, outbound: &mut Ou
     send(config, &segment.flow, &reply, outbound)
 }
 
+/// Ends our side of a connection once more.
+pub(super) fn fin(config: &TcpConfig, end: &Farewell, outbound: &mut Outbound) -> bool {
+    let mut reply = empty(&end.flow);
+    reply.control = TcpControl::Fin;
+    reply.seq_number = number(end.sequence);
+    reply.ack_number = Some(number(end.ack));
+    reply.window_len =
+        u16::try_from(config.receive_bytes >> window_shift(config.receive_bytes)).unwrap_or(u16::MAX);
+    send(config, &end.flow, &reply, outbound)
+}
+
 /// Acknowledges once more all that a connection has received which is over.
 pub(super) fn farewell(config: &TcpConfig, farewell: &Farewell, outbound: &mut Outbound) -> bool {
     let mut reply = empty(&farewell.flow);

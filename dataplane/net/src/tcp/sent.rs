@@ -15,12 +15,14 @@ pub(super) struct Sent {
     /// Behind the last byte that the peer has said it would take.
     edge: u32,
     shift: u8,
+    /// The number of the FIN, once it was sent.
+    fin: Option<u32>,
 }
 
 impl Sent {
     /// Nothing but the SYN was sent: `start` comes next. The peer shifts its windows by `shift`.
     pub(super) fn new(start: u32, shift: u8) -> Self {
-        Self { end: start, edge: start, shift }
+        Self { end: start, edge: start, shift, fin: None }
     }
 
     /// Takes note of the window that a segment tells.
@@ -33,6 +35,11 @@ impl Sent {
         }
     }
 
+    /// The number of the FIN, once it was sent.
+    pub(super) fn fin(&self) -> Option<u32> {
+        self.fin
+    }
+
     /// Looks at a packet that smoltcp has made, and corrects it.
     #[inline]
     pub(super) fn correct(&mut self, packet: &mut [u8], has_checksum: bool) {
@@ -41,6 +48,9 @@ impl Sent {
         let (header, flags) = (usize::from(packet[at + 12] >> 4) * 4, packet[at + 13]);
         let bytes = u32::try_from(packet.len() - at - header).unwrap_or(0);
         let end = sequence.wrapping_add(bytes).wrapping_add(u32::from(flags & FIN != 0));
+        if flags & FIN != 0 {
+            self.fin = Some(sequence.wrapping_add(bytes));
+        }
         if end != sequence {
             // A byte beyond the window probes whether it is still closed.
             if is_behind(end, self.end) && !is_behind(end, self.edge) {

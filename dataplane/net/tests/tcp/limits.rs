@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use adit_drivers::memory::{Arena, BLOCK_BYTES, PAGE_BYTES};
+use adit_drivers::outbox::Pinned;
 use adit_drivers::streams::Event;
 use adit_net::tcp::TcpConfig;
 use smoltcp::phy::ChecksumCapabilities;
@@ -283,6 +285,30 @@ fn a_peer_that_does_not_read_stops_the_server_and_nothing_is_lost() {
 }
 
 #[test]
+fn pinned_blocks_come_back_when_their_last_byte_was_taken() {
+    let mut world = connected(config());
+    let mut arena = Arena::new(PAGE_BYTES as u64, false).unwrap();
+    let blocks = (0..2).map(|number| {
+        let mut block = arena.block().unwrap();
+        block.get_mut().unwrap().fill(number + 1);
+        block
+    });
+    let blocks = blocks.collect();
+    world.clients[0].reads = false;
+    let served = world.server.served[0].as_mut().unwrap();
+    served.outbox.pin(Pinned::new(blocks, 2 * BLOCK_BYTES as u64));
+    served.due = true;
+    world.run(10 * SECOND);
+    assert_eq!(world.server.sent_count, 0, "the rest waits for a reader");
+    world.clients[0].reads = true;
+    world.until("read", 60 * SECOND, |world| world.clients[0].received.len() == 2 * BLOCK_BYTES);
+    let received = &world.clients[0].received;
+    assert!(received[..BLOCK_BYTES].iter().all(|byte| *byte == 1));
+    assert!(received[BLOCK_BYTES..].iter().all(|byte| *byte == 2));
+    assert_eq!(world.server.sent_count, 1);
+}
+
+#[test]
 fn ten_thousand_connections_open_and_close() {
     let mut server =
         Server::new(TcpConfig { connections_max: 500, receive_bytes: 1024, send_bytes: 1024, ..config() });
@@ -327,6 +353,28 @@ fn ten_thousand_connections_open_and_close() {
     assert_eq!(server.tcp.time_wait_count(), 500, "a bounded number of them");
     assert_eq!(counters.time_wait_evicted, 4500);
     assert!(server.served.len() <= 2, "places are used again");
+}
+
+#[test]
+fn an_end_that_was_lost_is_said_again_whatever_the_peer_acknowledges() {
+    let mut server = Server::new(config());
+    let (ours, theirs) = shake(&mut server, peer(1), 1000);
+    server.turn();
+    server.close(0);
+    server.turn();
+    assert_eq!(numbers(&server.packets()[0]), (0x11, theirs, ours), "which is lost");
+    for _ in 0..5 {
+        server.now_ns += 1_000_000;
+        server.receive(&segment(peer(1), TcpControl::None, ours, Some(theirs), &[]));
+        server.turn();
+    }
+    server.packets();
+    for _ in 0..10 {
+        server.now_ns += SECOND / 2;
+        server.turn();
+    }
+    let ends = server.packets();
+    assert!(ends.iter().any(|packet| numbers(packet) == (0x11, theirs, ours)), "{ends:?}");
 }
 
 #[test]

@@ -8,6 +8,7 @@
 )]
 
 mod ends;
+mod fuzz;
 mod limits;
 mod transfer;
 mod world;

@@ -231,7 +231,7 @@ fn free_hugepage_bytes() -> u64 {
         let name = entry.file_name().into_string().ok()?;
         let kib: u64 = name.strip_prefix("hugepages-")?.strip_suffix("kB")?.parse().ok()?;
         let count = std::fs::read_to_string(entry.path().join("free_hugepages")).ok()?;
-        Some(count.trim().parse::<u64>().ok()? * kib << 10)
+        Some((count.trim().parse::<u64>().ok()? * kib) << 10)
     };
     sizes.flatten().filter_map(free).sum()
 }
