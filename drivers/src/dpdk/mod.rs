@@ -10,6 +10,8 @@ mod error;
 #[cfg(feature = "dpdk")]
 mod mempool;
 #[cfg(feature = "dpdk")]
+mod options;
+#[cfg(feature = "dpdk")]
 mod queue;
 pub mod rss;
 #[cfg(feature = "dpdk")]
