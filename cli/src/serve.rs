@@ -37,7 +37,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use self::ports::{NicPlan, NicSeed};
+use self::ports::{NicPlan, NicSeed, PortBuffers};
 use crate::config::{Config, ServeArguments};
 use crate::size::Size;
 
@@ -95,8 +95,8 @@ struct Seed {
     started: Sender<anyhow::Result<String>>,
 }
 
-/// A shard, the mempools of its ports by their names, and the kind of its pages.
-type Built = (Shard, Vec<(String, Mempool)>, String);
+/// A shard, the buffers of its ports, and the kind of its pages.
+type Built = (Shard, Vec<PortBuffers>, String);
 
 /// Where clients reach one shard.
 #[derive(Default)]
@@ -225,14 +225,14 @@ impl Seed {
         let (index, started, ports_closed) =
             (self.index, self.started.clone(), Arc::clone(&self.ports_closed));
         match self.build() {
-            Ok((mut shard, mempools, page_kind)) => {
+            Ok((mut shard, buffers, page_kind)) => {
                 let _ = started.send(Ok(page_kind));
                 drop(started);
                 while shard.turn() {}
                 drop(shard);
-                if !mempools.is_empty() {
+                if !buffers.is_empty() {
                     ports_closed.wait();
-                    mempools.iter().for_each(|(name, mempool)| tell_home(name, index, mempool));
+                    buffers.iter().for_each(|port| say(format_args!("{}", port.tell_home(index))));
                 }
                 Ok(())
             }
@@ -257,12 +257,10 @@ impl Seed {
         if let Some(port) = &port {
             streams.watch_port(port).context("cannot poll the native port")?;
         }
-        let mut mempools = Vec::new();
-        let mut polled = Vec::new();
+        let (mut buffers, mut polled) = (Vec::new(), Vec::new());
         for nic in self.nics {
-            let name = nic.name();
-            let (interface, mempool) = nic.build(|interrupt| streams.watch_interrupt(interrupt))?;
-            mempools.push((name, mempool));
+            let (interface, own_buffers) = nic.build(|interrupt| streams.watch_interrupt(interrupt))?;
+            buffers.push(own_buffers);
             polled.push(interface);
         }
         let mut interfaces = vec![Interface {
@@ -290,7 +288,7 @@ impl Seed {
                 session_bytes: self.pools.session_bytes,
             },
         });
-        Ok((shard, mempools, page_kind))
+        Ok((shard, buffers, page_kind))
     }
 }
 
@@ -451,15 +449,6 @@ fn tcp_bytes(config: &Config) -> u64 {
     let connections =
         |port: &PortSpec| port.connections.map_or(CONNECTIONS_PER_PORT_DEFAULT, |count| count as usize);
     ports::tcp_bytes(config.ports.iter().map(connections).sum())
-}
-
-/// Says whether all buffers of a port have come back.
-fn tell_home(name: &str, shard: u16, mempool: &Mempool) {
-    say(format_args!(
-        "port {name}, shard {shard}: {} of {} buffers are home",
-        mempool.free_count(),
-        mempool.count()
-    ));
 }
 
 fn announce(config: &Config, pools: &Pools, page_kind: &str, ports: &[String]) {

@@ -99,6 +99,9 @@ impl Port {
         // SAFETY: a port, and two numbers to be changed.
         let result = unsafe { sys::rte_eth_dev_adjust_nb_rx_tx_desc(self.number, rx, tx) };
         self.done("take any number of descriptors", result)?;
+        if self.driver == AF_XDP {
+            self.descriptors = (AF_XDP_DESCRIPTORS, AF_XDP_DESCRIPTORS);
+        }
         Ok(info)
     }
 
@@ -259,6 +262,11 @@ impl Port {
         if self.driver == AF_PACKET { self.mtu_bytes.min(MTU_BYTES_USUAL) } else { self.mtu_bytes }
     }
 
+    /// Buffers of a queue that do not come back when the driver ends its device: they go with the mempool.
+    pub(super) fn kept_buffers_max(&self) -> usize {
+        if self.driver == AF_XDP { 2 * usize::from(AF_XDP_DESCRIPTORS) } else { 0 }
+    }
+
     pub(super) fn link_is_up(&self) -> bool {
         // SAFETY: a port.
         let state = unsafe { sys::adit_link_is_up(self.number) };
@@ -389,6 +397,10 @@ fn text(text: &str) -> Result<CString, DeviceError> {
 }
 
 const VIRTUAL_BUS: &CStr = c"vdev";
+const AF_XDP: &str = "net_af_xdp";
+/// Places of each ring that this driver shares with the kernel, whatever it is asked for (`ETH_AF_XDP_DFLT_NUM_DESCS`). Those
+/// for receiving are always full of buffers, and what is in either when it ends it forgets.
+const AF_XDP_DESCRIPTORS: u16 = 2048;
 /// Drivers that arm interrupts which never come: that of 82574 (e1000e) arms a cause that it gave to none of the vectors of
 /// MSI-X, which VFIO takes where a device has them.
 const MUTE_DRIVERS: [&str; 1] = ["net_e1000_em"];
