@@ -1,7 +1,7 @@
 //! Ports of NICs in `adit serve`: opened together before the shards start; each shard makes an interface of its queue.
 
 use std::cell::RefCell;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 
@@ -130,8 +130,9 @@ impl NicSeed {
             connections_max,
             ..tcp_config(plan.secret)
         };
-        let (ip, _) = spec.ips.first().context("a port has an address")?;
-        let addresses = plan.native.iter().map(|port| SocketAddr::new(*ip, *port)).collect();
+        // By whichever address a client came, all shards are there.
+        let ip = IpAddr::from(Ipv4Addr::UNSPECIFIED);
+        let addresses = plan.native.iter().map(|port| SocketAddr::new(ip, *port)).collect();
         Ok(Self { queue, handover, stack, tcp, services, addresses })
     }
 
