@@ -8,7 +8,6 @@ use adit_endpoint::PortEndpoint;
 use anyhow::Context;
 
 use crate::number::nanoseconds;
-use crate::target::Target;
 
 /// A port. A process opens one, as its environment starts once; clones are of the same.
 #[derive(Clone)]

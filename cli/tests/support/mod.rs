@@ -191,7 +191,7 @@ impl Drop for Server {
 /// `adit`, without what the environment of the test run might tell it.
 pub fn adit() -> Command {
     let mut command = Command::new(ADIT);
-    command.env_remove("ADIT_PASSWORD").stdin(Stdio::null());
+    command.env_remove("ADIT_PASSWORD").env_remove("ADIT_PORT").stdin(Stdio::null());
     command
 }
 

@@ -1,5 +1,4 @@
-//! The lean client of a port: GETs or PUTs of one length in a closed loop, for servers that answer one in a hundred
-//! nanoseconds.
+//! The lean client of a port: GETs or PUTs of one length, for servers that answer one in a hundred nanoseconds.
 //!
 //! It sends what `driver` would send, byte for byte, and allocates nothing for it. Of a reply it verifies the checksum,
 //! session, number, status and length, not the bytes of the value.
@@ -14,7 +13,7 @@ use super::{WindowProtocol, Wire};
 use crate::cpu::thread_cpu_ns;
 use crate::dataset::Dataset;
 use crate::generator::{Shared, pacer, source, with_server_cpu};
-use crate::load::{Load, Pace};
+use crate::load::Load;
 use crate::number::index;
 use crate::port::TakenPort;
 use crate::sizes::Sizes;
@@ -25,10 +24,7 @@ use crate::workload::{Mix, OperationSource};
 /// Whether a load is one that this client does.
 pub(super) fn is_for(load: &Load) -> bool {
     let is_uniform = matches!(load.dataset.sizes, Sizes::Fixed { .. });
-    is_uniform
-        && load.pace == Pace::Closed
-        && load.keys_per_request == 1
-        && matches!(load.mix, Mix::Get | Mix::Set | Mix::Preload)
+    is_uniform && load.keys_per_request == 1 && matches!(load.mix, Mix::Get | Mix::Set | Mix::Preload)
 }
 
 /// Runs `load` on this thread.
@@ -36,7 +32,7 @@ pub(super) fn run(load: &Load, shared: &Shared<'_>) -> anyhow::Result<Tally> {
     let mut wire = Wire::connect(load)?;
     let native = Native::open(load, &mut wire)?;
     let Wire::Port { mut port, server } = wire else { unreachable!("the load has a port") };
-    let mut client = Client {
+    let client = Client {
         load,
         shared,
         server,
@@ -143,14 +139,17 @@ impl<'a> Requests<'a> {
 }
 
 impl Client<'_> {
-    fn run(&mut self, port: &mut TakenPort) -> anyhow::Result<Tally> {
+    fn run(mut self, port: &mut TakenPort) -> anyhow::Result<Tally> {
         let cpu_before_ns = thread_cpu_ns();
         let begin_ns = port.get().now_ns();
         let now_ns = self.turns(port, begin_ns)?;
         self.tally.elapsed_ns = now_ns;
         self.tally.client_cpu_ns = thread_cpu_ns() - cpu_before_ns;
         ensure!(self.wrong == 0, "{} replies were to no request of this client", self.wrong);
-        Ok(std::mem::replace(&mut self.tally, Tally::new()))
+        let mut tally = std::mem::replace(&mut self.tally, Tally::new());
+        let is_interrupted = self.shared.interrupted.load(Ordering::Relaxed);
+        tally.unsent = if is_interrupted { 0 } else { self.pacer.unsent() };
+        Ok(tally)
     }
 
     /// Polls until all is done; says when that was.
@@ -336,10 +335,8 @@ mod tests {
     }
 
     #[test]
-    fn only_plain_closed_loops_are_lean() {
+    fn only_plain_loads_are_lean() {
         assert!(is_for(&load(Mix::Get)) && is_for(&load(Mix::Set)) && !is_for(&load(Mix::YcsbA)));
-        let open = Pace::Open { rate_per_s: 1.0, arrivals: crate::schedule::Arrivals::Fixed };
-        assert!(!is_for(&Load { pace: open, ..load(Mix::Get) }));
         assert!(!is_for(&Load { keys_per_request: 2, ..load(Mix::Get) }));
     }
 }
