@@ -236,10 +236,10 @@ fn free_hugepage_bytes() -> u64 {
     sizes.flatten().filter_map(free).sum()
 }
 
-/// The version of a program, as its first line says.
-fn version(program: &str, flag: &str) -> String {
+/// The first line that a program says with its arguments: a version.
+fn version(program: &str, arguments: &[&str]) -> String {
     let path = crate::compare::server::find_program(program);
-    path.and_then(|path| first_line(&path, &[flag])).unwrap_or_else(|| "unknown".into())
+    path.and_then(|path| first_line(&path, arguments)).unwrap_or_else(|| "unknown".into())
 }
 
 /// Latency against offered rate.

@@ -68,7 +68,10 @@ fn placements(report: &Report) -> String {
             Spread::of(round_trips).text()
         )
     };
-    [Distance::Near, Distance::Far, Distance::Mixed].map(of).join("; ")
+    let told =
+        Distance::ALL.map(|distance| (samples().any(|it| it.placement.distance() == distance), of(distance)));
+    let told: Vec<String> = told.into_iter().filter(|(is_any, _)| *is_any).map(|(_, text)| text).collect();
+    told.join("; ")
 }
 
 /// Each as the cells of a row.
@@ -128,11 +131,8 @@ fn goals(report: &Report) -> Vec<String> {
 
 fn write_echoes(page: &mut String, report: &Report) -> std::fmt::Result {
     writeln!(page, "\n## Packets of 64 B that are turned around, over memif\n")?;
-    writeln!(
-        page,
-        "| in flight | server | ns per packet, near | far | over testpmd, ns | round trip p50 us | p99 |"
-    )?;
-    writeln!(page, "|---:|---|---:|---:|---:|---:|---:|")?;
+    writeln!(page, "| in flight | server | ns per packet | over testpmd, ns | round trip p50 us | p99 |")?;
+    writeln!(page, "|---:|---|---|---:|---:|---:|")?;
     for row in report.rows.iter().filter(|row| row.key.work == "echo") {
         let difference = match row.key.server {
             TESTPMD => String::new(),
@@ -140,11 +140,10 @@ fn write_echoes(page: &mut String, report: &Report) -> std::fmt::Result {
         };
         writeln!(
             page,
-            "| {} | {} | {} | {} | {difference} | {} | {} |",
+            "| {} | {} | {} | {difference} | {} | {} |",
             row.key.in_flight,
             row.key.server,
-            cell(row.at(Distance::Near, ns_per_packet), one_place),
-            cell(row.at(Distance::Far, ns_per_packet), one_place),
+            by_distance(row, ns_per_packet, one_place),
             cell(row.settled(p50_ns), us),
             cell(row.settled(p99_ns), us),
         )?;
@@ -156,17 +155,16 @@ fn write_memif(page: &mut String, report: &Report) -> std::fmt::Result {
     writeln!(page, "\n## GET and SET over memif (closed loop)\n")?;
     writeln!(
         page,
-        "| operation | in flight | busy ns, near | far | of a turn | all CPU ns | client ns | ns between replies | ops/s | p50 us | p99 |"
+        "| operation | in flight | busy ns | of a turn | all CPU ns | client ns | ns between replies | ops/s | p50 us | p99 |"
     )?;
-    writeln!(page, "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|")?;
+    writeln!(page, "|---|---:|---|---:|---:|---:|---:|---:|---:|---:|")?;
     for row in report.rows.iter().filter(|row| row.key.wire == MEMIF && row.key.server == ADIT) {
         writeln!(
             page,
-            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
             row.key.work,
             row.key.in_flight,
-            cell(row.at(Distance::Near, busy_ns), Spread::text),
-            cell(row.at(Distance::Far, busy_ns), Spread::text),
+            by_distance(row, busy_ns, Spread::text),
             cell(row.settled(|sample| sample.batch), one_place),
             cell(row.settled(server_cpu_ns), Spread::text),
             cell(row.settled(|sample| sample.client_cpu_ns), Spread::text),
@@ -327,6 +325,16 @@ fn p99_ns(sample: &Sample) -> Option<f64> {
     Some(sample.latency.p99_ns as f64)
 }
 
+/// A figure at each distance that there was; one that changed only if there was no other.
+fn by_distance(row: &Row, figure: Figure, text: fn(Spread) -> String) -> String {
+    let at = |distance| {
+        row.at(distance, figure).map(|spread| format!("{} {}", Distance::name(distance), text(spread)))
+    };
+    let settled = Distance::ALL.into_iter().filter(|distance| *distance != Distance::Mixed);
+    let told: Vec<String> = settled.filter_map(at).collect();
+    if told.is_empty() { at(Distance::Mixed).unwrap_or_else(none) } else { told.join("; ") }
+}
+
 fn cell(spread: Option<Spread>, text: impl Fn(Spread) -> String) -> String {
     spread.map_or_else(none, text)
 }
@@ -355,9 +363,10 @@ const XDP_GOAL: f64 = 2.0;
 const NOTES: &str = "
 ## Notes
 
-- Each figure is the median (min-max) of its turns. \"near\" and \"far\" are turns before and after which a cache line took
-  less, or more, than 200 ns to the other core and back; turns in which that changed count only where there are no others.
-  Ratios and differences are of turns of the same round with the same distance.
+- Each figure is the median (min-max) of its turns. A turn is \"shared\", \"near\" or \"far\" if before and after it a
+  cache line took below 75 ns, below 200 ns or more to the other core and back: the host moves its virtual cores, and the
+  shared ones are two threads of one core, which take from each other. Turns in which that changed are \"mixed\", and count
+  only where there are no others. Ratios and differences are of turns of the same round with the same distance.
 - Busy time is what the server counts for turns that found work, by the clock, so it has in it what others take from its
   core. All CPU is the processor time of its process: a server that polls takes its core for as long as something may come.
   Peers sleep in epoll: their processor time is their work.
@@ -437,7 +446,7 @@ mod tests {
         let report = report();
         let page = markdown(&report);
         for text in [
-            "| 32 | Adit's echo | 45.0 (45.0-45.0) | 90.0 (90.0-90.0) | 7.5 (5.0-10.0) |",
+            "| 32 | Adit's echo | near 45.0 (45.0-45.0); far 90.0 (90.0-90.0) | 7.5 (5.0-10.0) |",
             "32 in flight: at most 10 ns per packet over testpmd | 7.5 (5.0-10.0) ns | held",
             // 120 over 40 + 60, and 240 over 80 + 60.
             "busy time at most 1.15 of packet and GET by themselves | 1.46 (1.20-1.71) | missed",

@@ -20,6 +20,8 @@ pub(super) struct Placement {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Distance {
+    /// Two threads of one core: each takes from the other.
+    Shared,
     Near,
     Far,
     /// It changed during the turn.
@@ -28,17 +30,22 @@ pub(super) enum Distance {
 
 impl Placement {
     pub(super) fn distance(self) -> Distance {
-        match [self.before_ns, self.after_ns].map(|round_trip_ns| round_trip_ns < NEAR_NS_MAX) {
-            [true, true] => Distance::Near,
-            [false, false] => Distance::Far,
-            _ => Distance::Mixed,
-        }
+        let of = |round_trip_ns: f64| match round_trip_ns {
+            ns if ns < SHARED_NS_MAX => Distance::Shared,
+            ns if ns < NEAR_NS_MAX => Distance::Near,
+            _ => Distance::Far,
+        };
+        let (before, after) = (of(self.before_ns), of(self.after_ns));
+        if before == after { before } else { Distance::Mixed }
     }
 }
 
 impl Distance {
+    pub(super) const ALL: [Self; 4] = [Self::Shared, Self::Near, Self::Far, Self::Mixed];
+
     pub(super) fn name(self) -> &'static str {
         match self {
+            Self::Shared => "shared",
             Self::Near => "near",
             Self::Far => "far",
             Self::Mixed => "mixed",
@@ -81,7 +88,9 @@ impl Line {
         let pinned = pin_to(core);
         let mut stretches_ns = Vec::new();
         let (begin, mut number) = (Instant::now(), 0);
-        while begin.elapsed() < DURATION {
+        while begin.elapsed() < DURATION
+            || (stretches_ns.len() < STRETCHES_MIN && begin.elapsed() < DURATION_MAX)
+        {
             let stretch = Instant::now();
             for _ in 0..STRETCH {
                 number += 2;
@@ -95,7 +104,7 @@ impl Line {
         self.0.store(END, Ordering::Release);
         pinned?;
         stretches_ns.sort_unstable();
-        Ok(stretches_ns[stretches_ns.len() / 4] as f64 / STRETCH as f64)
+        Ok(stretches_ns[stretches_ns.len() / 10] as f64 / STRETCH as f64)
     }
 
     fn answer(&self, core: usize) -> anyhow::Result<()> {
@@ -110,11 +119,16 @@ impl Line {
     }
 }
 
+/// Round trips below are those of threads that share a core.
+const SHARED_NS_MAX: f64 = 75.0;
 /// Round trips below are those of cores that share a cache.
 const NEAR_NS_MAX: f64 = 200.0;
 const DURATION: Duration = Duration::from_millis(50);
+/// For so long where others keep both threads from running at once.
+const DURATION_MAX: Duration = Duration::from_millis(500);
+const STRETCHES_MIN: usize = 1000;
 /// Round trips of a stretch.
-const STRETCH: u64 = 100;
+const STRETCH: u64 = 50;
 const END: u64 = u64::MAX;
 
 #[cfg(test)]
@@ -122,11 +136,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn turns_are_near_far_or_neither() {
+    fn turns_are_filed_by_what_both_ends_say() {
         let of = |before_ns, after_ns| Placement { before_ns, after_ns }.distance();
         assert_eq!(
-            [of(110.0, 120.0), of(500.0, 480.0), of(110.0, 500.0)],
-            [Distance::Near, Distance::Far, Distance::Mixed]
+            [of(45.0, 50.0), of(110.0, 120.0), of(500.0, 480.0), of(110.0, 500.0), of(45.0, 110.0)],
+            [Distance::Shared, Distance::Near, Distance::Far, Distance::Mixed, Distance::Mixed]
         );
     }
 }

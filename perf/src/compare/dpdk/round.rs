@@ -233,7 +233,7 @@ impl<'a> Round<'a> {
 
     /// Latencies at offered rates, up to the peak that was found.
     pub(super) fn curve(&mut self) -> anyhow::Result<()> {
-        let key = Key { wire: MEMIF, server: ADIT, work: "GET", clients: 1, in_flight: 32 };
+        let key = Key { wire: MEMIF, server: ADIT, work: "GET", clients: 1, in_flight: OPEN_IN_FLIGHT };
         let row = self.rows.iter().find(|row| row.key == key).context("no round was run")?;
         let peak = Spread::of(row.samples.iter().map(|sample| sample.operations_per_s)).median;
         for share in CURVE_SHARES {
@@ -257,8 +257,8 @@ impl<'a> Round<'a> {
         let adit = first_line(program, &["--version"]).unwrap_or_else(|| "unknown".into());
         let told = |(name, command): &(&str, String)| {
             let version = match *name {
-                TESTPMD => version("dpdk-testpmd", "--version"),
-                name if name.starts_with("memcached") => version("memcached", "--version"),
+                TESTPMD => format!("DPDK {}", version("pkg-config", &["--modversion", "libdpdk"])),
+                name if name.starts_with("memcached") => version("memcached", &["--version"]),
                 _ => adit.clone(),
             };
             Program { name: (*name).into(), version, command: command.clone() }
@@ -404,7 +404,7 @@ pub(super) const ADIT_KERNEL: &str = "Adit, kernel UDP";
 pub(super) const ADIT_PACKET: &str = "Adit, af_packet";
 pub(super) const ADIT_XDP: &str = "Adit, af_xdp";
 const ECHO_IN_FLIGHT: [u64; 3] = [1, 32, 256];
-const IN_FLIGHT: [u64; 3] = [1, 16, 32];
+const IN_FLIGHT: [u64; 4] = [1, 16, 32, 256];
 const VETH_IN_FLIGHT: [u64; 2] = [1, 32];
 /// Clients, and requests that each has on its way: one with a pipeline, and the usual reference.
 const LOOPBACK_CLIENTS: [(u64, u64); 2] = [(1, 32), (50, 1)];
