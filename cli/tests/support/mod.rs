@@ -5,6 +5,8 @@
 #![allow(unreachable_pub, reason = "a module of several test crates")]
 
 pub mod native;
+#[cfg(feature = "dpdk")]
+pub mod network;
 pub mod random;
 pub mod raw;
 pub mod redis;

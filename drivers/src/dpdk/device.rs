@@ -140,6 +140,11 @@ impl Device {
         self.0.port.link_is_up()
     }
 
+    /// Buffers of a queue that its driver keeps at most when it ends; they go with the mempool, and were not lost before.
+    pub fn kept_buffers_max(&self) -> usize {
+        self.0.port.kept_buffers_max()
+    }
+
     /// What it has counted.
     pub fn stats(&self) -> DeviceStats {
         self.0.port.stats()
