@@ -106,6 +106,11 @@ impl Stack {
             self.frames.rx_burst(&mut burst);
             let is_full = burst.len() >= FRAMES_PER_BURST_MAX;
             has_come |= !burst.is_empty();
+            if has_come && !self.link.0 {
+                // Who is heard is connected. What they say is learnt after what was known is forgotten.
+                self.link.0 = true;
+                self.set_link(true, now_ns);
+            }
             if let Some(handover) = &mut self.handover {
                 handover.sort(&mut burst);
             }
