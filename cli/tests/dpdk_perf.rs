@@ -31,7 +31,7 @@ fn perf(flags: &[&str]) -> String {
 fn load(flags: &str) -> String {
     let folder = Folder::new();
     let server_port = port(&folder, "role=server,ip=10.9.0.2");
-    let server = Server::start_with(1, &["--port", &server_port], &[]);
+    let server = Server::start_with(1, &["--port", &server_port, "--memory", "128MiB"], &[]);
     let (client_port, target) = (port(&folder, "ip=10.9.0.1"), format!("10.9.0.2:{}", server.native.port()));
     let all = ["native", "--target", &target, "--port", &client_port, "--keys", "1000", "--server-counters"];
     perf(&[&all[..], &flags.split(' ').collect::<Vec<_>>()].concat())
