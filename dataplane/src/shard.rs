@@ -308,8 +308,10 @@ impl Shard {
     /// Says that the shard is about to sleep, then looks whether something has come in: who puts something in after
     /// that look will wake it.
     fn must_not_sleep(&mut self) -> bool {
+        let is_told = self.streams.interrupts();
         self.streams.prepare_sleep();
-        self.mesh.has_incoming() || !self.mailbox.is_empty()
+        let cannot_be_told = is_told && !self.streams.interrupts();
+        cannot_be_told || self.mesh.has_incoming() || !self.mailbox.is_empty()
     }
 
     /// Receives a burst of what came in; sleeps first if there is nothing to do.
