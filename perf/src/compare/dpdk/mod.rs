@@ -133,7 +133,8 @@ impl Row {
         (!values.is_empty()).then(|| Spread::of(values.into_iter()))
     }
 
-    /// `combine` of the figures of two rows, round by round, where both turns had the same distance; of all rounds if none had.
+    /// `combine` of the figures of two rows, round by round, where both turns had the same distance. If none had,
+    /// of the medians at each distance.
     fn beside(
         &self,
         other: &Self,
@@ -154,7 +155,12 @@ impl Row {
         };
         let mut values: Vec<f64> = pairs().filter(is_alike).filter_map(value).collect();
         if values.is_empty() {
-            values = pairs().filter_map(value).collect();
+            // Of other rounds then, but never of other distances.
+            let settled = Distance::ALL.into_iter().filter(|distance| *distance != Distance::Mixed);
+            let median = |distance| {
+                Some(combine(self.at(distance, &figure)?.median, other.at(distance, &others)?.median))
+            };
+            values = settled.filter_map(median).collect();
         }
         (!values.is_empty()).then(|| Spread::of(values.into_iter()))
     }

@@ -366,7 +366,8 @@ const NOTES: &str = "
 - Each figure is the median (min-max) of its turns. A turn is \"shared\", \"near\" or \"far\" if before and after it a
   cache line took below 75 ns, below 200 ns or more to the other core and back: the host moves its virtual cores, and the
   shared ones are two threads of one core, which take from each other. Turns in which that changed are \"mixed\", and count
-  only where there are no others. Ratios and differences are of turns of the same round with the same distance.
+  only where there are no others. Ratios and differences are of turns of the same round with the same distance, or of the
+  medians at each distance if there are no such rounds.
 - Busy time is what the server counts for turns that found work, by the clock, so it has in it what others take from its
   core. All CPU is the processor time of its process: a server that polls takes its core for as long as something may come.
   Peers sleep in epoll: their processor time is their work.
@@ -468,7 +469,10 @@ mod tests {
         assert_eq!(echo_difference(&report, ECHO, 32).unwrap().max, 5.0);
         assert_eq!(report.rows[0].settled(ns_per_packet).unwrap().max, 40.0);
         report.rows[0].samples.remove(0);
-        assert_eq!(echo_difference(&report, ECHO, 32).unwrap().max, 10.0, "there are no others");
+        assert!(echo_difference(&report, ECHO, 32).is_none(), "there are no others");
+        report.rows[0].samples[0].placement.after_ns = 500.0;
+        report.rows[0].samples[0].round = 7;
+        assert_eq!(echo_difference(&report, ECHO, 32).unwrap().max, 10.0, "of another round");
         assert!(echo_difference(&report, ECHO_UNCHECKED, 32).is_none());
     }
 }
