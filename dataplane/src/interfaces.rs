@@ -214,4 +214,4 @@ impl Interfaces {
 /// Most interfaces of a shard.
 pub const INTERFACES_MAX: usize = 16;
 /// How often a shard that polls other interfaces looks at the first one, if that was quiet: a system call of 0.3 us.
-const FIRST_POLL_NS: u64 = 20_000;
+const FIRST_POLL_NS: u64 = 50_000;

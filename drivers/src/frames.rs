@@ -253,6 +253,16 @@ impl Frames {
         }
     }
 
+    /// Receives fewer frames at a time, 1 to [`FRAMES_PER_BURST_MAX`]: the first ones of a long burst are answered sooner,
+    /// and each costs a little more.
+    pub fn set_burst(&mut self, frames_max: usize) {
+        match self {
+            Self::Sim(_) => {}
+            #[cfg(feature = "dpdk")]
+            Self::Dpdk(frames) => frames.set_burst(frames_max),
+        }
+    }
+
     /// Transmits frames off the front of `burst`; what the device does not take now stays in it, to be offered again. A
     /// frame that it never takes, because of its length, is dropped and counted. Does not block.
     #[inline]

@@ -8,6 +8,9 @@ use crate::frames::Frames;
 
 /// A queue pair that waits for the thread that will poll it.
 pub struct NicQueue {
+    /// Frames that are received at a time, where fewer are wanted than usual.
+    #[cfg(feature = "dpdk")]
+    burst: Option<u16>,
     #[cfg(feature = "dpdk")]
     inner: crate::dpdk::DpdkQueue,
     #[cfg(not(feature = "dpdk"))]
@@ -51,7 +54,7 @@ pub fn open(specs: &[PortSpec], queue_pairs: u16) -> Result<Vec<Vec<NicQueue>>, 
     let open = |spec: &PortSpec| {
         let config = DeviceConfig::of(spec, queue_pairs);
         let queues = Device::start(&eal, &config).map_err(|error| NicError(error.to_string()))?;
-        Ok(queues.into_iter().map(|inner| NicQueue { inner }).collect())
+        Ok(queues.into_iter().map(|inner| NicQueue { burst: spec.burst, inner }).collect())
     };
     specs.iter().map(open).collect()
 }
@@ -82,7 +85,11 @@ impl NicQueue {
     /// If DPDK knows too many threads.
     #[cfg(feature = "dpdk")]
     pub fn into_frames(self) -> Result<Frames, NicError> {
-        self.inner.open().map(Frames::Dpdk).map_err(|error| NicError(error.to_string()))
+        let mut frames = self.inner.open().map(Frames::Dpdk).map_err(|error| NicError(error.to_string()))?;
+        if let Some(burst) = self.burst {
+            frames.set_burst(usize::from(burst));
+        }
+        Ok(frames)
     }
 
     /// The queue on this thread.

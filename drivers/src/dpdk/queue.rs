@@ -57,6 +57,7 @@ impl DpdkQueue {
             port: port.number,
             queue: self.queue,
             frame_bytes_max: usize::from(port.mtu_bytes) + HEADER_BYTES_MAX,
+            burst_max: BURST,
             accepts: Accepts {
                 mempool: raw_mempool,
                 ip_good: flag(offloads.rx_ip, sys::ADIT_RX_IP_CKSUM_GOOD),
@@ -74,6 +75,8 @@ pub struct DpdkFrames {
     port: u16,
     queue: u16,
     frame_bytes_max: usize,
+    /// Most frames of a call: never more than the room for them.
+    burst_max: u16,
     accepts: Accepts,
     counters: FrameCounters,
     /// Stopped with the last of its queues.
@@ -129,6 +132,11 @@ impl DpdkFrames {
         // SAFETY: those of the frames that were left to the device just now; all were buffers of this mempool, as `prepare`
         // has seen to.
         unsafe { self.mempool.remove_handles(taken_count) };
+    }
+
+    /// See [`crate::frames::Frames::set_burst`].
+    pub fn set_burst(&mut self, frames_max: usize) {
+        self.burst_max = u16::try_from(frames_max).map_or(BURST, |frames_max| frames_max.clamp(1, BURST));
     }
 
     /// The address of the device.
@@ -218,7 +226,7 @@ impl DpdkFrames {
         let Some(rx_pkt_burst) = functions.rx_pkt_burst else { return 0 };
         let queue = self.entry(functions.rxq.data);
         // SAFETY: the function of this driver, its queue, and room for as many pointers; nobody else polls the queue.
-        let count = unsafe { rx_pkt_burst(queue, rx.as_mut_ptr(), BURST) };
+        let count = unsafe { rx_pkt_burst(queue, rx.as_mut_ptr(), self.burst_max) };
         usize::from(count)
     }
 

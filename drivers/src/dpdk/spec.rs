@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! dpdk:0000:03:00.0,ip=10.0.0.2/24[,ip=fd00::2/64][,gateway=10.0.0.1][,mtu=1500][,vlan=7][,queues=1]
-//!     [,descriptors=1024][,connections=1024][,huge=off][,memory=256MiB][,log=debug]
+//!     [,descriptors=1024][,burst=32][,connections=1024][,huge=off][,memory=256MiB][,log=debug]
 //! dpdk:vdev=net_memif0,role=server,socket=/run/adit/memif.sock,ip=10.0.0.2/24
 //! ```
 //! Whatever else is said of a virtual device is an option of its driver.
@@ -29,6 +29,8 @@ pub struct PortSpec {
     pub queues: Option<u16>,
     /// Places of each ring.
     pub descriptors: Option<u16>,
+    /// Frames that are received at a time.
+    pub burst: Option<u16>,
     /// TCP connections at once.
     pub connections: Option<u32>,
     /// Whether its memory lies in hugepages.
@@ -118,6 +120,7 @@ impl PortSpec {
             vlan: None,
             queues: None,
             descriptors: None,
+            burst: None,
             connections: None,
             is_huge: true,
             memory_mib: None,
@@ -156,6 +159,9 @@ impl<'a> Reader<'a> {
             "vlan" => spec.vlan = Some(within(part, value, VLAN, "a VLAN has a number of 1 to 4094")?),
             "queues" => {
                 spec.queues = Some(within(part, value, QUEUES, "a port has 1 to 256 queues")?);
+            }
+            "burst" => {
+                spec.burst = Some(within(part, value, BURST, "a burst has 1 to 32 frames")?);
             }
             "descriptors" => {
                 let problem = "a ring has 32 to 32768 descriptors";
@@ -309,9 +315,12 @@ fn error(part: &str, problem: &'static str) -> SpecError {
 
 const PREFIX: &str = "dpdk:";
 /// Keys that make no sense twice.
-const ONCE: [&str; 8] = ["mtu", "vlan", "queues", "descriptors", "connections", "huge", "memory", "log"];
+const ONCE: [&str; 9] =
+    ["mtu", "vlan", "queues", "descriptors", "burst", "connections", "huge", "memory", "log"];
+/// Frames of a burst.
+const BURST: (u16, u16) = (1, 32);
 const KEYS: &str =
-    "the keys are ip, gateway, mtu, vlan, queues, descriptors, connections, huge, memory and log";
+    "the keys are ip, gateway, mtu, vlan, queues, descriptors, burst, connections, huge, memory and log";
 /// Drivers that draw the address of a device, and can be told it.
 const RANDOM_MAC: [&str; 2] = ["net_memif", "net_virtio_user"];
 const MTU: (u16, u16) = (68, 9000);
@@ -338,7 +347,7 @@ mod tests {
     fn a_nic_with_everything() {
         let spec = read(
             "dpdk:0000:03:00.0,ip=10.0.0.2/24,ip=fd00::2/64,gateway=10.0.0.1,gateway=fe80::1,mtu=9000,vlan=7,queues=2,\
-             descriptors=512,connections=100,huge=off,memory=1GiB,log=debug",
+             descriptors=512,burst=16,connections=100,huge=off,memory=1GiB,log=debug",
         );
         let ips = vec![("10.0.0.2".parse().unwrap(), 24), ("fd00::2".parse().unwrap(), 64)];
         let expected = PortSpec {
@@ -349,6 +358,7 @@ mod tests {
             vlan: Some(7),
             queues: Some(2),
             descriptors: Some(512),
+            burst: Some(16),
             connections: Some(100),
             is_huge: false,
             memory_mib: Some(1024),
@@ -395,6 +405,7 @@ mod tests {
             ("dpdk:0000:03:00.0,ip=10.0.0.2/24,vlan=4095", "vlan=4095", "4094"),
             ("dpdk:0000:03:00.0,ip=10.0.0.2/24,vlan=1,vlan=2", "vlan=2", "before"),
             ("dpdk:0000:03:00.0,ip=10.0.0.2/24,queues=0", "queues=0", "1 to 256"),
+            ("dpdk:0000:03:00.0,ip=10.0.0.2/24,burst=33", "burst=33", "1 to 32"),
             ("dpdk:0000:03:00.0,ip=10.0.0.2/24,huge=no", "huge=no", "huge=off"),
             ("dpdk:0000:03:00.0,ip=10.0.0.2/24,memory=1", "memory=1", "MiB"),
             ("dpdk:0000:03:00.0,ip=10.0.0.2/24,memory=8MiB", "memory=8MiB", "16MiB"),

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use super::placement::Distance;
 use super::round::{
-    ADIT, ADIT_KERNEL, ADIT_XDP, ECHO, ECHO_UNCHECKED, LOOPBACK, MEMCACHED_TCP, MEMCACHED_UDP, MEMIF,
-    REDIS_TCP, TESTPMD, VETH,
+    ADIT, ADIT_KERNEL, ADIT_XDP, ECHO, ECHO_16, ECHO_UNCHECKED, LOOPBACK, MEMCACHED_TCP, MEMCACHED_UDP,
+    MEMIF, REDIS_TCP, TESTPMD, TESTPMD_16, VETH,
 };
 use super::{CurvePoint, Key, Report, Row, Sample};
 use crate::compare::table::PAIRS_TO_QUOTE;
@@ -81,7 +81,7 @@ fn goals(report: &Report) -> Vec<String> {
         |server, wire, clients, in_flight| report.row(Key { wire, server, work: "GET", clients, in_flight });
     let adit = get(ADIT, MEMIF, 1, 32);
     let mut goals = Vec::new();
-    for name in [ECHO, ECHO_UNCHECKED] {
+    for name in [ECHO, ECHO_UNCHECKED, ECHO_16] {
         if let Some(found) = echo_difference(report, name, 32) {
             let held = told(found.median <= ECHO_DIFFERENCE_NS_MAX);
             goals.push(format!(
@@ -135,7 +135,7 @@ fn write_echoes(page: &mut String, report: &Report) -> std::fmt::Result {
     writeln!(page, "|---:|---|---|---:|---:|---:|")?;
     for row in report.rows.iter().filter(|row| row.key.work == "echo") {
         let difference = match row.key.server {
-            TESTPMD => String::new(),
+            TESTPMD | TESTPMD_16 => String::new(),
             name => echo_difference(report, name, row.key.in_flight).map_or_else(none, one_place),
         };
         writeln!(
@@ -280,7 +280,9 @@ fn write_point(page: &mut String, point: &CurvePoint) -> std::fmt::Result {
 /// Nanoseconds per packet of one of our echoes beyond testpmd's, round by round.
 fn echo_difference(report: &Report, server: &'static str, in_flight: u64) -> Option<Spread> {
     let of = |server| report.row(Key { wire: MEMIF, server, work: "echo", clients: 1, in_flight });
-    of(server)?.beside(of(TESTPMD)?, ns_per_packet, ns_per_packet, |ours, testpmd| ours - testpmd)
+    // Who takes half as many at a time is compared with who does so, too.
+    let testpmd = if server == ECHO_16 { TESTPMD_16 } else { TESTPMD };
+    of(server)?.beside(of(testpmd)?, ns_per_packet, ns_per_packet, |ours, testpmd| ours - testpmd)
 }
 
 /// A figure of GETs over memif over the sum of its parts, round by round.

@@ -47,7 +47,7 @@ impl<'a> Processes<'a> {
     }
 
     /// dpdk-testpmd, which swaps the addresses of Ethernet and sends a packet back.
-    pub(super) fn testpmd(&self) -> anyhow::Result<PortServer> {
+    pub(super) fn testpmd(&self, burst: u16) -> anyhow::Result<PortServer> {
         let (socket, file) = self.names("testpmd");
         let prefix = format!("adit-perf-{}-{file}", std::process::id());
         let cores = format!("{SERVER_CORE},{CLIENT_CORE}");
@@ -57,6 +57,7 @@ impl<'a> Processes<'a> {
         arguments.extend(words(&["--vdev", &format!("net_memif0,role=server,socket={socket}"), "--"]));
         arguments.extend(words(&["--forward-mode=macswap", "-a", "--no-lsc-interrupt", "--nb-cores=1"]));
         arguments.extend(words(&["--rxq=1", "--txq=1", "--total-num-mbufs=16384"]));
+        arguments.extend(words(&[&format!("--burst={burst}")]));
         let mut server = Server::start_with_input(&self.testpmd, &arguments, self.scratch.join(&file))?;
         // It forwards once the link is up, which the client brings.
         server.wait_text("Checking link statuses")?;
@@ -64,10 +65,16 @@ impl<'a> Processes<'a> {
     }
 
     /// Our echo.
-    pub(super) fn echo(&self) -> anyhow::Result<PortServer> {
+    pub(super) fn echo(&self, burst: u16) -> anyhow::Result<PortServer> {
         let (socket, file) = self.names("echo");
-        let arguments =
-            words(&["perf", "echo", "--port", &server_port(&socket), "--core", &SERVER_CORE.to_string()]);
+        let arguments = words(&[
+            "perf",
+            "echo",
+            "--port",
+            &format!("{},burst={burst}", server_port(&socket)),
+            "--core",
+            &SERVER_CORE.to_string(),
+        ]);
         let mut server = Server::start(&self.program, &arguments, self.scratch.join(&file))?;
         server.wait_text("echoing at port")?;
         Ok(PortServer { server, client_port: client_port(&socket) })

@@ -97,13 +97,15 @@ impl<'a> Round<'a> {
     /// end, when its client goes while it polls.
     fn echoes(&mut self) -> anyhow::Result<()> {
         for in_flight in ECHO_IN_FLIGHT {
-            let testpmd = self.processes.testpmd()?;
-            self.note(TESTPMD, &testpmd.server);
-            self.packets(&testpmd, TESTPMD, in_flight, true)?;
-            drop(testpmd);
-            for (name, has_checksum) in [(ECHO, true), (ECHO_UNCHECKED, false)] {
-                let echo = self.processes.echo()?;
-                self.note(ECHO, &echo.server);
+            for (name, burst) in [(TESTPMD, BURST), (TESTPMD_16, HALF_BURST)] {
+                let testpmd = self.processes.testpmd(burst)?;
+                self.note(name, &testpmd.server);
+                self.packets(&testpmd, name, in_flight, true)?;
+            }
+            let echoes = [(ECHO, BURST, true), (ECHO_UNCHECKED, BURST, false), (ECHO_16, HALF_BURST, true)];
+            for (name, burst, has_checksum) in echoes {
+                let echo = self.processes.echo(burst)?;
+                self.note(name, &echo.server);
                 self.packets(&echo, name, in_flight, has_checksum)?;
             }
         }
@@ -257,7 +259,9 @@ impl<'a> Round<'a> {
         let adit = first_line(program, &["--version"]).unwrap_or_else(|| "unknown".into());
         let told = |(name, command): &(&str, String)| {
             let version = match *name {
-                TESTPMD => format!("DPDK {}", version("pkg-config", &["--modversion", "libdpdk"])),
+                TESTPMD | TESTPMD_16 => {
+                    format!("DPDK {}", version("pkg-config", &["--modversion", "libdpdk"]))
+                }
                 name if name.starts_with("memcached") => version("memcached", &["--version"]),
                 _ => adit.clone(),
             };
@@ -395,6 +399,9 @@ pub(super) const TESTPMD: &str = "testpmd macswap";
 pub(super) const ECHO: &str = "Adit's echo";
 /// Of packets without a checksum of UDP, which testpmd does not look at either.
 pub(super) const ECHO_UNCHECKED: &str = "Adit's echo, no UDP checksum";
+/// Both, with half of 32 packets in a burst: one side works on the first half while the other works on the second.
+pub(super) const TESTPMD_16: &str = "testpmd macswap, bursts of 16";
+pub(super) const ECHO_16: &str = "Adit's echo, bursts of 16";
 pub(super) const ADIT: &str = "Adit";
 const ADIT_MEMIF: &str = "Adit over memif";
 pub(super) const REDIS_TCP: &str = "redis TCP";
@@ -403,6 +410,9 @@ pub(super) const MEMCACHED_UDP: &str = "memcached UDP";
 pub(super) const ADIT_KERNEL: &str = "Adit, kernel UDP";
 pub(super) const ADIT_PACKET: &str = "Adit, af_packet";
 pub(super) const ADIT_XDP: &str = "Adit, af_xdp";
+/// What testpmd and we receive at a time, if not told otherwise.
+const BURST: u16 = 32;
+const HALF_BURST: u16 = 16;
 const ECHO_IN_FLIGHT: [u64; 3] = [1, 32, 256];
 const IN_FLIGHT: [u64; 4] = [1, 16, 32, 256];
 const VETH_IN_FLIGHT: [u64; 2] = [1, 32];
