@@ -253,11 +253,20 @@ impl Frames {
         }
     }
 
+    /// Whether each burst is a system call, so that few large ones are better than many small ones.
+    pub fn costs_calls(&self) -> bool {
+        match self {
+            Self::Sim(_) => false,
+            #[cfg(feature = "dpdk")]
+            Self::Dpdk(frames) => frames.costs_calls(),
+        }
+    }
+
     /// Receives fewer frames at a time, 1 to [`FRAMES_PER_BURST_MAX`]: the first ones of a long burst are answered sooner,
     /// and each costs a little more.
     pub fn set_burst(&mut self, frames_max: usize) {
         match self {
-            Self::Sim(_) => {}
+            Self::Sim(frames) => frames.set_burst(frames_max),
             #[cfg(feature = "dpdk")]
             Self::Dpdk(frames) => frames.set_burst(frames_max),
         }

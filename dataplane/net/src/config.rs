@@ -28,6 +28,9 @@ pub struct StackConfig {
     /// Whether it answers for its addresses, and pings, and tells its neighbours when it starts: one of the stacks that
     /// share a device does.
     pub answers: bool,
+    /// Whether checksums are verified, and that of UDP over IPv4 is sent: without it, a wire is trusted that is none, but the
+    /// memory of a process on this machine.
+    pub checksums: bool,
 }
 
 impl StackConfig {
@@ -41,6 +44,7 @@ impl StackConfig {
             udp_port,
             takes_tcp: false,
             answers: true,
+            checksums: true,
         }
     }
 
@@ -56,6 +60,7 @@ impl StackConfig {
             udp_port,
             takes_tcp: false,
             answers: true,
+            checksums: spec.checksums,
         }
     }
 

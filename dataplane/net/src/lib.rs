@@ -10,6 +10,7 @@ pub mod config;
 pub mod counters;
 pub mod echo;
 mod ethernet;
+mod gather;
 pub mod handles;
 pub mod handover;
 mod icmp;

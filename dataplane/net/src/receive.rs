@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use adit_drivers::frames::Frame;
+use adit_drivers::frames::{Checked, Frame};
 use adit_drivers::port::Mbuf;
 
 use crate::counters::Reason;
@@ -15,6 +15,9 @@ impl Stack {
     /// Takes a frame.
     #[inline]
     pub(crate) fn take_frame(&mut self, mut frame: Frame) -> Result<(), Reason> {
+        if !self.config.checksums {
+            frame.set_checked(Checked { ip: true, transport: true });
+        }
         let ethernet = ethernet::parse(frame.bytes(), &self.mac, self.config.vlan)?;
         frame.pull(ethernet.header_bytes);
         let ip = match ethernet.kind {

@@ -8,18 +8,19 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 
-use adit_drivers::frames::{FRAME_HEADROOM_BYTES, FRAMES_PER_BURST_MAX, Frame, Frames, Offloads};
+use adit_drivers::frames::{FRAME_HEADROOM_BYTES, FRAMES_PER_BURST_MAX, Frame, Frames};
 use adit_drivers::port::{BURST_MAX, Mbuf, Mempool};
 
 use crate::bucket::Bucket;
 use crate::config::StackConfig;
 use crate::counters::NetCounters;
 use crate::ethernet::{self, Mac};
+use crate::gather::Gather;
 use crate::handover::{Handover, HandoverCounters};
 use crate::neighbours::{Due, Neighbours};
 use crate::outbound::{Outbound, Packet};
 use crate::routes::Routes;
-use crate::templates::Templates;
+use crate::templates::{Checksums, Templates};
 use crate::{ipv4, ipv6, udp};
 
 /// A stack.
@@ -27,7 +28,7 @@ pub struct Stack {
     pub(crate) frames: Frames,
     pub(crate) mac: Mac,
     /// What the device does for frames.
-    pub(crate) offloads: Offloads,
+    pub(crate) checksums: Checksums,
     /// Whether somebody was at the other end when that was last looked at, and when it is next.
     link: (bool, u64),
     pub(crate) config: StackConfig,
@@ -40,6 +41,7 @@ pub struct Stack {
     pub(crate) pending: VecDeque<Packet>,
     /// Frames that the device has not taken yet.
     pub(crate) tx: Vec<Frame>,
+    gather: Gather,
     /// A received burst, empty between turns.
     burst: Vec<Frame>,
     /// What has become due, empty between turns.
@@ -71,7 +73,12 @@ impl Stack {
         let mac = frames.mac();
         let mut stack = Self {
             mac,
-            offloads: frames.offloads(),
+            gather: Gather::new(frames.costs_calls()),
+            checksums: match (config.checksums, frames.offloads().tx_udp) {
+                (false, _) => Checksums::None,
+                (true, true) => Checksums::Device,
+                (true, false) => Checksums::Software,
+            },
             link: (frames.link_is_up(), now_ns.saturating_add(LINK_INTERVAL_NS)),
             routes: Routes::new(&config, mac),
             neighbours: Neighbours::new(),
@@ -102,8 +109,10 @@ impl Stack {
         self.now_ns = now_ns;
         let mut has_come = false;
         let mut burst = std::mem::take(&mut self.burst);
-        for _ in 0..BURSTS_PER_POLL_MAX {
+        let bursts = if self.gather.waits(now_ns) { 0 } else { BURSTS_PER_POLL_MAX };
+        for _ in 0..bursts {
             self.frames.rx_burst(&mut burst);
+            self.gather.received(burst.len(), now_ns);
             let is_full = burst.len() >= FRAMES_PER_BURST_MAX;
             has_come |= !burst.is_empty();
             if has_come && !self.link.0 {

@@ -12,6 +12,17 @@ use crate::neighbours::Neighbours;
 use crate::stack::HEADERS_BYTES_MAX;
 use crate::{ipv4, udp};
 
+/// Who writes the checksums of UDP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Checksums {
+    /// We do.
+    Software,
+    /// The device does.
+    Device,
+    /// Nobody, where they are not needed.
+    None,
+}
+
 /// The templates of some peers, each at a place that its address decides.
 pub(crate) struct Templates(Vec<Option<Template>>);
 
@@ -105,31 +116,35 @@ impl Template {
 
     /// Puts all headers in front of a payload.
     #[inline]
-    pub(crate) fn frame(&self, frame: &mut Frame, completes: bool) -> Option<()> {
-        self.write(frame, 0, completes)
+    pub(crate) fn frame(&self, frame: &mut Frame, checksums: Checksums) -> Option<()> {
+        self.write(frame, 0, checksums)
     }
 
     /// Puts the headers of IP and UDP in front of a payload.
-    pub(crate) fn packet(&self, frame: &mut Frame, completes: bool) -> Option<()> {
-        self.write(frame, self.ethernet_bytes, completes)
+    pub(crate) fn packet(&self, frame: &mut Frame, checksums: Checksums) -> Option<()> {
+        self.write(frame, self.ethernet_bytes, checksums)
     }
 
-    /// Puts the headers from `from` on in front of a payload. Where the device `completes` the checksum of UDP, the field
+    /// Puts the headers from `from` on in front of a payload. Where the device completes the checksum of UDP, the field
     /// has the sum of the pseudo-header.
     #[inline]
-    fn write(&self, frame: &mut Frame, from: usize, completes: bool) -> Option<()> {
+    fn write(&self, frame: &mut Frame, from: usize, checksums: Checksums) -> Option<()> {
         let udp_bytes = length(udp::HEADER_BYTES + frame.len_bytes());
-        let checksum = if completes {
-            frame.set_offload(self.offload());
-            !ip::addresses_sum(self.source, self.peer.ip())
-                .and_u16(u16::from(UDP))
-                .and_u16(udp_bytes)
-                .checksum()
-        } else {
-            match self.udp_sum.and_u16(udp_bytes).and_u16(udp_bytes).and(frame.bytes()).checksum() {
-                // 0 would say that there is none.
-                0 => 0xFFFF,
-                checksum => checksum,
+        let checksum = match checksums {
+            // 0 says that there is none; IPv6 does not allow it (RFC 8200, section 8.1).
+            Checksums::None if self.source.is_ipv4() => 0,
+            Checksums::Device => {
+                frame.set_offload(self.offload());
+                !ip::addresses_sum(self.source, self.peer.ip())
+                    .and_u16(u16::from(UDP))
+                    .and_u16(udp_bytes)
+                    .checksum()
+            }
+            Checksums::None | Checksums::Software => {
+                match self.udp_sum.and_u16(udp_bytes).and_u16(udp_bytes).and(frame.bytes()).checksum() {
+                    0 => 0xFFFF,
+                    checksum => checksum,
+                }
             }
         };
         let room = frame.prepend(self.headers_bytes - from)?;
@@ -185,13 +200,14 @@ mod tests {
             for vlan in [None, Some(9)] {
                 let template = Template::new(source.parse().unwrap(), peer.parse().unwrap(), vlan);
                 let template = template.to_device(([2; 6], [4; 6]), vlan, (0, 0, 0));
-                let frame = |completes| {
+                let frame = |checksums| {
                     let mut frame = Frame::new(mempool.buffer().unwrap(), FRAME_HEADROOM_BYTES);
                     frame.append(5).unwrap().copy_from_slice(b"bytes");
-                    template.frame(&mut frame, completes).unwrap();
+                    template.frame(&mut frame, checksums).unwrap();
                     frame
                 };
-                let (ours, mut theirs) = (frame(false), frame(true));
+                let (ours, mut theirs) = (frame(Checksums::Software), frame(Checksums::Device));
+                let mut without = frame(Checksums::None);
                 assert_eq!(ours.offload(), None);
                 let offload = theirs.offload().unwrap();
                 let udp_at = usize::from(offload.ethernet_bytes) + usize::from(offload.ip_bytes);
@@ -199,6 +215,10 @@ mod tests {
                 let checksum = Sum::of(&theirs.bytes()[udp_at..]).checksum();
                 put_u16(&mut theirs.bytes_mut()[udp_at..], 6, checksum);
                 assert_eq!(ours.bytes(), theirs.bytes());
+                // The header says so itself, or there has to be one.
+                assert_eq!(without.bytes()[udp_at + 6..udp_at + 8] == [0, 0], source.starts_with("10."));
+                put_u16(&mut without.bytes_mut()[udp_at..], 6, checksum);
+                assert_eq!(ours.bytes(), without.bytes());
                 assert_eq!(ours.len_bytes(), usize::from(offload.transport_bytes) + udp_at + 5);
             }
         }

@@ -48,7 +48,7 @@ impl Stack {
             return Err(Reason::TooLong);
         }
         let mut frame = train.into_frame();
-        template.frame(&mut frame, self.offloads.tx_udp).ok_or(Reason::NoBuffer)?;
+        template.frame(&mut frame, self.checksums).ok_or(Reason::NoBuffer)?;
         self.neighbours.touch(template.place, self.now_ns);
         self.tx.push(frame);
         self.counters.tx_datagrams += 1;
@@ -74,11 +74,11 @@ impl Stack {
                 let validity = (place, until_ns, self.neighbours.generation());
                 let template = template.to_device((self.mac, mac), self.config.vlan, validity);
                 self.templates.keep(template);
-                template.frame(&mut frame, self.offloads.tx_udp).ok_or(Reason::NoBuffer)?;
+                template.frame(&mut frame, self.checksums).ok_or(Reason::NoBuffer)?;
                 self.tx.push(frame);
             }
             Hop::Unresolved { place } => {
-                template.packet(&mut frame, self.offloads.tx_udp).ok_or(Reason::NoBuffer)?;
+                template.packet(&mut frame, self.checksums).ok_or(Reason::NoBuffer)?;
                 self.park(place, hop, frame)?;
             }
             Hop::Full => return Err(Reason::NeighboursFull),

@@ -134,6 +134,11 @@ impl DpdkFrames {
         unsafe { self.mempool.remove_handles(taken_count) };
     }
 
+    /// See [`crate::frames::Frames::costs_calls`].
+    pub fn costs_calls(&self) -> bool {
+        CALLING_DRIVERS.contains(&self.device.port.driver.as_str())
+    }
+
     /// See [`crate::frames::Frames::set_burst`].
     pub fn set_burst(&mut self, frames_max: usize) {
         self.burst_max = u16::try_from(frames_max).map_or(BURST, |frames_max| frames_max.clamp(1, BURST));
@@ -410,6 +415,8 @@ fn is_eventfd(fd: BorrowedFd<'_>) -> bool {
     link.is_ok_and(|name| name.to_bytes() == b"anon_inode:[eventfd]")
 }
 
+/// Drivers of interfaces of the kernel.
+const CALLING_DRIVERS: [&str; 2] = ["net_af_packet", "net_af_xdp"];
 /// Most frames of a call.
 #[expect(clippy::cast_possible_truncation, reason = "a small number")]
 const BURST: u16 = FRAMES_PER_BURST_MAX as u16;

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! dpdk:0000:03:00.0,ip=10.0.0.2/24[,ip=fd00::2/64][,gateway=10.0.0.1][,mtu=1500][,vlan=7][,queues=1]
-//!     [,descriptors=1024][,burst=32][,connections=1024][,huge=off][,memory=256MiB][,log=debug]
+//!     [,descriptors=1024][,burst=32][,connections=1024][,checksums=off][,huge=off][,memory=256MiB][,log=debug]
 //! dpdk:vdev=net_memif0,role=server,socket=/run/adit/memif.sock,ip=10.0.0.2/24
 //! ```
 //! Whatever else is said of a virtual device is an option of its driver.
@@ -33,6 +33,9 @@ pub struct PortSpec {
     pub burst: Option<u16>,
     /// TCP connections at once.
     pub connections: Option<u32>,
+    /// Whether checksums are verified, and those of UDP over IPv4 written: what comes out of the memory of a process on this
+    /// machine needs none.
+    pub checksums: bool,
     /// Whether its memory lies in hugepages.
     pub is_huge: bool,
     /// MiB of memory for all ports.
@@ -122,6 +125,7 @@ impl PortSpec {
             descriptors: None,
             burst: None,
             connections: None,
+            checksums: true,
             is_huge: true,
             memory_mib: None,
             is_verbose: false,
@@ -170,6 +174,9 @@ impl<'a> Reader<'a> {
             "connections" => {
                 let problem = "a port has 1 to 16777216 connections";
                 spec.connections = Some(within(part, value, CONNECTIONS, problem)?);
+            }
+            "checksums" => {
+                spec.checksums = choice(part, value, ["off", "on"], "it is checksums=on or checksums=off")?;
             }
             "huge" => spec.is_huge = choice(part, value, ["off", "on"], "it is huge=on or huge=off")?,
             "memory" => spec.memory_mib = Some(memory(part, value)?),
@@ -315,12 +322,11 @@ fn error(part: &str, problem: &'static str) -> SpecError {
 
 const PREFIX: &str = "dpdk:";
 /// Keys that make no sense twice.
-const ONCE: [&str; 9] =
-    ["mtu", "vlan", "queues", "descriptors", "burst", "connections", "huge", "memory", "log"];
+const ONCE: [&str; 10] =
+    ["mtu", "vlan", "queues", "descriptors", "burst", "connections", "checksums", "huge", "memory", "log"];
 /// Frames of a burst.
 const BURST: (u16, u16) = (1, 32);
-const KEYS: &str =
-    "the keys are ip, gateway, mtu, vlan, queues, descriptors, burst, connections, huge, memory and log";
+const KEYS: &str = "the keys are ip, gateway, mtu, vlan, queues, descriptors, burst, connections, checksums, huge, memory and log";
 /// Drivers that draw the address of a device, and can be told it.
 const RANDOM_MAC: [&str; 2] = ["net_memif", "net_virtio_user"];
 const MTU: (u16, u16) = (68, 9000);
@@ -347,7 +353,7 @@ mod tests {
     fn a_nic_with_everything() {
         let spec = read(
             "dpdk:0000:03:00.0,ip=10.0.0.2/24,ip=fd00::2/64,gateway=10.0.0.1,gateway=fe80::1,mtu=9000,vlan=7,queues=2,\
-             descriptors=512,burst=16,connections=100,huge=off,memory=1GiB,log=debug",
+             descriptors=512,burst=16,connections=100,checksums=off,huge=off,memory=1GiB,log=debug",
         );
         let ips = vec![("10.0.0.2".parse().unwrap(), 24), ("fd00::2".parse().unwrap(), 64)];
         let expected = PortSpec {
@@ -360,6 +366,7 @@ mod tests {
             descriptors: Some(512),
             burst: Some(16),
             connections: Some(100),
+            checksums: false,
             is_huge: false,
             memory_mib: Some(1024),
             is_verbose: true,

@@ -47,6 +47,7 @@ pub struct SimFrames {
     mac: [u8; 6],
     mtu_bytes: usize,
     mempool: Mempool,
+    burst_max: usize,
     counters: FrameCounters,
 }
 
@@ -70,7 +71,8 @@ impl SimFrames {
         let mut end = 0;
         ends.map(|(mac, mempool)| {
             let counters = FrameCounters::default();
-            let made = Self { cable: Rc::clone(&cable), end, mac, mtu_bytes, mempool, counters };
+            let burst_max = FRAMES_PER_BURST_MAX;
+            let made = Self { cable: Rc::clone(&cable), end, mac, mtu_bytes, mempool, burst_max, counters };
             end += 1;
             made
         })
@@ -84,6 +86,11 @@ impl SimFrames {
     /// Frames that wait to be received at either end.
     pub fn in_flight(&self) -> usize {
         self.cable.borrow().queues.iter().map(VecDeque::len).sum()
+    }
+
+    /// See [`crate::frames::Frames::set_burst`].
+    pub fn set_burst(&mut self, frames_max: usize) {
+        self.burst_max = frames_max.clamp(1, FRAMES_PER_BURST_MAX);
     }
 
     /// The address of the device.
@@ -109,7 +116,7 @@ impl SimFrames {
     /// See [`crate::frames::Frames::rx_burst`].
     pub fn rx_burst(&mut self, burst: &mut Vec<Frame>) {
         let queue = &mut self.cable.borrow_mut().queues[self.end];
-        for _ in 0..FRAMES_PER_BURST_MAX.min(queue.len()) {
+        for _ in 0..self.burst_max.min(queue.len()) {
             let Some(buffer) = self.mempool.buffer() else {
                 self.counters.rx_dropped += 1;
                 return;
@@ -215,6 +222,11 @@ mod tests {
         burst.clear();
         right.rx_burst(&mut burst);
         assert_eq!(burst.len(), 1);
+        burst.clear();
+        (0..2).for_each(|byte| left.tx_burst(&mut vec![frame(&left, &[byte])]));
+        right.set_burst(1);
+        right.rx_burst(&mut burst);
+        assert_eq!(burst.len(), 1, "as many as were asked for");
     }
 
     #[test]
