@@ -30,17 +30,22 @@ pub(super) struct Port {
     pub(super) interrupts: Vec<RawFd>,
 }
 
+/// A started device, with a mempool for each queue; and one of headers for what frames end with, if it takes that.
+pub(super) struct Started {
+    pub(super) port: Port,
+    pub(super) mempools: Vec<Arc<DeviceMempool>>,
+    pub(super) tails: Vec<Arc<DeviceMempool>>,
+}
+
 /// Finds or makes the device, configures and starts it.
-pub(super) fn start(
-    eal: &Eal,
-    config: &DeviceConfig,
-) -> Result<(Port, Vec<Arc<DeviceMempool>>), DeviceError> {
+pub(super) fn start(eal: &Eal, config: &DeviceConfig) -> Result<Started, DeviceError> {
     let mut port = Port::find(config)?;
     let info = port.info()?;
     check(config, &info)?;
     port.mtu_bytes = config.mtu_bytes;
     port.offloads = offloads(config, &info);
     let mempools = port.mempools(eal, config)?;
+    let tails = if port.offloads.tx_segments { port.tails(eal, config)? } else { Vec::new() };
     let interrupts = config.interrupts && !MUTE_DRIVERS.contains(&port.driver.as_str());
     // Some devices refuse interrupts only at their start.
     let first = port.bring_up(config, &info, &mempools, interrupts);
@@ -49,7 +54,7 @@ pub(super) fn start(
         (first, _) => first?,
     }
     port.finish(config, &info, interrupts)?;
-    Ok((port, mempools))
+    Ok(Started { port, mempools, tails })
 }
 
 impl Port {
@@ -116,6 +121,17 @@ impl Port {
         (0..config.queue_pairs).map(mempool).collect()
     }
 
+    /// Headers without buffers for each queue: as many as may be in its transmit ring, and on their way there.
+    fn tails(&self, eal: &Eal, config: &DeviceConfig) -> Result<Vec<Arc<DeviceMempool>>, DeviceError> {
+        let count = u32::from(self.descriptors.1)
+            + u32::try_from(FRAMES_PER_BURST_MAX + STASH_BUFFERS).unwrap_or(u32::MAX)
+            + CACHE_BUFFERS * 3 / 2;
+        // SAFETY: a port.
+        let socket = unsafe { sys::rte_eth_dev_socket_id(self.number) };
+        let mempool = |_| DeviceMempool::new(eal, &self.name, count, 0, socket).map(Arc::new);
+        (0..config.queue_pairs).map(mempool).collect()
+    }
+
     /// Configures the device and its queues, and starts it.
     fn bring_up(
         &self,
@@ -126,7 +142,7 @@ impl Port {
     ) -> Result<(), DeviceError> {
         // SAFETY: numbers, for which zeroes mean nothing, and pointers that may be null.
         let mut conf = unsafe { MaybeUninit::<sys::rte_eth_conf>::zeroed().assume_init() };
-        conf.rxmode.mtu = u32::from(self.mtu_bytes);
+        conf.rxmode.mtu = u32::from(configured_mtu(&self.driver, self.mtu_bytes));
         (conf.rxmode.offloads, conf.txmode.offloads) = offload_flags(self.offloads);
         let mut key = hash_key(info);
         if self.offloads.rx_hash {
@@ -183,7 +199,7 @@ impl Port {
         let mut mtu_bytes = 0;
         // SAFETY: a port, and room for a number.
         let result = unsafe { sys::rte_eth_dev_get_mtu(self.number, &raw mut mtu_bytes) };
-        if result == 0 && mtu_bytes != self.mtu_bytes {
+        if result == 0 && mtu_bytes != configured_mtu(&self.driver, self.mtu_bytes) {
             // Drivers that do not look at the configuration do this, or have no limit of their own.
             // SAFETY: a port.
             let result = unsafe { sys::rte_eth_dev_set_mtu(self.number, self.mtu_bytes) };
@@ -318,10 +334,16 @@ fn check(config: &DeviceConfig, info: &sys::rte_eth_dev_info) -> Result<(), Devi
     Ok(())
 }
 
+/// The MTU that a driver is told.
+fn configured_mtu(driver: &str, mtu_bytes: u16) -> u16 {
+    if ANY_LENGTH_DRIVERS.contains(&driver) { mtu_bytes.min(MTU_BYTES_USUAL) } else { mtu_bytes }
+}
+
 /// What of the useful it offers.
 fn offloads(config: &DeviceConfig, info: &sys::rte_eth_dev_info) -> Offloads {
     let rx = |flag: u64| info.rx_offload_capa & flag != 0;
     let tx = |flag: u64| info.tx_offload_capa & flag != 0;
+    let tx_segments = config.tails && tx(sys::ADIT_TX_OFFLOAD_MULTI_SEGS) && reaches_memory(config);
     Offloads {
         rx_ip: rx(sys::ADIT_RX_OFFLOAD_IPV4_CKSUM),
         rx_udp: rx(sys::ADIT_RX_OFFLOAD_UDP_CKSUM),
@@ -329,12 +351,18 @@ fn offloads(config: &DeviceConfig, info: &sys::rte_eth_dev_info) -> Offloads {
         tx_ip: tx(sys::ADIT_TX_OFFLOAD_IPV4_CKSUM),
         tx_udp: tx(sys::ADIT_TX_OFFLOAD_UDP_CKSUM),
         tx_tcp: tx(sys::ADIT_TX_OFFLOAD_TCP_CKSUM),
-        // Every frame of ours is in one piece.
-        tx_segments: false,
+        tx_segments,
         // Right because all that a queue transmits is its own, alone and in one piece: see `prepare`.
-        tx_fast_free: tx(sys::ADIT_TX_OFFLOAD_MBUF_FAST_FREE),
+        tx_fast_free: tx(sys::ADIT_TX_OFFLOAD_MBUF_FAST_FREE) && !tx_segments,
         rx_hash: config.queue_pairs > 1 && info.flow_type_rss_offloads & HASHED_FLOWS != 0,
     }
+}
+
+/// Whether what transmits a frame reads it as this process does: drivers that copy. Others have to be told of memory that is
+/// not DPDK's, or cannot read it at all: a memif that copies nothing shares only the memory of DPDK with its peer.
+fn reaches_memory(config: &DeviceConfig) -> bool {
+    COPYING_DRIVERS.iter().any(|driver| config.name.starts_with(driver))
+        && !config.options.split(',').any(|option| option == "zero-copy=yes")
 }
 
 /// The flags of DPDK for receive and transmit.
@@ -378,9 +406,16 @@ fn text(text: &str) -> Result<CString, DeviceError> {
 }
 
 const VIRTUAL_BUS: &CStr = c"vdev";
+/// Drivers of virtual devices that read all segments of a frame, wherever they lie, while they transmit it; or hand them on
+/// within the process.
+const COPYING_DRIVERS: [&str; 4] = ["net_memif", "net_af_packet", "net_ring", "net_null"];
 /// Drivers that arm interrupts which never come: that of 82574 (e1000e) arms a cause that it gave to none of the vectors of
 /// MSI-X, which VFIO takes where a device has them.
 const MUTE_DRIVERS: [&str; 1] = ["net_e1000_em"];
+/// Drivers that say that an ordinary frame is the longest, though they carry any that a buffer holds: memif divides frames
+/// among the buffers of its ring.
+const ANY_LENGTH_DRIVERS: [&str; 1] = ["net_memif"];
+const MTU_BYTES_USUAL: u16 = 1500;
 /// What every IPv4 network carries (RFC 791).
 const MTU_BYTES_MIN: u16 = 68;
 /// A buffer holds one frame, and a client of jumbo frames needs no more.
@@ -393,3 +428,23 @@ const HASHED_FLOWS: u64 = sys::ADIT_RSS_IPV4
     | sys::ADIT_RSS_IPV6_UDP
     | sys::ADIT_RSS_IPV6_TCP;
 const _: () = assert!(FRAME_HEADROOM_BYTES == sys::ADIT_MBUF_HEADROOM_BYTES as usize);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_drivers_that_copy_read_memory_that_is_not_of_dpdk() {
+        let reaches = |name, options| reaches_memory(&DeviceConfig::new(name, options));
+        assert!(reaches("net_memif0", "role=server,socket=/run/adit/memif.sock"));
+        assert!(!reaches("net_memif0", "role=client,zero-copy=yes"), "its peer sees only the memory of DPDK");
+        assert!(reaches("net_af_packet1", "iface=near") && reaches("net_ring0", ""));
+        assert!(!reaches("net_virtio_user0", "path=/run/vhost.sock") && !reaches("0000:03:00.0", ""));
+    }
+
+    #[test]
+    fn a_memif_is_told_the_usual_mtu_and_carries_another() {
+        assert_eq!((configured_mtu("net_memif", 9000), configured_mtu("net_memif", 1280)), (1500, 1280));
+        assert_eq!(configured_mtu("net_ice", 9000), 9000);
+    }
+}

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! dpdk:0000:03:00.0,ip=10.0.0.2/24[,ip=fd00::2/64][,gateway=10.0.0.1][,mtu=1500][,vlan=7][,queues=1]
-//!     [,descriptors=1024][,connections=1024][,huge=off][,memory=256MiB][,log=debug]
+//!     [,descriptors=1024][,connections=1024][,huge=off][,tails=off][,memory=256MiB][,log=debug]
 //! dpdk:vdev=net_memif0,role=server,socket=/run/adit/memif.sock,ip=10.0.0.2/24
 //! ```
 //! Whatever else is said of a virtual device is an option of its driver.
@@ -33,6 +33,8 @@ pub struct PortSpec {
     pub connections: Option<u32>,
     /// Whether its memory lies in hugepages.
     pub is_huge: bool,
+    /// Whether frames may end with bytes that lie elsewhere, if the device takes that: large values leave without a copy.
+    pub has_tails: bool,
     /// MiB of memory for all ports.
     pub memory_mib: Option<u32>,
     /// Whether DPDK and the driver tell what they do.
@@ -120,6 +122,7 @@ impl PortSpec {
             descriptors: None,
             connections: None,
             is_huge: true,
+            has_tails: true,
             memory_mib: None,
             is_verbose: false,
         }
@@ -166,6 +169,9 @@ impl<'a> Reader<'a> {
                 spec.connections = Some(within(part, value, CONNECTIONS, problem)?);
             }
             "huge" => spec.is_huge = choice(part, value, ["off", "on"], "it is huge=on or huge=off")?,
+            "tails" => {
+                spec.has_tails = choice(part, value, ["off", "on"], "it is tails=on or tails=off")?;
+            }
             "memory" => spec.memory_mib = Some(memory(part, value)?),
             "log" => {
                 spec.is_verbose = choice(part, value, ["quiet", "debug"], "it is log=quiet or log=debug")?;
@@ -309,9 +315,10 @@ fn error(part: &str, problem: &'static str) -> SpecError {
 
 const PREFIX: &str = "dpdk:";
 /// Keys that make no sense twice.
-const ONCE: [&str; 8] = ["mtu", "vlan", "queues", "descriptors", "connections", "huge", "memory", "log"];
+const ONCE: [&str; 9] =
+    ["mtu", "vlan", "queues", "descriptors", "connections", "huge", "tails", "memory", "log"];
 const KEYS: &str =
-    "the keys are ip, gateway, mtu, vlan, queues, descriptors, connections, huge, memory and log";
+    "the keys are ip, gateway, mtu, vlan, queues, descriptors, connections, huge, tails, memory and log";
 /// Drivers that draw the address of a device, and can be told it.
 const RANDOM_MAC: [&str; 2] = ["net_memif", "net_virtio_user"];
 const MTU: (u16, u16) = (68, 9000);
@@ -338,7 +345,7 @@ mod tests {
     fn a_nic_with_everything() {
         let spec = read(
             "dpdk:0000:03:00.0,ip=10.0.0.2/24,ip=fd00::2/64,gateway=10.0.0.1,gateway=fe80::1,mtu=9000,vlan=7,queues=2,\
-             descriptors=512,connections=100,huge=off,memory=1GiB,log=debug",
+             descriptors=512,connections=100,huge=off,tails=off,memory=1GiB,log=debug",
         );
         let ips = vec![("10.0.0.2".parse().unwrap(), 24), ("fd00::2".parse().unwrap(), 64)];
         let expected = PortSpec {
@@ -351,6 +358,7 @@ mod tests {
             descriptors: Some(512),
             connections: Some(100),
             is_huge: false,
+            has_tails: false,
             memory_mib: Some(1024),
             is_verbose: true,
         };
