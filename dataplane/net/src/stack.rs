@@ -290,6 +290,12 @@ impl Stack {
         self.mtu_bytes - ip_bytes - udp::HEADER_BYTES
     }
 
+    /// Whether the device transmits what datagrams end with from where that lies: such a block is pinned while its datagram waits
+    /// in here or at the device.
+    pub fn takes_tails(&self) -> bool {
+        self.offloads.tx_segments
+    }
+
     /// Neighbours that are known or asked for; at most [`NEIGHBOURS_MAX`](crate::neighbours::NEIGHBOURS_MAX).
     pub fn neighbour_count(&self) -> usize {
         self.neighbours.count()
