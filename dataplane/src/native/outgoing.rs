@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use adit_drivers::chunk::ChunkPool;
 use adit_drivers::port::Mbuf;
-use adit_drivers::tail::Tail;
+use adit_drivers::tail::{BlockPin, Tail};
 use adit_wire::native::{FRAME_BYTES_MAX, HEADER_BYTES, Header};
 
 use super::links::Links;
@@ -148,6 +148,7 @@ impl Outgoing<'_> {
     pub(super) fn segments(&mut self, to: Path, reply: &Header, kept: &Kept, frame_bytes: usize, count: u16) {
         let (total, mut offset) = (kept.body.len_bytes(), u64::from(reply.offset));
         let takes_tails = self.takes_tails(to);
+        let mut pin: Option<BlockPin> = None;
         for _ in 0..count.max(1) {
             let len = segment_bytes(frame_bytes).min(usize::try_from(total - offset).unwrap_or(usize::MAX));
             let header = Header { offset: u32::try_from(offset).unwrap_or(u32::MAX), ..*reply };
@@ -156,7 +157,10 @@ impl Outgoing<'_> {
             let went = match (to, tail) {
                 (Path::Datagram(interface, peer), Some((block, range))) if range.len() >= TAIL_BYTES_MIN => {
                     let own_bytes = len - range.len();
-                    let tail = Tail::new(block.clone(), range);
+                    // Segments of the same block share a handle.
+                    let pinned = pin.take().filter(|pin| pin.pins(block));
+                    let pinned = pin.insert(pinned.unwrap_or_else(|| BlockPin::new(block.clone())));
+                    let tail = pinned.tail(range);
                     self.frame_with_tail((interface, peer), &header, own_bytes, copy, tail)
                 }
                 _ => self.frame(to, &header, len, copy),

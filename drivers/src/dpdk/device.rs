@@ -180,7 +180,7 @@ mod tests {
         let config = DeviceConfig::of(&port, 2);
         assert_eq!(
             (config.name.as_str(), config.options.as_str()),
-            ("net_memif0", "id=3,mac=02:ad:0a:00:00:02")
+            ("net_memif0", "id=3,mac=02:ad:0a:00:00:02,bsize=16384")
         );
         assert_eq!((config.queue_pairs, config.rx_descriptors, config.tx_descriptors), (2, 256, 256));
         assert_eq!((config.mtu_bytes, config.held_buffers), (9000, 4096));

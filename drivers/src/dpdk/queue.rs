@@ -300,7 +300,7 @@ impl DpdkFrames {
         buffer.leave_to_device();
         let bytes = tail.bytes();
         let (start, len_bytes) = (bytes.as_ptr().cast_mut().cast(), u16::try_from(bytes.len()).unwrap_or(0));
-        let shared = tail.shared();
+        let shared = tail.shared().cast();
         // SAFETY: two raw headers that are ours, the second without a user; bytes that stay as they are and where they are until
         // `shared` is told, or the two are taken apart by `settle`. Drivers only read what they transmit.
         unsafe { sys::adit_pktmbuf_chain(first.as_ptr(), second.as_ptr(), start, len_bytes, shared) };

@@ -54,7 +54,6 @@ void adit_pktmbuf_free(struct rte_mbuf *mbuf)
 void adit_pktmbuf_chain(struct rte_mbuf *first, struct rte_mbuf *second, void *start, uint16_t length,
 			struct rte_mbuf_ext_shared_info *shared)
 {
-	rte_mbuf_ext_refcnt_set(shared, 1);
 	second->ol_flags = 0;
 	/* EAL was started with --iova-mode=va: devices know memory by the addresses of the process. */
 	rte_pktmbuf_attach_extbuf(second, start, (rte_iova_t)(uintptr_t)start, length, shared);
@@ -69,7 +68,7 @@ struct rte_mbuf *adit_pktmbuf_unchain(struct rte_mbuf *first)
 {
 	struct rte_mbuf *second = first->next;
 
-	/* One more reference, so that the one that goes is not the last. */
+	/* One more reference for the one that goes: that of the packet stays with the caller. */
 	rte_mbuf_ext_refcnt_update(second->shinfo, 1);
 	rte_pktmbuf_detach(second);
 	first->next = NULL;
