@@ -113,6 +113,13 @@ impl Tail {
         self.len_bytes as usize
     }
 
+    /// The block that it lies in.
+    #[cfg(feature = "dpdk")]
+    #[inline]
+    pub(crate) fn block(&self) -> &Block {
+        &self.pin.pin().block
+    }
+
     /// What DPDK is given with the bytes. A device that has taken them gives the handle back that this tail is, at any time: the
     /// tail here is then not to be looked at any more, and is left by [`Tail::leave_to_device`].
     #[cfg(feature = "dpdk")]

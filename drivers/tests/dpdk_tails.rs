@@ -142,7 +142,7 @@ fn what_a_full_ring_does_not_take_stays_whole() {
 #[test]
 fn who_takes_no_tails_gets_copies() {
     let eal = eal();
-    let mut frames = open(&eal, &DeviceConfig { tails: false, ..small("net_ring0", "") });
+    let mut frames = open(&eal, &DeviceConfig { tails: Some(false), ..small("net_ring0", "") });
     assert!(!frames.offloads().tx_segments);
     let (mempool, heap) = (frames.mempool().clone(), Mempool::new(2, 16 << 10));
     let (arena, block) = block();

@@ -6,6 +6,7 @@ use super::eal::Eal;
 use super::error::DeviceError;
 use super::mempool::DeviceMempool;
 use super::queue::DpdkQueue;
+use super::reach::Reach;
 use super::rss::Rss;
 use super::setup::{Port, Started, start};
 use super::spec::PortSpec;
@@ -31,8 +32,9 @@ pub struct DeviceConfig {
     pub held_buffers: u32,
     /// Asks for interrupts, for shards that sleep.
     pub interrupts: bool,
-    /// Lets frames end with bytes that lie elsewhere, if the device takes such frames and reaches the memory of the process.
-    pub tails: bool,
+    /// Lets frames end with bytes that lie elsewhere, if the device takes such frames and reads the memory of the process. If
+    /// nothing is said, virtual devices do: a NIC would have to pin all memory of values, and many are slower with short frames.
+    pub tails: Option<bool>,
 }
 
 impl DeviceConfig {
@@ -44,12 +46,12 @@ impl DeviceConfig {
             rx_descriptors: port.descriptors.unwrap_or(usual.rx_descriptors),
             tx_descriptors: port.descriptors.unwrap_or(usual.tx_descriptors),
             mtu_bytes: port.mtu_bytes.unwrap_or(usual.mtu_bytes),
-            tails: port.has_tails,
+            tails: port.tails,
             ..usual
         }
     }
 
-    /// The usual: one queue pair, rings of 1,024, an MTU of 1,500 bytes, 4,096 buffers to hold, interrupts, tails.
+    /// The usual: one queue pair, rings of 1,024, an MTU of 1,500 bytes, 4,096 buffers to hold, interrupts.
     pub fn new(name: &str, options: &str) -> Self {
         Self {
             name: name.into(),
@@ -60,7 +62,7 @@ impl DeviceConfig {
             mtu_bytes: 1500,
             held_buffers: 4096,
             interrupts: true,
-            tails: true,
+            tails: None,
         }
     }
 }
@@ -92,6 +94,7 @@ pub(super) struct Running {
     mempools: Vec<Arc<DeviceMempool>>,
     /// Headers for what frames end with, for each queue; none if the device takes no such frames.
     tails: Vec<Arc<DeviceMempool>>,
+    pub(super) reach: Reach,
     _eal: Eal,
 }
 
@@ -101,8 +104,8 @@ impl Device {
     /// # Errors
     /// See [`DeviceError`].
     pub fn start(eal: &Eal, config: &DeviceConfig) -> Result<Vec<DpdkQueue>, DeviceError> {
-        let Started { port, mempools, tails } = start(eal, config)?;
-        let running = Arc::new(Running { port, mempools, tails, _eal: eal.clone() });
+        let Started { port, mempools, tails, reach } = start(eal, config)?;
+        let running = Arc::new(Running { port, mempools, tails, reach, _eal: eal.clone() });
         Ok((0..config.queue_pairs).map(|queue| DpdkQueue::new(Arc::clone(&running), queue)).collect())
     }
 

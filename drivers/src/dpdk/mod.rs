@@ -11,6 +11,8 @@ mod error;
 mod mempool;
 #[cfg(feature = "dpdk")]
 mod queue;
+#[cfg(feature = "dpdk")]
+mod reach;
 pub mod rss;
 #[cfg(feature = "dpdk")]
 mod setup;

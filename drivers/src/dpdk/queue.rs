@@ -18,6 +18,7 @@ use crate::buffer::{Buffer, Mempool};
 use crate::frames::{
     Checked, FRAMES_PER_BURST_MAX, Frame, FrameCounters, IpOffload, Offloads, TransportOffload, TxOffload,
 };
+use crate::memory::{Block, Region};
 use crate::tail::Tail;
 
 /// A queue pair that waits for the thread that will poll it.
@@ -57,6 +58,7 @@ impl DpdkQueue {
         Ok(DpdkFrames {
             mempool: Mempool::of_dpdk(source),
             tails: tails.transpose()?.map(Mempool::of_dpdk),
+            regions: Vec::new(),
             port: port.number,
             queue: self.queue,
             frame_bytes_max: usize::from(port.mtu_bytes) + HEADER_BYTES_MAX,
@@ -76,6 +78,8 @@ pub struct DpdkFrames {
     mempool: Mempool,
     /// Headers without buffers, for what frames end with; none if the device takes no such frames.
     tails: Option<Mempool>,
+    /// Memory that the device was asked for, and whether it reads that.
+    regions: Vec<(Region, bool)>,
     port: u16,
     queue: u16,
     frame_bytes_max: usize,
@@ -288,8 +292,19 @@ impl DpdkFrames {
     }
 
     /// Whether a frame with a tail can be transmitted as it is.
-    fn takes(&self, frame: &Frame) -> bool {
-        self.tails.is_some() && frame.whole_bytes() <= self.frame_bytes_max
+    fn takes(&mut self, frame: &Frame) -> bool {
+        let Some(tail) = frame.tail().filter(|_| self.tails.is_some()) else { return false };
+        frame.whole_bytes() <= self.frame_bytes_max && self.reads(tail.block())
+    }
+
+    /// Whether the device reads a block.
+    fn reads(&mut self, block: &Block) -> bool {
+        if let Some((_, is_read)) = self.regions.iter().find(|(region, _)| region.has(block)) {
+            return *is_read;
+        }
+        let is_read = self.device.reach.reads(block);
+        self.regions.push((block.region(), is_read));
+        is_read
     }
 
     /// Puts a header for its tail behind that of a frame, if one is free.

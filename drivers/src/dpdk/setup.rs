@@ -12,6 +12,7 @@ use super::eal::Eal;
 use super::error::DeviceError;
 use super::mempool::{CACHE_BUFFERS, DeviceMempool};
 use super::queue::HEADER_BYTES_MAX;
+use super::reach::Reach;
 use super::rss::{Hashed, Rss, STANDARD_KEY};
 use crate::buffer::STASH_BUFFERS;
 use crate::frames::{FRAME_HEADROOM_BYTES, FRAMES_PER_BURST_MAX, Offloads};
@@ -35,6 +36,7 @@ pub(super) struct Started {
     pub(super) port: Port,
     pub(super) mempools: Vec<Arc<DeviceMempool>>,
     pub(super) tails: Vec<Arc<DeviceMempool>>,
+    pub(super) reach: Reach,
 }
 
 /// Finds or makes the device, configures and starts it.
@@ -43,7 +45,8 @@ pub(super) fn start(eal: &Eal, config: &DeviceConfig) -> Result<Started, DeviceE
     let info = port.info()?;
     check(config, &info)?;
     port.mtu_bytes = config.mtu_bytes;
-    port.offloads = offloads(config, &info);
+    let reach = Reach::of(config, &info);
+    port.offloads = offloads(config, &info, &reach);
     let mempools = port.mempools(eal, config)?;
     let tails = if port.offloads.tx_segments { port.tails(eal, config)? } else { Vec::new() };
     let interrupts = config.interrupts && !MUTE_DRIVERS.contains(&port.driver.as_str());
@@ -54,7 +57,7 @@ pub(super) fn start(eal: &Eal, config: &DeviceConfig) -> Result<Started, DeviceE
         (first, _) => first?,
     }
     port.finish(config, &info, interrupts)?;
-    Ok(Started { port, mempools, tails })
+    Ok(Started { port, mempools, tails, reach })
 }
 
 impl Port {
@@ -340,10 +343,10 @@ fn configured_mtu(driver: &str, mtu_bytes: u16) -> u16 {
 }
 
 /// What of the useful it offers.
-fn offloads(config: &DeviceConfig, info: &sys::rte_eth_dev_info) -> Offloads {
+fn offloads(config: &DeviceConfig, info: &sys::rte_eth_dev_info, reach: &Reach) -> Offloads {
     let rx = |flag: u64| info.rx_offload_capa & flag != 0;
     let tx = |flag: u64| info.tx_offload_capa & flag != 0;
-    let tx_segments = config.tails && tx(sys::ADIT_TX_OFFLOAD_MULTI_SEGS) && reaches_memory(config);
+    let tx_segments = reach.is_some() && tx(sys::ADIT_TX_OFFLOAD_MULTI_SEGS);
     Offloads {
         rx_ip: rx(sys::ADIT_RX_OFFLOAD_IPV4_CKSUM),
         rx_udp: rx(sys::ADIT_RX_OFFLOAD_UDP_CKSUM),
@@ -356,13 +359,6 @@ fn offloads(config: &DeviceConfig, info: &sys::rte_eth_dev_info) -> Offloads {
         tx_fast_free: tx(sys::ADIT_TX_OFFLOAD_MBUF_FAST_FREE) && !tx_segments,
         rx_hash: config.queue_pairs > 1 && info.flow_type_rss_offloads & HASHED_FLOWS != 0,
     }
-}
-
-/// Whether what transmits a frame reads it as this process does: drivers that copy. Others have to be told of memory that is
-/// not DPDK's, or cannot read it at all: a memif that copies nothing shares only the memory of DPDK with its peer.
-fn reaches_memory(config: &DeviceConfig) -> bool {
-    COPYING_DRIVERS.iter().any(|driver| config.name.starts_with(driver))
-        && !config.options.split(',').any(|option| option == "zero-copy=yes")
 }
 
 /// The flags of DPDK for receive and transmit.
@@ -397,7 +393,7 @@ fn buffer_bytes(mtu_bytes: u16) -> u16 {
 }
 
 /// PCI addresses have colons, names of virtual devices have none.
-fn is_virtual(name: &str) -> bool {
+pub(super) fn is_virtual(name: &str) -> bool {
     !name.contains(':')
 }
 
@@ -406,9 +402,6 @@ fn text(text: &str) -> Result<CString, DeviceError> {
 }
 
 const VIRTUAL_BUS: &CStr = c"vdev";
-/// Drivers of virtual devices that read all segments of a frame, wherever they lie, while they transmit it; or hand them on
-/// within the process.
-const COPYING_DRIVERS: [&str; 4] = ["net_memif", "net_af_packet", "net_ring", "net_null"];
 /// Drivers that arm interrupts which never come: that of 82574 (e1000e) arms a cause that it gave to none of the vectors of
 /// MSI-X, which VFIO takes where a device has them.
 const MUTE_DRIVERS: [&str; 1] = ["net_e1000_em"];
@@ -432,15 +425,6 @@ const _: () = assert!(FRAME_HEADROOM_BYTES == sys::ADIT_MBUF_HEADROOM_BYTES as u
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_drivers_that_copy_read_memory_that_is_not_of_dpdk() {
-        let reaches = |name, options| reaches_memory(&DeviceConfig::new(name, options));
-        assert!(reaches("net_memif0", "role=server,socket=/run/adit/memif.sock"));
-        assert!(!reaches("net_memif0", "role=client,zero-copy=yes"), "its peer sees only the memory of DPDK");
-        assert!(reaches("net_af_packet1", "iface=near") && reaches("net_ring0", ""));
-        assert!(!reaches("net_virtio_user0", "path=/run/vhost.sock") && !reaches("0000:03:00.0", ""));
-    }
 
     #[test]
     fn a_memif_is_told_the_usual_mtu_and_carries_another() {

@@ -3,10 +3,12 @@
 //!
 //! ```text
 //! dpdk:0000:03:00.0,ip=10.0.0.2/24[,ip=fd00::2/64][,gateway=10.0.0.1][,mtu=1500][,vlan=7][,queues=1]
-//!     [,descriptors=1024][,connections=1024][,huge=off][,tails=off][,memory=256MiB][,log=debug]
+//!     [,descriptors=1024][,connections=1024][,huge=off][,tails=on][,memory=256MiB][,log=debug]
 //! dpdk:vdev=net_memif0,role=server,socket=/run/adit/memif.sock,ip=10.0.0.2/24
 //! ```
-//! Whatever else is said of a virtual device is an option of its driver.
+//! Whatever else is said of a virtual device is an option of its driver. With `tails=on` long values leave without a copy, from where
+//! they lie, pinned until the device is done with them; a NIC is told of all memory of values for this. Virtual devices that
+//! copy do so unless `tails=off` is said.
 
 use core::fmt;
 use core::str::FromStr;
@@ -34,7 +36,7 @@ pub struct PortSpec {
     /// Whether its memory lies in hugepages.
     pub is_huge: bool,
     /// Whether frames may end with bytes that lie elsewhere, if the device takes that: large values leave without a copy.
-    pub has_tails: bool,
+    pub tails: Option<bool>,
     /// MiB of memory for all ports.
     pub memory_mib: Option<u32>,
     /// Whether DPDK and the driver tell what they do.
@@ -122,7 +124,7 @@ impl PortSpec {
             descriptors: None,
             connections: None,
             is_huge: true,
-            has_tails: true,
+            tails: None,
             memory_mib: None,
             is_verbose: false,
         }
@@ -170,7 +172,7 @@ impl<'a> Reader<'a> {
             }
             "huge" => spec.is_huge = choice(part, value, ["off", "on"], "it is huge=on or huge=off")?,
             "tails" => {
-                spec.has_tails = choice(part, value, ["off", "on"], "it is tails=on or tails=off")?;
+                spec.tails = Some(choice(part, value, ["off", "on"], "it is tails=on or tails=off")?);
             }
             "memory" => spec.memory_mib = Some(memory(part, value)?),
             "log" => {
@@ -366,7 +368,7 @@ mod tests {
             descriptors: Some(512),
             connections: Some(100),
             is_huge: false,
-            has_tails: false,
+            tails: Some(false),
             memory_mib: Some(1024),
             is_verbose: true,
         };
