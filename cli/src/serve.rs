@@ -37,7 +37,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use self::ports::{NicPlan, NicSeed};
+use self::ports::{NicPlan, NicSeed, PortBuffers};
 use crate::config::{Config, ServeArguments};
 use crate::size::Size;
 
@@ -95,8 +95,8 @@ struct Seed {
     started: Sender<anyhow::Result<String>>,
 }
 
-/// A shard, the mempools of its ports by their names, and the kind of its pages.
-type Built = (Shard, Vec<(String, Mempool)>, String);
+/// A shard, the buffers of its ports, and the kind of its pages.
+type Built = (Shard, Vec<PortBuffers>, String);
 
 /// Where clients reach one shard.
 #[derive(Default)]
@@ -121,9 +121,14 @@ impl Appliance {
         let addresses: Vec<String> = resp.iter().map(|listener| listener.name().to_owned()).collect();
         let native_addresses: Vec<SocketAddr> =
             all_ends.iter().filter_map(|ends| ends.socket.as_ref()).map(UdpSocket::address).collect();
-        let tcp_bytes = tcp_bytes(config);
-        let pools = Pools::of(config.memory.0 / u64::from(config.shards), tcp_bytes).with_context(|| {
-            format!("memory = {}: too little for the connections of the ports", config.memory)
+        let share_bytes = config.memory.0 / u64::from(config.shards);
+        let connections_max = connections_per_port(share_bytes, config.ports.len());
+        let pools = Pools::of(share_bytes, tcp_bytes(config, connections_max)).with_context(|| {
+            format!(
+                "memory = {}: too little for the connections of the ports; give more, or pass connections=N with a \
+                 smaller number in --port",
+                config.memory
+            )
         })?;
         let settings = settings(config, resp.iter().find_map(|listener| listener.port()));
         let cores = core_affinity::get_core_ids().unwrap_or_default();
@@ -148,7 +153,7 @@ impl Appliance {
                 resp: resp.iter().find_map(|listener| listener.port()),
                 native: &native_ports,
                 wakers: &wakers,
-                connections_max: CONNECTIONS_PER_PORT_DEFAULT,
+                connections_max,
                 secret: u128::from(random_secret()) << 64 | u128::from(random_secret()),
             },
         )?;
@@ -225,14 +230,14 @@ impl Seed {
         let (index, started, ports_closed) =
             (self.index, self.started.clone(), Arc::clone(&self.ports_closed));
         match self.build() {
-            Ok((mut shard, mempools, page_kind)) => {
+            Ok((mut shard, buffers, page_kind)) => {
                 let _ = started.send(Ok(page_kind));
                 drop(started);
                 while shard.turn() {}
                 drop(shard);
-                if !mempools.is_empty() {
+                if !buffers.is_empty() {
                     ports_closed.wait();
-                    mempools.iter().for_each(|(name, mempool)| tell_home(name, index, mempool));
+                    buffers.iter().for_each(|port| say(format_args!("{}", port.tell_home(index))));
                 }
                 Ok(())
             }
@@ -257,12 +262,10 @@ impl Seed {
         if let Some(port) = &port {
             streams.watch_port(port).context("cannot poll the native port")?;
         }
-        let mut mempools = Vec::new();
-        let mut polled = Vec::new();
+        let (mut buffers, mut polled) = (Vec::new(), Vec::new());
         for nic in self.nics {
-            let name = nic.name();
-            let (interface, mempool) = nic.build(|interrupt| streams.watch_interrupt(interrupt))?;
-            mempools.push((name, mempool));
+            let (interface, own_buffers) = nic.build(|interrupt| streams.watch_interrupt(interrupt))?;
+            buffers.push(own_buffers);
             polled.push(interface);
         }
         let mut interfaces = vec![Interface {
@@ -290,7 +293,7 @@ impl Seed {
                 session_bytes: self.pools.session_bytes,
             },
         });
-        Ok((shard, mempools, page_kind))
+        Ok((shard, buffers, page_kind))
     }
 }
 
@@ -446,20 +449,16 @@ fn say(line: std::fmt::Arguments<'_>) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-/// Bytes that the connections of all ports may take at a shard.
-fn tcp_bytes(config: &Config) -> u64 {
-    let connections =
-        |port: &PortSpec| port.connections.map_or(CONNECTIONS_PER_PORT_DEFAULT, |count| count as usize);
-    ports::tcp_bytes(config.ports.iter().map(connections).sum())
+/// Connections of a shard at each port that does not say how many: an eighth of its memory.
+fn connections_per_port(share_bytes: u64, ports: usize) -> usize {
+    let most = share_bytes / 8 / ports::tcp_bytes(ports.max(1));
+    usize::try_from(most).unwrap_or(usize::MAX).min(CONNECTIONS_PER_PORT_MAX)
 }
 
-/// Says whether all buffers of a port have come back.
-fn tell_home(name: &str, shard: u16, mempool: &Mempool) {
-    say(format_args!(
-        "port {name}, shard {shard}: {} of {} buffers are home",
-        mempool.free_count(),
-        mempool.count()
-    ));
+/// Bytes that the connections of all ports may take at a shard, with so many at a port that does not say how many.
+fn tcp_bytes(config: &Config, connections_max: usize) -> u64 {
+    let connections = |port: &PortSpec| port.connections.map_or(connections_max, |count| count as usize);
+    ports::tcp_bytes(config.ports.iter().map(connections).sum())
 }
 
 fn announce(config: &Config, pools: &Pools, page_kind: &str, ports: &[String]) {
@@ -501,7 +500,7 @@ fn random_secret() -> u64 {
 }
 
 /// TCP connections of a shard at each port of a NIC, unless the port says otherwise: a sixteenth of a gigabyte.
-const CONNECTIONS_PER_PORT_DEFAULT: usize = 1024;
+const CONNECTIONS_PER_PORT_MAX: usize = 1024;
 /// The least that is left for the index and the items.
 const ITEMS_BYTES_MIN: u64 = 8 << 20;
 const MAILBOX_COMMANDS_MAX: usize = 16;
@@ -535,5 +534,15 @@ mod tests {
             assert_eq!(sum + pools.session_bytes + pools.train_bytes + pools.tcp_bytes, share_bytes);
             assert!(pools.index_bytes > 0 && pools.items_bytes > 4 << 20, "{pools:?}");
         }
+    }
+
+    #[test]
+    fn the_least_memory_has_connections_for_ports() {
+        for (share_bytes, ports) in [(32 << 20, 1), (32 << 20, 4), (64 << 20, 2), (1 << 30, 2)] {
+            let count = connections_per_port(share_bytes, ports);
+            assert!(count >= 16, "{count} of {share_bytes} at {ports} ports");
+            assert!(Pools::of(share_bytes, ports::tcp_bytes(count * ports)).is_some());
+        }
+        assert_eq!(connections_per_port(1 << 30, 1), CONNECTIONS_PER_PORT_MAX);
     }
 }

@@ -103,29 +103,29 @@ pub enum Unreachable {
     GaveUp,
 }
 
-/// What is wrong with a port, in words that say what to do.
+/// What is wrong with a port, in words that say what to do: a place among those that this process was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PortFault(&'static String);
+pub struct PortFault(u16);
 
 impl PortFault {
-    /// Keeps the words for as long as the process, each once; a process that has seen [`FAULTS_MAX`] others is told of
-    /// the last of these.
+    /// Keeps the words, each once. A process that has seen [`FAULTS_MAX`] others is told of the last of these.
     pub(crate) fn new(text: String) -> Self {
-        static TOLD: Mutex<Vec<&'static String>> = Mutex::new(Vec::new());
-        let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = told.iter().find(|known| ***known == text).copied();
-        let kept = known.or_else(|| told.get(FAULTS_MAX - 1).copied()).unwrap_or_else(|| {
-            let kept: &'static String = Box::leak(Box::new(text));
-            told.push(kept);
-            kept
+        let mut faults = FAULTS.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = faults.iter().position(|known| *known == text);
+        let place = known.unwrap_or_else(|| {
+            if faults.len() < FAULTS_MAX {
+                faults.push(text);
+            }
+            faults.len() - 1
         });
-        Self(kept)
+        Self(u16::try_from(place).unwrap_or(u16::MAX))
     }
 }
 
 impl fmt::Display for PortFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
+        let faults = FAULTS.lock().unwrap_or_else(PoisonError::into_inner);
+        f.write_str(faults.get(usize::from(self.0)).map_or("", String::as_str))
     }
 }
 
@@ -275,6 +275,8 @@ impl Uncertain {
     }
 }
 
+/// An error is copied, so its words are here.
+static FAULTS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 /// Different faults of ports whose words are kept.
 const FAULTS_MAX: usize = 64;
 
@@ -285,10 +287,10 @@ mod tests {
     #[test]
     fn a_fault_of_a_port_is_kept_once_and_few_are() {
         let first = PortFault::new("the same".into());
-        assert!(std::ptr::eq(first.0, PortFault::new("the same".into()).0));
+        assert_eq!(first, PortFault::new("the same".into()));
         assert_eq!(Error::Unreachable(Unreachable::Port(first)).code(), 402);
-        let last = (0..2 * FAULTS_MAX).map(|number| PortFault::new(number.to_string())).last();
-        assert_eq!(last, Some(PortFault::new("yet another".into())), "the last that was kept");
+        let all: Vec<_> = (0..2 * FAULTS_MAX).map(|number| PortFault::new(number.to_string())).collect();
+        assert_eq!(all.last(), Some(&PortFault::new("yet another".into())), "the last that was kept");
         assert_eq!(first.to_string(), "the same");
         assert_eq!(size_of::<Error>(), 16);
     }

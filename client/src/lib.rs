@@ -35,6 +35,10 @@
 //! nothing is sent, so a client that rests for longer than a session lives (60 s) finds what it had under way lost, and
 //! begins a new one.
 //!
+//! **Ports.** With the feature `dpdk` a client can do without the kernel: [`Config::port`] names a network card, or memory that is
+//! shared with a server on the same machine. One client in the life of a process can; it polls while something happens, and
+//! sleeps up to 1 ms at a time while nothing does.
+//!
 //! **Time.** Whatever waits ends at the deadline ([`Config::deadline`], 5 s) at the latest; scans, pipelines and values in
 //! pieces are many steps with a deadline each. A request is sent again, as often as need be, until then.
 //!

@@ -127,6 +127,8 @@ pub struct Shard {
     spin: Spin,
     /// The last turn found work.
     was_busy: bool,
+    /// Everybody was told that it sleeps.
+    sleeps: bool,
     rates: Rates,
     accepted_count: u64,
     next_sweep_ns: u64,
@@ -187,6 +189,7 @@ impl Shard {
             is_over_memory: false,
             spin: Spin::default(),
             was_busy: false,
+            sleeps: false,
             rates: Rates::default(),
             accepted_count: 0,
             next_sweep_ns: 0,
@@ -305,37 +308,18 @@ impl Shard {
     /// Says that the shard is about to sleep, then looks whether something has come in: who puts something in after
     /// that look will wake it.
     fn must_not_sleep(&mut self) -> bool {
+        let is_told = self.streams.interrupts();
         self.streams.prepare_sleep();
-        self.mesh.has_incoming() || !self.mailbox.is_empty()
+        let cannot_be_told = is_told && !self.streams.interrupts();
+        cannot_be_told || self.mesh.has_incoming() || !self.mailbox.is_empty()
     }
 
     /// Receives a burst of what came in; sleeps first if there is nothing to do.
     fn receive(&mut self) {
-        let mut wait = self.wait();
-        let may_sleep = wait != Wait::No;
-        if may_sleep {
-            if self.was_busy || self.now.mono_ns >= self.next_show_ns + SHOW_IDLE_NS {
-                self.show_counters();
-            }
-            if self.streams.rest() || self.must_not_sleep() {
-                wait = Wait::No;
-            }
-        }
         let mut events = std::mem::take(&mut self.events);
-        if wait != Wait::No && self.streams.are_polled() {
-            // What came before the devices were told to interrupt.
-            let has_come = self.streams.poll_others(self.now.mono_ns, &mut self.pool, &mut events);
-            wait = if has_come { Wait::No } else { wait };
-        }
+        let wait = self.prepare_wait(&mut events);
         self.streams.poll_first(wait, self.now.mono_ns, &mut self.pool, &mut events);
-        if may_sleep {
-            self.streams.end_sleep();
-        }
-        let before_ns = self.now.mono_ns;
-        self.now = self.clock.after(self.now);
-        if self.was_busy && wait == Wait::No {
-            self.engine.counters.add(Counter::BusyNs, self.now.mono_ns - before_ns);
-        }
+        self.pass_time(wait);
         let has_come = self.streams.poll_others(self.now.mono_ns, &mut self.pool, &mut events);
         self.turn_bytes = 0;
         self.transaction_work_left = TURN_TRANSACTION_OPERATIONS_MAX;
@@ -352,6 +336,35 @@ impl Shard {
         self.events = events;
         self.engine.counters.add(Counter::Turns, 1);
         self.engine.counters.add(Counter::BusyTurns, u64::from(busy));
+    }
+
+    /// How long the first interface may wait. Before a sleep everybody is told, and everything is looked at once more.
+    fn prepare_wait(&mut self, events: &mut Vec<Event>) -> Wait {
+        let wait = self.wait();
+        if wait == Wait::No {
+            return wait;
+        }
+        if self.was_busy || self.now.mono_ns >= self.next_show_ns + SHOW_IDLE_NS {
+            self.show_counters();
+        }
+        let goes_on = self.streams.rest()
+            || self.must_not_sleep()
+            || self.streams.poll_others(self.now.mono_ns, &mut self.pool, events);
+        self.sleeps = true;
+        if goes_on { Wait::No } else { wait }
+    }
+
+    /// Looks at the clock after a poll that may have slept.
+    #[inline]
+    fn pass_time(&mut self, wait: Wait) {
+        if std::mem::take(&mut self.sleeps) {
+            self.streams.end_sleep();
+        }
+        let before_ns = self.now.mono_ns;
+        self.now = self.clock.after(self.now);
+        if self.was_busy && wait == Wait::No {
+            self.engine.counters.add(Counter::BusyNs, self.now.mono_ns - before_ns);
+        }
     }
 
     fn take_event(&mut self, event: Event) {

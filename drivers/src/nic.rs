@@ -35,6 +35,8 @@ pub struct NicFacts {
     pub mac: [u8; 6],
     /// Whether somebody is at the other end.
     pub link_is_up: bool,
+    /// Buffers of a queue that its driver keeps at most when it ends.
+    pub kept_buffers_max: usize,
 }
 
 /// Opens ports, each with `queue_pairs` queue pairs. Once in a process.
@@ -97,7 +99,8 @@ impl NicQueue {
     pub fn facts(&self) -> NicFacts {
         let device = self.inner.device();
         let name = format!("{} ({})", device.name(), device.driver());
-        NicFacts { name, mac: device.mac(), link_is_up: device.link_is_up() }
+        let (mac, link_is_up) = (device.mac(), device.link_is_up());
+        NicFacts { name, mac, link_is_up, kept_buffers_max: device.kept_buffers_max() }
     }
 
     /// What its device is.

@@ -79,6 +79,9 @@ fn with_server_work(load: &Load, run: impl FnOnce() -> anyhow::Result<Tally>) ->
         busy_turns: of("BusyTurns")?,
         turns: of("Turns")?,
         frames: of("NativeFrames")?,
+        replayed: of("NativeReplayed")?,
+        refused: of("NativeRefused")? + of("NativeLost")?,
+        dropped: of("NativeDropped")?,
     });
     Ok(tally)
 }

@@ -165,6 +165,10 @@ impl RunReport {
         }
         if self.resent > 0 {
             lines.push(format!("note         {} datagrams were lost and sent again", grouped(self.resent)));
+            lines.extend(self.server_work.map(|work| {
+                let [replayed, refused, dropped] = [work.replayed, work.refused, work.dropped].map(grouped);
+                format!("             the server got {replayed} again, refused {refused}, could not send {dropped}")
+            }));
         }
         lines
     }

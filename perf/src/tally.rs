@@ -41,6 +41,10 @@ pub(crate) struct ServerWork {
     pub(crate) busy_turns: u64,
     pub(crate) turns: u64,
     pub(crate) frames: u64,
+    /// Requests that came again, frames that were none or of no session, and replies that found no room.
+    pub(crate) replayed: u64,
+    pub(crate) refused: u64,
+    pub(crate) dropped: u64,
 }
 
 impl Tally {

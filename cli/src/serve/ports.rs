@@ -1,7 +1,7 @@
 //! Ports of NICs in `adit serve`: opened together before the shards start; each shard makes an interface of its queue.
 
 use std::cell::RefCell;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 
@@ -26,6 +26,13 @@ pub(super) struct NicSeed {
     tcp: TcpConfig,
     services: Vec<Service>,
     addresses: Vec<SocketAddr>,
+}
+
+/// The buffers of one shard at one port.
+pub(super) struct PortBuffers {
+    name: String,
+    mempool: Mempool,
+    kept_max: usize,
 }
 
 /// Where clients find the services by a port.
@@ -123,14 +130,10 @@ impl NicSeed {
             connections_max,
             ..tcp_config(plan.secret)
         };
-        let (ip, _) = spec.ips.first().context("a port has an address")?;
-        let addresses = plan.native.iter().map(|port| SocketAddr::new(*ip, *port)).collect();
+        // By whichever address a client came, all shards are there.
+        let ip = IpAddr::from(Ipv4Addr::UNSPECIFIED);
+        let addresses = plan.native.iter().map(|port| SocketAddr::new(ip, *port)).collect();
         Ok(Self { queue, handover, stack, tcp, services, addresses })
-    }
-
-    /// The name of its device.
-    pub(super) fn name(&self) -> String {
-        self.queue.facts().name
     }
 
     /// The interface, on the thread of the shard; `watch` is given what becomes readable when something comes while the
@@ -141,7 +144,8 @@ impl NicSeed {
     pub(super) fn build(
         self,
         watch: impl FnOnce(BorrowedFd<'_>) -> std::io::Result<()>,
-    ) -> anyhow::Result<(Interface, Mempool)> {
+    ) -> anyhow::Result<(Interface, PortBuffers)> {
+        let facts = self.queue.facts();
         let frames = self.queue.into_frames()?;
         let mut stack = Stack::new(frames, self.stack, Clock::Kernel.now().mono_ns);
         if !self.handover.is_alone() {
@@ -151,6 +155,7 @@ impl NicSeed {
             watch(interrupt).context("cannot watch a port")?;
         }
         let (mtu_bytes, mempool) = (stack.mtu_bytes(), stack.mempool().clone());
+        let buffers = PortBuffers { name: facts.name, mempool, kept_max: facts.kept_buffers_max };
         let stack: SharedStack = Rc::new(RefCell::new(stack));
         let tcp = Tcp::new(TcpConfig { mtu_bytes, ..self.tcp });
         let interface = Interface {
@@ -159,7 +164,21 @@ impl NicSeed {
             port: Some(Port::Net(NetPort::new(stack))),
             addresses: self.addresses,
         };
-        Ok((interface, mempool))
+        Ok((interface, buffers))
+    }
+}
+
+impl PortBuffers {
+    /// Says whether all have come back, once the port is closed.
+    pub(super) fn tell_home(&self, shard: u16) -> String {
+        let (free_count, count) = (self.mempool.free_count(), self.mempool.count());
+        let missing_count = count.saturating_sub(free_count);
+        let kept = if (1..=self.kept_max).contains(&missing_count) {
+            format!(", its driver kept {missing_count} in its rings")
+        } else {
+            String::new()
+        };
+        format!("port {}, shard {shard}: {free_count} of {count} buffers are home{kept}", self.name)
     }
 }
 

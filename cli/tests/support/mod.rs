@@ -5,6 +5,8 @@
 #![allow(unreachable_pub, reason = "a module of several test crates")]
 
 pub mod native;
+#[cfg(feature = "dpdk")]
+pub mod network;
 pub mod random;
 pub mod raw;
 pub mod redis;
@@ -189,7 +191,7 @@ impl Drop for Server {
 /// `adit`, without what the environment of the test run might tell it.
 pub fn adit() -> Command {
     let mut command = Command::new(ADIT);
-    command.env_remove("ADIT_PASSWORD").stdin(Stdio::null());
+    command.env_remove("ADIT_PASSWORD").env_remove("ADIT_PORT").stdin(Stdio::null());
     command
 }
 

@@ -22,7 +22,11 @@ enum Stream {
 impl Raw {
     /// To a port of this machine.
     pub fn tcp(port: u16) -> Self {
-        let stream = TcpStream::connect(("127.0.0.1", port)).expect("the server accepts connections");
+        Self::over(TcpStream::connect(("127.0.0.1", port)).expect("the server accepts connections"))
+    }
+
+    /// Over a connection that was made.
+    pub fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("an option of our socket");
         stream.set_read_timeout(Some(DEADLINE)).expect("an option of our socket");
         stream.set_write_timeout(Some(DEADLINE)).expect("an option of our socket");

@@ -106,6 +106,11 @@ impl Stack {
             self.frames.rx_burst(&mut burst);
             let is_full = burst.len() >= FRAMES_PER_BURST_MAX;
             has_come |= !burst.is_empty();
+            if has_come && !self.link.0 {
+                // Who is heard is connected. What they say is learnt after what was known is forgotten.
+                self.link.0 = true;
+                self.set_link(true, now_ns);
+            }
             if let Some(handover) = &mut self.handover {
                 handover.sort(&mut burst);
             }
@@ -225,7 +230,17 @@ impl Stack {
 
     /// When [`Stack::poll`] or [`Stack::flush`] has something to do though nothing came.
     pub fn due_ns(&self) -> Option<u64> {
-        if self.tx.is_empty() { self.neighbours.due_ns() } else { Some(self.now_ns) }
+        let (is_up, look_ns) = self.link;
+        // Where there is no link nobody takes what waits.
+        let send_ns = (!self.tx.is_empty()).then_some(if is_up { self.now_ns } else { look_ns });
+        // Who sleeps until it is interrupted looks after the link all the same: a new peer knows nothing of that order.
+        let link_ns = self.frames.interrupt().map(|_| look_ns);
+        self.neighbours.due_ns().into_iter().chain(send_ns).chain(link_ns).min()
+    }
+
+    /// Whether there was somebody at the other end, when [`Stack::poll`] last looked.
+    pub fn link_was_up(&self) -> bool {
+        self.link.0
     }
 
     /// Offers the device the frames that wait.

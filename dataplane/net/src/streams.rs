@@ -17,12 +17,14 @@ pub struct NetStreams {
     segments: Vec<Frame>,
     /// The device was told to interrupt.
     is_armed: bool,
+    /// It has interrupts, and did not take the last order for one.
+    cannot_arm: bool,
 }
 
 impl NetStreams {
     /// The connections over a stack that takes TCP segments.
     pub fn new(stack: SharedStack, tcp: Tcp) -> Self {
-        Self { stack, tcp, segments: Vec::new(), is_armed: false }
+        Self { stack, tcp, segments: Vec::new(), is_armed: false, cannot_arm: false }
     }
 
     /// Lets the stack receive, and tells what has happened to connections, at most
@@ -63,14 +65,18 @@ impl NetStreams {
         self.stack.borrow().due_ns().into_iter().chain(self.tcp.due_ns()).min()
     }
 
-    /// Whether the device can end a sleep when something comes.
+    /// Whether the device can end a sleep when something comes. One without a link may not know yet how: that of vhost has no
+    /// ring to arm before its peer is there.
     pub fn interrupts(&self) -> bool {
-        self.stack.borrow().interrupt().is_some()
+        let stack = self.stack.borrow();
+        stack.interrupt().is_some() && stack.link_was_up() && !self.cannot_arm
     }
 
     /// Has the device interrupt: look once more, then sleep.
     pub fn prepare_sleep(&mut self) {
-        self.is_armed = self.stack.borrow_mut().arm();
+        let mut stack = self.stack.borrow_mut();
+        self.is_armed = stack.arm();
+        self.cannot_arm = !self.is_armed && stack.interrupt().is_some();
     }
 
     /// Has the device interrupt no more.

@@ -149,6 +149,11 @@ impl Device {
         self.0.port.link_is_up()
     }
 
+    /// Buffers of a queue that its driver keeps at most when it ends; they go with the mempool, and were not lost before.
+    pub fn kept_buffers_max(&self) -> usize {
+        self.0.port.kept_buffers_max()
+    }
+
     /// What it has counted.
     pub fn stats(&self) -> DeviceStats {
         self.0.port.stats()
@@ -183,7 +188,7 @@ mod tests {
         let config = DeviceConfig::of(&port, 2);
         assert_eq!(
             (config.name.as_str(), config.options.as_str()),
-            ("net_memif0", "id=3,mac=02:ad:0a:00:00:02,bsize=16384")
+            ("net_memif0", "id=3,mac=02:ad:0a:00:00:02")
         );
         assert_eq!((config.queue_pairs, config.rx_descriptors, config.tx_descriptors), (2, 256, 256));
         assert_eq!((config.mtu_bytes, config.held_buffers), (9000, 4096));

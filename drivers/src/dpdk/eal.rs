@@ -133,7 +133,8 @@ fn arguments(config: &EalConfig, affinity: Option<&CpuSet>) -> Result<Vec<CStrin
     list.push(format!("--log-level={}", if config.verbose { "debug" } else { "critical" }));
     list.push("--no-telemetry".into());
     match config.memory {
-        EalMemory::Huge => list.push("--in-memory".into()),
+        // One file for all: a peer of shared memory (vhost, memif without copies) is given few of them.
+        EalMemory::Huge => list.extend(["--in-memory", "--single-file-segments"].map(String::from)),
         EalMemory::Normal => list.extend(["--no-huge", "--no-shconf"].map(String::from)),
     }
     if let Some(cpus) = affinity.map(cpu_list).filter(|cpus| !cpus.is_empty()) {

@@ -177,7 +177,8 @@ impl fmt::Display for DeviceError {
             ),
             Self::QueuePairs { name, asked_count, most_count } => write!(
                 f,
-                "{name} has {most_count} queue pairs, and {asked_count} shards want one each: use fewer shards"
+                "{name} has {most_count} queue pair(s), and {asked_count} shards want one each: use fewer shards, or \
+                 give it more, where its driver has an option for that"
             ),
             Self::Mtu { name, asked_bytes, range_bytes: (least, most) } => {
                 write!(f, "{name} has no MTU of {asked_bytes} bytes: pass mtu={least} to mtu={most}")

@@ -1,4 +1,4 @@
-//! Ports of NICs and virtual devices through DPDK: an [`Eal`] for the process, a [`Device`] on it, and a queue pair of the
+//! Ports of NICs and virtual devices through DPDK: an `Eal` for the process, a `Device` on it, and a queue pair of the
 //! device for each shard. What needs no C library is always here: how a port is written down, and receive-side scaling.
 
 #[cfg(feature = "dpdk")]
@@ -9,6 +9,8 @@ mod eal;
 mod error;
 #[cfg(feature = "dpdk")]
 mod mempool;
+#[cfg(feature = "dpdk")]
+mod options;
 #[cfg(feature = "dpdk")]
 mod queue;
 #[cfg(feature = "dpdk")]

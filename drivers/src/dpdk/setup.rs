@@ -11,6 +11,7 @@ use super::device::{DeviceConfig, DeviceStats};
 use super::eal::Eal;
 use super::error::DeviceError;
 use super::mempool::{CACHE_BUFFERS, DeviceMempool};
+use super::options::{AF_PACKET, MEMIF, af_packet_place_bytes, complete};
 use super::queue::HEADER_BYTES_MAX;
 use super::reach::Reach;
 use super::rss::{Hashed, Rss, STANDARD_KEY};
@@ -64,7 +65,7 @@ impl Port {
     fn find(config: &DeviceConfig) -> Result<Self, DeviceError> {
         let name = text(&config.name)?;
         if is_virtual(&config.name) {
-            let options = text(&config.options)?;
+            let options = text(&complete(config))?;
             // SAFETY: EAL runs, and the three strings end with a NUL.
             let result =
                 unsafe { sys::rte_eal_hotplug_add(VIRTUAL_BUS.as_ptr(), name.as_ptr(), options.as_ptr()) };
@@ -106,6 +107,9 @@ impl Port {
         // SAFETY: a port, and two numbers to be changed.
         let result = unsafe { sys::rte_eth_dev_adjust_nb_rx_tx_desc(self.number, rx, tx) };
         self.done("take any number of descriptors", result)?;
+        if self.driver == AF_XDP {
+            self.descriptors = (AF_XDP_DESCRIPTORS, AF_XDP_DESCRIPTORS);
+        }
         Ok(info)
     }
 
@@ -119,7 +123,11 @@ impl Port {
             + config.held_buffers;
         // SAFETY: a port.
         let socket = unsafe { sys::rte_eth_dev_socket_id(self.number) };
-        let buffer_bytes = buffer_bytes(self.mtu_bytes);
+        let mut buffer_bytes = buffer_bytes(self.mtu_bytes);
+        if self.driver == AF_PACKET {
+            let place_bytes = usize::from(af_packet_place_bytes(self.mtu_bytes)) + FRAME_HEADROOM_BYTES;
+            buffer_bytes = buffer_bytes.max(u16::try_from(place_bytes).unwrap_or(u16::MAX));
+        }
         let mempool = |_| DeviceMempool::new(eal, &self.name, count, buffer_bytes, socket).map(Arc::new);
         (0..config.queue_pairs).map(mempool).collect()
     }
@@ -145,7 +153,7 @@ impl Port {
     ) -> Result<(), DeviceError> {
         // SAFETY: numbers, for which zeroes mean nothing, and pointers that may be null.
         let mut conf = unsafe { MaybeUninit::<sys::rte_eth_conf>::zeroed().assume_init() };
-        conf.rxmode.mtu = u32::from(configured_mtu(&self.driver, self.mtu_bytes));
+        conf.rxmode.mtu = u32::from(self.told_mtu_bytes());
         (conf.rxmode.offloads, conf.txmode.offloads) = offload_flags(self.offloads);
         let mut key = hash_key(info);
         if self.offloads.rx_hash {
@@ -202,10 +210,10 @@ impl Port {
         let mut mtu_bytes = 0;
         // SAFETY: a port, and room for a number.
         let result = unsafe { sys::rte_eth_dev_get_mtu(self.number, &raw mut mtu_bytes) };
-        if result == 0 && mtu_bytes != configured_mtu(&self.driver, self.mtu_bytes) {
+        if result == 0 && mtu_bytes != self.told_mtu_bytes() {
             // Drivers that do not look at the configuration do this, or have no limit of their own.
             // SAFETY: a port.
-            let result = unsafe { sys::rte_eth_dev_set_mtu(self.number, self.mtu_bytes) };
+            let result = unsafe { sys::rte_eth_dev_set_mtu(self.number, self.told_mtu_bytes()) };
             self.done("change its MTU", if result == -libc::ENOTSUP { 0 } else { result })?;
         }
         // A device that cannot do either sees all frames anyway.
@@ -265,6 +273,18 @@ impl Port {
             ipv6_tcp: has(sys::ADIT_RSS_IPV6_TCP),
         };
         Rss::new(key, queue_of_hash, hashed)
+    }
+
+    /// The MTU that the driver is told. That of packet sockets takes no more than is usual, and carries what the kernel's
+    /// device does; that of memif carries whatever its buffers hold.
+    fn told_mtu_bytes(&self) -> u16 {
+        let is_any = [AF_PACKET, MEMIF].contains(&self.driver.as_str());
+        if is_any { self.mtu_bytes.min(MTU_BYTES_USUAL) } else { self.mtu_bytes }
+    }
+
+    /// Buffers of a queue that do not come back when the driver ends its device: they go with the mempool.
+    pub(super) fn kept_buffers_max(&self) -> usize {
+        if self.driver == AF_XDP { 2 * usize::from(AF_XDP_DESCRIPTORS) } else { 0 }
     }
 
     pub(super) fn link_is_up(&self) -> bool {
@@ -337,11 +357,6 @@ fn check(config: &DeviceConfig, info: &sys::rte_eth_dev_info) -> Result<(), Devi
     Ok(())
 }
 
-/// The MTU that a driver is told.
-fn configured_mtu(driver: &str, mtu_bytes: u16) -> u16 {
-    if ANY_LENGTH_DRIVERS.contains(&driver) { mtu_bytes.min(MTU_BYTES_USUAL) } else { mtu_bytes }
-}
-
 /// What of the useful it offers.
 fn offloads(config: &DeviceConfig, info: &sys::rte_eth_dev_info, reach: &Reach) -> Offloads {
     let rx = |flag: u64| info.rx_offload_capa & flag != 0;
@@ -402,15 +417,18 @@ fn text(text: &str) -> Result<CString, DeviceError> {
 }
 
 const VIRTUAL_BUS: &CStr = c"vdev";
-/// Drivers that arm interrupts which never come: that of 82574 (e1000e) arms a cause that it gave to none of the vectors of
-/// MSI-X, which VFIO takes where a device has them.
-const MUTE_DRIVERS: [&str; 1] = ["net_e1000_em"];
-/// Drivers that say that an ordinary frame is the longest, though they carry any that a buffer holds: memif divides frames
-/// among the buffers of its ring.
-const ANY_LENGTH_DRIVERS: [&str; 1] = ["net_memif"];
-const MTU_BYTES_USUAL: u16 = 1500;
+const AF_XDP: &str = "net_af_xdp";
+/// Places of each ring that this driver shares with the kernel, whatever it is asked for (`ETH_AF_XDP_DFLT_NUM_DESCS`). Those
+/// for receiving are always full of buffers, and what is in either when it ends it forgets.
+const AF_XDP_DESCRIPTORS: u16 = 2048;
+/// Drivers whose interrupts are not to be asked for. That of 82574 (e1000e) arms a cause that it gave to none of the vectors
+/// of MSI-X, which VFIO takes where a device has them: they never come. That of virtio_user handles them in a thread of EAL,
+/// and does not keep it from a device that is being closed: every tenth process or so crashed at its end. That of
+/// vhost does not end every sleep: packets waited for the next timer.
+const MUTE_DRIVERS: [&str; 3] = ["net_e1000_em", "net_virtio_user", "net_vhost"];
 /// What every IPv4 network carries (RFC 791).
 const MTU_BYTES_MIN: u16 = 68;
+const MTU_BYTES_USUAL: u16 = 1500;
 /// A buffer holds one frame, and a client of jumbo frames needs no more.
 const MTU_BYTES_MAX: u16 = 9000;
 /// Flows that are spread by their hash.
@@ -421,14 +439,3 @@ const HASHED_FLOWS: u64 = sys::ADIT_RSS_IPV4
     | sys::ADIT_RSS_IPV6_UDP
     | sys::ADIT_RSS_IPV6_TCP;
 const _: () = assert!(FRAME_HEADROOM_BYTES == sys::ADIT_MBUF_HEADROOM_BYTES as usize);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_memif_is_told_the_usual_mtu_and_carries_another() {
-        assert_eq!((configured_mtu("net_memif", 9000), configured_mtu("net_memif", 1280)), (1500, 1280));
-        assert_eq!(configured_mtu("net_ice", 9000), 9000);
-    }
-}

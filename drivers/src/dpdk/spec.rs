@@ -199,11 +199,6 @@ impl<'a> Reader<'a> {
                 let separator = if options.is_empty() { "" } else { "," };
                 options.push_str(&format!("{separator}mac={}", mac_of(*ip)));
             }
-            let has_length = self.options.iter().any(|option| option.starts_with("bsize="));
-            let is_jumbo = spec.mtu_bytes.is_some_and(|bytes| bytes > MEMIF_MTU_USUAL);
-            if is_jumbo && !has_length && name.starts_with("net_memif") {
-                options.push_str(",bsize=16384");
-            }
         }
         if spec.mtu_bytes.is_some_and(|bytes| bytes < MTU_OF_IPV6) && spec.ips.iter().any(|ip| ip.0.is_ipv6())
         {
@@ -329,9 +324,6 @@ const KEYS: &str =
 /// Drivers that draw the address of a device, and can be told it.
 const RANDOM_MAC: [&str; 2] = ["net_memif", "net_virtio_user"];
 const MTU: (u16, u16) = (68, 9000);
-/// What the shared buffers of a memif hold if nothing is said, 2,048 bytes, less an Ethernet header with its VLAN tag. Frames that
-/// lie in several of them do not all arrive: DPDK 22.11 loses its way in rings of such.
-const MEMIF_MTU_USUAL: u16 = 2030;
 /// RFC 8200, section 5.
 const MTU_OF_IPV6: u16 = 1280;
 const VLAN: (u16, u16) = (1, 4094);
@@ -391,15 +383,6 @@ mod tests {
         assert_eq!(
             options("dpdk:vdev=net_memif0,mac=02:00:00:00:00:01,ip=10.0.0.2/24"),
             "mac=02:00:00:00:00:01"
-        );
-        assert_eq!(
-            options("dpdk:vdev=net_memif0,ip=10.0.0.2/24,mtu=9000"),
-            "mac=02:ad:0a:00:00:02,bsize=16384",
-            "a frame lies in one buffer"
-        );
-        assert_eq!(
-            options("dpdk:vdev=net_memif0,bsize=9216,mac=02:00:00:00:00:01,ip=10.0.0.2/24,mtu=9000"),
-            "bsize=9216,mac=02:00:00:00:00:01"
         );
         assert!(spec.is_huge && !spec.is_verbose && spec.memory_mib.is_none());
         assert_eq!(read("dpdk:vdev=net_null0,ip=10.0.0.2/24").unwrap().device.options(), "");

@@ -181,7 +181,7 @@ impl SimStreams {
         }
     }
 
-    /// Sends what the peer takes, at most [`SEND_BYTES_MAX`](crate::streams::SEND_BYTES_MAX); does not block.
+    /// Sends what the peer takes, at most [`SEND_BYTES_MAX`]; does not block.
     pub fn send(&mut self, id: ConnectionId, outbox: &mut Outbox, pool: &mut ChunkPool) -> Sending {
         let state = &mut *self.network.borrow_mut();
         let pipe = pipe_of(&self.places, id).map(|index| &mut state.pipes[index]);

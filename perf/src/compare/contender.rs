@@ -158,18 +158,18 @@ impl Contender {
     }
 }
 
-fn installed(program: &str, package: &str) -> anyhow::Result<std::path::PathBuf> {
+pub(crate) fn installed(program: &str, package: &str) -> anyhow::Result<std::path::PathBuf> {
     find_program(program)
         .with_context(|| format!("{program} is not installed; install it: apt-get install {package}"))
 }
 
 /// memcached gives up root and must still make its socket.
-fn share_with_everybody(scratch: &ScratchDirectory) -> anyhow::Result<()> {
+pub(crate) fn share_with_everybody(scratch: &ScratchDirectory) -> anyhow::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     Ok(std::fs::set_permissions(scratch.join(""), std::fs::Permissions::from_mode(0o777))?)
 }
 
-fn words(words: &[&str]) -> Vec<OsString> {
+pub(crate) fn words(words: &[&str]) -> Vec<OsString> {
     words.iter().map(OsString::from).collect()
 }
 

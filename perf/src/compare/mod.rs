@@ -1,6 +1,7 @@
 //! Compares Adit with a peer in one run: starts both, takes turns between them, writes the result.
 
 mod contender;
+mod dpdk;
 mod eviction;
 mod measure;
 mod native;
@@ -14,6 +15,7 @@ use std::sync::atomic::AtomicBool;
 use anyhow::{Context, ensure};
 
 use crate::compare::contender::Contender;
+use crate::compare::dpdk::{DpdkPlan, run_dpdk};
 use crate::compare::eviction::{KEYS_MAX, Plan, run_eviction};
 use crate::compare::measure::{Effort, Match};
 use crate::compare::native::{NativePlan, run_native};
@@ -68,6 +70,8 @@ enum Peer {
     Shards,
     /// Adit over its native protocol, memcached over UDP and TCP, redis-server over TCP: CPU per request, round trips
     Native,
+    /// Adit over ports of NICs that DPDK drives; testpmd, memcached, redis-server: see the notes of its page
+    Dpdk,
     /// redis-server again, both as caches half as large as what is asked for: hit ratios
     Eviction,
 }
@@ -79,6 +83,7 @@ impl Peer {
             Self::Memcached => "memcached",
             Self::Shards => "shards",
             Self::Native => "native",
+            Self::Dpdk => "dpdk",
             Self::Eviction => "eviction",
         }
     }
@@ -86,7 +91,7 @@ impl Peer {
     fn transports(self) -> &'static [Transport] {
         match self {
             Self::Redis | Self::Memcached => &[Transport::Tcp, Transport::Unix],
-            Self::Shards | Self::Native | Self::Eviction => &[Transport::Tcp],
+            Self::Shards | Self::Native | Self::Dpdk | Self::Eviction => &[Transport::Tcp],
         }
     }
 }
@@ -105,6 +110,10 @@ pub(crate) fn run_comparison(arguments: &CompareArguments, interrupted: &AtomicB
     if arguments.peer == Peer::Native {
         let plan = NativePlan { keys, pairs, seconds };
         return run_native(plan, &adit_program(arguments)?, &directory, interrupted);
+    }
+    if arguments.peer == Peer::Dpdk {
+        let plan = DpdkPlan { keys, pairs, seconds };
+        return run_dpdk(plan, &adit_program(arguments)?, &directory, interrupted);
     }
     let scratch = ScratchDirectory::new()?;
     let (subject, baseline) = start(arguments, &scratch)?;
@@ -147,12 +156,14 @@ fn start(arguments: &CompareArguments, scratch: &ScratchDirectory) -> anyhow::Re
     let adit = |name, shards| Contender::adit(scratch, &program, name, shards);
     // The peer first: whether it is installed is known at once.
     let baseline = match arguments.peer {
-        Peer::Redis | Peer::Eviction | Peer::Native => Contender::redis(scratch)?,
+        Peer::Redis | Peer::Eviction | Peer::Native | Peer::Dpdk => Contender::redis(scratch)?,
         Peer::Memcached => Contender::memcached(scratch)?,
         Peer::Shards => adit("Adit, 1 shard", 1)?,
     };
     let subject = match arguments.peer {
-        Peer::Redis | Peer::Memcached | Peer::Eviction | Peer::Native => adit("Adit", arguments.adit_shards)?,
+        Peer::Redis | Peer::Memcached | Peer::Eviction | Peer::Native | Peer::Dpdk => {
+            adit("Adit", arguments.adit_shards)?
+        }
         Peer::Shards => adit("Adit, 2 shards", 2)?,
     };
     Ok((subject, baseline))

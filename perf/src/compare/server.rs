@@ -54,6 +54,24 @@ impl Server {
     ///
     /// Where `setpriv` is installed the server also ends with this process, should that be killed.
     pub(crate) fn start(program: &Path, arguments: &[OsString], log: PathBuf) -> anyhow::Result<Self> {
+        Self::start_with(program, arguments, log, Stdio::null())
+    }
+
+    /// The same for a program that ends with its standard input, which stays open for as long as this value lives.
+    pub(crate) fn start_with_input(
+        program: &Path,
+        arguments: &[OsString],
+        log: PathBuf,
+    ) -> anyhow::Result<Self> {
+        Self::start_with(program, arguments, log, Stdio::piped())
+    }
+
+    fn start_with(
+        program: &Path,
+        arguments: &[OsString],
+        log: PathBuf,
+        input: Stdio,
+    ) -> anyhow::Result<Self> {
         let output = std::fs::File::create(&log)?;
         let mut command = if Path::new(SETPRIV).exists() {
             let mut command = Command::new(SETPRIV);
@@ -62,7 +80,7 @@ impl Server {
         } else {
             Command::new(program)
         };
-        command.args(arguments).stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+        command.args(arguments).stdin(input).stdout(output.try_clone()?).stderr(output);
         // A group of its own: Ctrl-C is for us, and we end the servers.
         let child = command
             .process_group(0)
@@ -98,8 +116,31 @@ impl Server {
         Ok(())
     }
 
+    /// Waits until the server has written `text`.
+    ///
+    /// # Errors
+    /// As `wait_ready`.
+    pub(crate) fn wait_text(&mut self, text: &str) -> anyhow::Result<()> {
+        let started = Instant::now();
+        while !self.log_text().contains(text) {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("{} ended at once ({status}): {}", self.command, self.log_tail());
+            }
+            if started.elapsed() > READY_WAIT {
+                bail!("{} does not say \"{text}\": {}", self.command, self.log_tail());
+            }
+            std::thread::sleep(READY_CHECK);
+        }
+        Ok(())
+    }
+
+    /// What it has written.
+    pub(crate) fn log_text(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
     fn log_tail(&self) -> String {
-        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let text = self.log_text();
         let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
         lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..].join(" | ")
     }

@@ -78,6 +78,8 @@ struct Report {
     lost: u64,
     elapsed_ns: u64,
     ns_per_packet: f64,
+    /// The same of the middle one of many stretches.
+    middle_ns_per_packet: f64,
     /// Of each packet that was alone, else of one in each received burst.
     latency: Latency,
 }
@@ -116,6 +118,9 @@ pub(crate) fn run_packets(arguments: &PacketsArguments, interrupted: &AtomicBool
         lost: tally.unsent,
         elapsed_ns: tally.elapsed_ns,
         ns_per_packet: per(tally.elapsed_ns, tally.operations),
+        middle_ns_per_packet: generator
+            .middle_ns_per_packet()
+            .unwrap_or_else(|| per(tally.elapsed_ns, tally.operations)),
         latency: tally.latency(),
     };
     print!("{}", text(&report, &tally));
@@ -129,13 +134,14 @@ fn text(report: &Report, tally: &Tally) -> String {
     let latency = &report.latency;
     let [p50, p99, max] = [latency.p50_ns, latency.p99_ns, latency.max_ns].map(|ns| microseconds(ns as f64));
     format!(
-        "packets      {} of {} B in {:.2} s, {} in flight: {:.1} ns each, {} per second, {} lost\n\
+        "packets      {} of {} B in {:.2} s, {} in flight: {:.1} ns each (middle {:.1}), {} per second, {} lost\n\
          round trip   us p50 {p50}  p99 {p99}  max {max}\n",
         grouped(report.packets),
         report.frame_bytes,
         report.elapsed_ns as f64 / 1e9,
         report.in_flight,
         report.ns_per_packet,
+        report.middle_ns_per_packet,
         grouped(whole(tally.operations_per_s())),
         report.lost,
     )
