@@ -172,6 +172,37 @@ fn long_values_both_ways() {
 }
 
 #[test]
+fn long_values_leave_in_jumbo_frames_from_where_they_lie() {
+    let folder = Folder::new();
+    let jumbo = |role, host| format!("{},mtu=9000", spec(&folder, role, host));
+    let server_port = format!("{},connections=16", jumbo("server", 2));
+    let options = ["--memory", "256MiB", "--native", "127.0.0.1:0", "--native-frame", "8972"];
+    let mut server = Server::start_with(1, &[&options[..], &["--port", &server_port]].concat(), &[]);
+    let address = format!("10.77.0.2:{}", server.native.port()).parse().expect("an address");
+    let core = CoreConfig { address, frame_bytes: 8972, ..CoreConfig::default() };
+    let config = Config {
+        core,
+        deadline: Duration::from_secs(30),
+        port: Some(jumbo("client", 3)),
+        ..Config::default()
+    };
+    let mut client = Client::connect(config).expect("the server is there");
+    let mut value: Vec<u8> =
+        (0..5_u32 << 20).map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()[3]).collect();
+    let frames_before = client.counters().frames_received;
+    for _ in 0..3 {
+        put(&mut client, b"long", value.clone());
+        assert!(client.get(BUCKET, b"long").unwrap().expect("it was written").bytes() == value);
+        // Written over while the client may still be sent the one before.
+        value.iter_mut().for_each(|byte| *byte = byte.wrapping_add(1));
+    }
+    let frames = client.counters().frames_received - frames_before;
+    assert!(frames < 3 * 2 * 600, "{frames} frames: they are jumbo");
+    client.close();
+    server.assert_alive("in the end");
+}
+
+#[test]
 fn a_server_that_is_killed_is_told_and_the_next_one_serves_others() {
     let mut pair = Pair::start(1);
     let mut client = Client::connect(Config { deadline: Duration::from_secs(2), ..pair.config() }).unwrap();

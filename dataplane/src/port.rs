@@ -65,6 +65,12 @@ impl Port {
         }
     }
 
+    /// Whether datagrams may end with a [`Tail`](adit_drivers::tail::Tail); the others copy all bytes at least once.
+    #[inline]
+    pub fn takes_tails(&self) -> bool {
+        matches!(self, Self::Net(port) if port.takes_tails())
+    }
+
     /// Whether nothing tells that something has come, so that it is to be asked in every turn.
     #[inline]
     pub fn is_polled(&self) -> bool {

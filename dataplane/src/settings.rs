@@ -111,6 +111,9 @@ pub const UPLOAD_SILENCE_NS_MAX: u64 = 60_000_000_000;
 pub const NATIVE_WAITING_MAX: usize = 4096;
 /// Trains that wait to be transmitted, before frames are dropped.
 pub const TX_TRAINS_MAX: usize = 128;
+/// Fewest bytes of a block that a datagram ends with where they lie, which is in jumbo frames only: to copy what an ordinary
+/// frame holds costs 10 to 40 ns less than a second segment does.
+pub const TAIL_BYTES_MIN: usize = 4096;
 /// Of more long requests than that, one of which nothing came for so long gives its place to a new one.
 pub const UPLOAD_SILENCE_NS_MIN: u64 = 1_000_000_000;
 /// How long trains wait that the device does not take.

@@ -10,10 +10,13 @@ use crate::buffer::{Buffer, Mempool};
 #[cfg(feature = "dpdk")]
 use crate::dpdk::DpdkFrames;
 use crate::sim::SimFrames;
+use crate::tail::Tail;
 
-/// An Ethernet frame in a buffer, without its frame check sequence; or what is left of it once headers are pulled off.
+/// An Ethernet frame in a buffer, without its frame check sequence; or what is left of it once headers are pulled off. One that
+/// is to be transmitted may end with bytes that lie elsewhere.
 pub struct Frame {
     buffer: Buffer,
+    tail: Option<Tail>,
     start_bytes: u32,
     len_bytes: u32,
     checked: Checked,
@@ -83,7 +86,7 @@ pub struct Offloads {
     pub tx_udp: bool,
     /// Fills in TCP checksums.
     pub tx_tcp: bool,
-    /// Transmits frames of several segments.
+    /// Transmits frames that end with a [`Tail`] from where that lies. Who has none of this copies: see [`Frame::linearise`].
     pub tx_segments: bool,
     /// Gives transmitted buffers back without looking at each.
     pub tx_fast_free: bool,
@@ -107,7 +110,7 @@ impl Frame {
         assert!(start_bytes + len_bytes <= buffer.len(), "a frame lies within its buffer");
         let number = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
         let (start_bytes, len_bytes) = (number(start_bytes), number(len_bytes));
-        Self { buffer, start_bytes, len_bytes, checked: Checked::default(), offload: None }
+        Self { buffer, tail: None, start_bytes, len_bytes, checked: Checked::default(), offload: None }
     }
 
     /// The buffer, where the frame begins in it, and its length.
@@ -116,7 +119,7 @@ impl Frame {
         (self.buffer, self.start_bytes as usize, self.len_bytes as usize)
     }
 
-    /// Its bytes.
+    /// Its bytes, up to its tail.
     #[inline]
     pub fn bytes(&self) -> &[u8] {
         let start = self.start_bytes as usize;
@@ -130,10 +133,45 @@ impl Frame {
         &mut self.buffer[start..start + self.len_bytes as usize]
     }
 
-    /// Bytes of it.
+    /// Bytes of it, up to its tail.
     #[inline]
     pub fn len_bytes(&self) -> usize {
         self.len_bytes as usize
+    }
+
+    /// Bytes of all of it.
+    #[inline]
+    pub fn whole_bytes(&self) -> usize {
+        self.len_bytes() + self.tail_bytes().len()
+    }
+
+    /// The bytes that it ends with, behind its own.
+    #[inline]
+    pub fn tail_bytes(&self) -> &[u8] {
+        self.tail.as_ref().map_or(&[], Tail::bytes)
+    }
+
+    /// Lets it end with bytes that lie elsewhere, or with none. Only to be transmitted.
+    #[inline]
+    pub fn set_tail(&mut self, tail: Option<Tail>) {
+        self.tail = tail;
+    }
+
+    /// Whether it ends with bytes that lie elsewhere.
+    #[inline]
+    pub fn has_tail(&self) -> bool {
+        self.tail.is_some()
+    }
+
+    /// Copies the bytes that it ends with behind its own, and lets go of where they lay. Says whether there was room for them:
+    /// where not it stays as it is.
+    pub fn linearise(&mut self) -> bool {
+        let Some(tail) = self.tail.take() else { return true };
+        match self.append(tail.len_bytes()) {
+            Some(room) => room.copy_from_slice(tail.bytes()),
+            None => self.tail = Some(tail),
+        }
+        self.tail.is_none()
     }
 
     /// Takes bytes off its front: a header that was read. They stay where they are, as headroom.
@@ -210,11 +248,21 @@ impl Frame {
         (&self.buffer, self.start_bytes as usize)
     }
 
-    /// Leaves its buffer to a device that took it.
+    /// What it ends with.
+    #[cfg(feature = "dpdk")]
+    #[inline]
+    pub(crate) fn tail(&self) -> Option<&Tail> {
+        self.tail.as_ref()
+    }
+
+    /// Leaves its buffer, and what it ends with, to a device that took it.
     #[cfg(feature = "dpdk")]
     #[inline]
     pub(crate) fn leave_to_device(self) {
         self.buffer.leave_to_device();
+        if let Some(tail) = self.tail {
+            tail.leave_to_device();
+        }
     }
 }
 
@@ -227,6 +275,8 @@ pub struct FrameCounters {
     pub rx_dropped: u64,
     /// Frames that the device took.
     pub tx_frames: u64,
+    /// Of these, those whose end it took from where that lay.
+    pub tx_tails: u64,
     /// Frames that the device refused: too long.
     pub tx_refused: u64,
     /// Transmits that the device did not take all of.
@@ -323,7 +373,7 @@ impl Frames {
     /// What the device does for its frames.
     pub fn offloads(&self) -> Offloads {
         match self {
-            Self::Sim(_) => Offloads::default(),
+            Self::Sim(frames) => frames.offloads(),
             #[cfg(feature = "dpdk")]
             Self::Dpdk(frames) => frames.offloads(),
         }
@@ -376,6 +426,7 @@ pub const FRAME_HEADROOM_BYTES: usize = 128;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::{Arena, PAGE_BYTES};
 
     #[test]
     fn headers_come_off_and_go_on_in_place() {
@@ -392,6 +443,23 @@ mod tests {
         assert_eq!(frame.bytes(), b"----------body");
         assert!(frame.prepend(1).is_none(), "the headroom ends");
         assert_eq!(frame.checked(), Checked::default());
+    }
+
+    #[test]
+    fn what_lies_elsewhere_is_copied_where_there_is_room() {
+        let mut arena = Arena::new(PAGE_BYTES as u64, false).unwrap();
+        let mut block = arena.block().unwrap();
+        block.get_mut().unwrap()[1..8].copy_from_slice(b"a value");
+        let mempool = Mempool::new(1, 16);
+        let mut frame = Frame::new(mempool.buffer().unwrap(), 4);
+        assert!(frame.linearise(), "nothing is to be copied");
+        frame.append(4).unwrap().copy_from_slice(b"head");
+        frame.set_tail(Some(Tail::new(block.clone(), 0..9)));
+        assert!(!frame.linearise() && frame.has_tail() && frame.len_bytes() == 4, "the buffer ends");
+        frame.set_tail(Some(Tail::new(block.clone(), 1..8)));
+        assert_eq!((frame.whole_bytes(), frame.tail_bytes()), (11, &b"a value"[..]));
+        assert!(block.is_shared() && frame.linearise() && !block.is_shared());
+        assert_eq!((frame.bytes(), frame.whole_bytes()), (&b"heada value"[..], 11));
     }
 
     #[test]

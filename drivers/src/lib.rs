@@ -16,4 +16,5 @@ pub mod process;
 pub mod ring;
 pub mod sim;
 pub mod streams;
+pub mod tail;
 pub mod wake;

@@ -14,10 +14,13 @@ use std::ops::Range;
 use crate::buffer::Buffer;
 pub use crate::buffer::Mempool;
 use crate::frames::Frame;
+use crate::tail::Tail;
 
 /// A buffer with a train of datagrams.
 pub struct Mbuf {
     buffer: Buffer,
+    /// What its only datagram ends with, behind the bytes in the buffer.
+    tail: Option<Tail>,
     /// Bytes in front of the train.
     start_bytes: usize,
     len_bytes: usize,
@@ -37,6 +40,7 @@ impl Mbuf {
             // Where headers stand in front of each datagram, there is one in a buffer.
             left_count: if headroom_bytes > 0 { 1 } else { TRAIN_DATAGRAMS_MAX },
             buffer,
+            tail: None,
             start_bytes: headroom_bytes,
             len_bytes: 0,
             stride_bytes: 0,
@@ -49,13 +53,43 @@ impl Mbuf {
     #[inline]
     pub fn of_frame(frame: Frame, peer: SocketAddr) -> Self {
         let (buffer, start_bytes, len_bytes) = frame.into_parts();
-        Self { buffer, start_bytes, len_bytes, stride_bytes: len_bytes, left_count: 0, sent_bytes: 0, peer }
+        Self {
+            buffer,
+            tail: None,
+            start_bytes,
+            len_bytes,
+            stride_bytes: len_bytes,
+            left_count: 0,
+            sent_bytes: 0,
+            peer,
+        }
     }
 
     /// The train as a frame, for headers to be put in front of its only datagram.
     #[inline]
     pub fn into_frame(self) -> Frame {
-        Frame::from_parts(self.buffer, self.start_bytes, self.len_bytes)
+        let mut frame = Frame::from_parts(self.buffer, self.start_bytes, self.len_bytes);
+        frame.set_tail(self.tail);
+        frame
+    }
+
+    /// Lets the only datagram end with bytes that lie elsewhere, behind those that were pushed, which are all that its other
+    /// functions speak of.
+    ///
+    /// # Panics
+    /// If the train is not one of a queue of frames, whose mempool has a headroom, or has not one datagram: nobody else
+    /// transmits tails.
+    #[inline]
+    pub fn set_tail(&mut self, tail: Tail) {
+        assert!(self.buffer.mempool().headroom_bytes() > 0, "only queues of frames transmit tails");
+        assert!(self.datagram_count() == 1, "a train with a tail has one datagram");
+        (self.tail, self.left_count) = (Some(tail), 0);
+    }
+
+    /// Bytes of the datagram behind those in the buffer.
+    #[inline]
+    pub fn tail_len_bytes(&self) -> usize {
+        self.tail.as_ref().map_or(0, Tail::len_bytes)
     }
 
     /// Who a received train came from; who one to be transmitted goes to.
@@ -64,7 +98,7 @@ impl Mbuf {
         self.peer
     }
 
-    /// All bytes of the train.
+    /// All bytes of the train, up to the tail of one to be transmitted.
     #[inline]
     pub fn bytes(&self) -> &[u8] {
         &self.buffer[self.start_bytes..self.start_bytes + self.len_bytes]

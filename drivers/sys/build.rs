@@ -98,6 +98,8 @@ mod dpdk {
     const LIBRARIES: &[&str] = &["rte_eal", "rte_mempool", "rte_mbuf", "rte_ethdev"];
     const FUNCTIONS: &[&str] = &[
         "adit_.*",
+        "rte_dev_dma_map",
+        "rte_dev_dma_unmap",
         "rte_eal_cleanup",
         "rte_eal_get_runtime_dir",
         "rte_eal_hotplug_add",
@@ -126,6 +128,8 @@ mod dpdk {
         "rte_eth_rx_queue_setup",
         "rte_eth_stats_get",
         "rte_eth_tx_queue_setup",
+        "rte_extmem_register",
+        "rte_extmem_unregister",
         "rte_flow_create",
         "rte_flow_destroy",
         "rte_mempool_avail_count",

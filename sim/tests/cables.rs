@@ -24,7 +24,7 @@ use adit_drivers::memory::{Arena, Lines};
 use adit_drivers::port::{Mbuf, Mempool};
 use adit_drivers::sim::{CableFaults, Random, SimFrames, SimNetwork};
 use adit_net::tcp::{RECEIVE_BYTES_DEFAULT, SEND_BYTES_DEFAULT, Tcp, TcpConfig};
-use adit_net::{NetPort, NetStreams, Stack, StackConfig};
+use adit_net::{NetPort, NetStreams, SharedStack, Stack, StackConfig};
 use adit_store::kv::Store;
 
 const BAD: CableFaults = CableFaults {
@@ -42,6 +42,8 @@ struct Pair {
     stack: Stack,
     out: Out,
     shard: Shard,
+    /// The stack of the shard, for its counters.
+    server: SharedStack,
     now: Rc<Cell<Now>>,
     mempools: [Mempool; 2],
 }
@@ -60,20 +62,28 @@ impl Outgoing for Out {
 }
 
 impl Pair {
-    fn new(seed: u64, faults: CableFaults) -> Self {
-        let mempools = [300, 300].map(|count| Mempool::with_headroom(count, 2048, FRAME_HEADROOM_BYTES));
+    fn new(seed: u64, faults: CableFaults, mtu_bytes: u16) -> Self {
+        let buffer_bytes = FRAME_HEADROOM_BYTES + usize::from(mtu_bytes) + 18;
+        let mempool = |count| Mempool::with_headroom(count, buffer_bytes, FRAME_HEADROOM_BYTES);
+        let mempools = [300, 300].map(mempool);
         let macs = [[2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]];
-        let [near, far] =
-            SimFrames::pair(seed, faults, 1500, [0, 1].map(|end| (macs[end], mempools[end].clone())));
+        let [near, far] = SimFrames::pair(
+            seed,
+            faults,
+            usize::from(mtu_bytes),
+            [0, 1].map(|end| (macs[end], mempools[end].clone())),
+        );
         let now = Rc::new(Cell::new(Now { mono_ns: 1, unix_ms: 1_700_000_000_000 }));
         let config = |host| StackConfig::new(IpAddr::from([10, 0, 0, host]), 24, 7400);
         let stack = Stack::new(Frames::Sim(near), config(1), 1);
-        let shard = shard(Frames::Sim(far), StackConfig { takes_tcp: true, ..config(2) }, seed, &now);
-        let server = SocketAddr::from(([10, 0, 0, 2], 7400));
-        let core =
-            Core::new(CoreConfig { address: server, window: 16, ..CoreConfig::default() }, seed).unwrap();
+        let (shard, server) =
+            shard(Frames::Sim(far), StackConfig { takes_tcp: true, ..config(2) }, seed, &now);
+        let address = SocketAddr::from(([10, 0, 0, 2], 7400));
+        let frame_bytes = mtu_bytes - 28;
+        let config = CoreConfig { address, window: 16, frame_bytes, ..CoreConfig::default() };
+        let core = Core::new(config, seed).unwrap();
         let out = Out { mempool: mempools[0].clone(), list: Vec::new() };
-        Self { core, stack, out, shard, now, mempools }
+        Self { core, stack, out, shard, server, now, mempools }
     }
 
     /// Both do what they have to do, then time goes on.
@@ -96,14 +106,15 @@ impl Pair {
 }
 
 /// A shard whose first interface is quiet, and whose second one is a queue of frames.
-fn shard(frames: Frames, config: StackConfig, seed: u64, now: &Rc<Cell<Now>>) -> Shard {
+fn shard(frames: Frames, config: StackConfig, seed: u64, now: &Rc<Cell<Now>>) -> (Shard, SharedStack) {
+    let mtu_bytes = frames.mtu_bytes();
     let (waker, _sleeper) = adit_drivers::wake::pair().unwrap();
     let (stats, page) = adit_drivers::counters::page();
     let addresses = vec![SocketAddr::new(config.addresses[0].0, config.udp_port)];
     let tcp = TcpConfig {
         listeners: vec![config.udp_port],
         addresses: vec![config.addresses[0].0],
-        mtu_bytes: 1500,
+        mtu_bytes,
         connections_max: 8,
         receive_bytes: RECEIVE_BYTES_DEFAULT,
         send_bytes: SEND_BYTES_DEFAULT,
@@ -120,10 +131,10 @@ fn shard(frames: Frames, config: StackConfig, seed: u64, now: &Rc<Cell<Now>>) ->
     let polled = Interface {
         streams: Streams::Net(Box::new(NetStreams::new(Rc::clone(&stack), Tcp::new(tcp)))),
         services: vec![Service::Native],
-        port: Some(Port::Net(NetPort::new(stack))),
+        port: Some(Port::Net(NetPort::new(Rc::clone(&stack)))),
         addresses,
     };
-    Shard::new(Parts {
+    let shard = Shard::new(Parts {
         index: 0,
         interfaces: vec![quiet, polled],
         clock: Clock::Sim(Rc::clone(now)),
@@ -137,10 +148,11 @@ fn shard(frames: Frames, config: StackConfig, seed: u64, now: &Rc<Cell<Now>>) ->
         settings: Settings::default(),
         native: NativeParts {
             secret: Secret::new(u128::from(seed)),
-            frame_bytes: 1472,
+            frame_bytes: u16::try_from(mtu_bytes - 28).unwrap(),
             session_bytes: 1 << 20,
         },
-    })
+    });
+    (shard, stack)
 }
 
 impl Pair {
@@ -175,8 +187,8 @@ impl Pair {
             self.turn(1_000_000_000);
         }
         assert_eq!(self.shard.held_for_sessions(), (0, 0, 0, true));
-        let Self { stack, out, shard, mempools, .. } = self;
-        drop((stack, out, shard));
+        let Self { stack, out, shard, server, mempools, .. } = self;
+        drop((stack, out, shard, server));
         mempools.iter().for_each(|mempool| assert_eq!(mempool.free_count(), mempool.count(), "buffers"));
     }
 }
@@ -207,7 +219,7 @@ fn add(pair: &mut Pair, random: &mut Random, operations: u64) -> HashMap<Vec<u8>
 
 /// Everything is applied once, and a value of many frames is read as it was written.
 fn run(seed: u64, faults: CableFaults, operations: u64) {
-    let (mut pair, mut random) = (Pair::new(seed, faults), Random::new(seed));
+    let (mut pair, mut random) = (Pair::new(seed, faults, 1500), Random::new(seed));
     for (key, sum) in add(&mut pair, &mut random, operations) {
         assert_eq!(pair.value(&key), sum.to_string().into_bytes(), "seed {seed}");
     }
@@ -218,6 +230,53 @@ fn run(seed: u64, faults: CableFaults, operations: u64) {
     let was_sent_again = pair.core.counters().retransmissions > 0;
     assert_eq!(was_sent_again, faults.lose_one_in > 0, "seed {seed}: whether something was lost");
     pair.judge_end();
+}
+
+/// A value is read while another one takes its place: what is read is the one or the other, and no block stays behind.
+fn replace_while_read(seed: u64, faults: CableFaults) {
+    let (mut pair, mut random) = (Pair::new(seed, faults, 9000), Random::new(seed));
+    let put = |value: Vec<u8>| {
+        let (condition, expiry) = (Condition::Always, NewExpiry::Never);
+        KeyAction::Put { condition, expiry, value: value.into() }
+    };
+    let mut before: Vec<u8> = (0..300_000).map(|_| random.bits().to_le_bytes()[0]).collect();
+    pair.ask(b"long", put(before.clone()));
+    for round in 0..3 {
+        assert!(pair.submit(b"long", KeyAction::Get));
+        for _ in 0..random.below(20) {
+            pair.turn(TURN_NS);
+        }
+        let after: Vec<u8> = before.iter().map(|byte| byte.wrapping_add(1)).collect();
+        assert!(pair.submit(b"long", put(after.clone())));
+        let mut answers = Vec::new();
+        while answers.len() < 2 {
+            pair.turn(TURN_NS);
+            answers.extend(pair.core.next_completion().map(|completion| completion.result.unwrap()));
+        }
+        let read = answers.iter().find_map(|answer| match answer {
+            Answer::Value(value) => Some(value.bytes()),
+            _ => None,
+        });
+        let read = read.unwrap();
+        assert!(read == before || read == after, "seed {seed}, round {round}: a mixture was read");
+        before = after;
+    }
+    assert!(pair.value(b"long") == before);
+    let counters = pair.server.borrow().counters();
+    assert!(counters.frames.tx_tails > 100, "seed {seed}: {} frames with tails", counters.frames.tx_tails);
+    pair.ask(b"long", KeyAction::Delete);
+    pair.core.close();
+    for _ in 0..SECONDS_AFTER {
+        pair.turn(1_000_000_000);
+    }
+    assert_eq!(pair.shard.store().usage().arena.blocks_in_use, 0, "seed {seed}");
+    pair.judge_end();
+}
+
+#[test]
+fn a_value_that_is_replaced_while_it_is_read_arrives_whole() {
+    replace_while_read(1, CableFaults::NONE);
+    (2..12).for_each(|seed| replace_while_read(seed, BAD));
 }
 
 #[test]

@@ -52,6 +52,17 @@ impl Sum {
         Self(sum + rest.first().map_or(0, |byte| u64::from(*byte)))
     }
 
+    /// The sum with bytes that follow `before_bytes` others.
+    #[inline]
+    #[must_use]
+    pub fn and_behind(self, before_bytes: usize, bytes: &[u8]) -> Self {
+        if before_bytes.is_multiple_of(2) {
+            return self.and(bytes);
+        }
+        // The halves of every word have changed places, and so have those of their sum (RFC 1071, 2B).
+        Self(self.0 + u64::from(!Self::of(bytes).checksum()))
+    }
+
     /// The sum with a number of 16 bits.
     #[inline]
     #[must_use]
@@ -139,6 +150,8 @@ mod tests {
             let even = random.index(bytes.len() / 2 + 1) * 2;
             let (front, back) = bytes.split_at(even);
             assert_eq!(Sum::of(front).and(back).checksum(), plain(&bytes));
+            let (front, back) = bytes.split_at(random.index(bytes.len() + 1));
+            assert_eq!(Sum::of(front).and_behind(front.len(), back).checksum(), plain(&bytes));
             bytes.push(u8::try_from(random.below(256)).unwrap());
         }
         for len in 0..200 {

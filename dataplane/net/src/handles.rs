@@ -17,13 +17,15 @@ pub struct NetPort {
     stack: SharedStack,
     mempool: Mempool,
     address: SocketAddr,
+    takes_tails: bool,
 }
 
 impl NetPort {
     /// The port of a stack.
     pub fn new(stack: SharedStack) -> Self {
         let (mempool, address) = (stack.borrow().mempool().clone(), stack.borrow().address());
-        Self { stack, mempool, address }
+        let takes_tails = stack.borrow().takes_tails();
+        Self { stack, mempool, address, takes_tails }
     }
 
     /// Lets the stack receive and answer, and send what is due. For who has no streams over the stack that do this.
@@ -53,6 +55,12 @@ impl NetPort {
     #[inline]
     pub fn mempool(&self) -> &Mempool {
         &self.mempool
+    }
+
+    /// Whether datagrams may end with a [`Tail`](adit_drivers::tail::Tail).
+    #[inline]
+    pub fn takes_tails(&self) -> bool {
+        self.takes_tails
     }
 
     /// Longest datagram that every peer can be sent.

@@ -29,6 +29,8 @@ pub struct Stack {
     pub(crate) mac: Mac,
     /// What the device does for frames.
     pub(crate) checksums: Checksums,
+    /// The device transmits frames of several segments.
+    takes_tails: bool,
     /// Whether somebody was at the other end when that was last looked at, and when it is next.
     link: (bool, u64),
     pub(crate) config: StackConfig,
@@ -74,6 +76,7 @@ impl Stack {
         let mut stack = Self {
             mac,
             gather: Gather::new(frames.costs_calls()),
+            takes_tails: frames.offloads().tx_segments,
             checksums: match (config.checksums, frames.offloads().tx_udp) {
                 (false, _) => Checksums::None,
                 (true, true) => Checksums::Device,
@@ -312,6 +315,12 @@ impl Stack {
         let speaks_ipv6 = self.config.addresses.iter().any(|(address, _)| address.is_ipv6());
         let ip_bytes = if speaks_ipv6 { ipv6::HEADER_BYTES } else { ipv4::HEADER_BYTES };
         self.mtu_bytes - ip_bytes - udp::HEADER_BYTES
+    }
+
+    /// Whether the device transmits what datagrams end with from where that lies: such a block is pinned while its datagram waits
+    /// in here or at the device.
+    pub fn takes_tails(&self) -> bool {
+        self.takes_tails
     }
 
     /// Neighbours that are known or asked for; at most [`NEIGHBOURS_MAX`](crate::neighbours::NEIGHBOURS_MAX).

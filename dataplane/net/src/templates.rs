@@ -129,7 +129,7 @@ impl Template {
     /// has the sum of the pseudo-header.
     #[inline]
     fn write(&self, frame: &mut Frame, from: usize, checksums: Checksums) -> Option<()> {
-        let udp_bytes = length(udp::HEADER_BYTES + frame.len_bytes());
+        let udp_bytes = length(udp::HEADER_BYTES + frame.whole_bytes());
         let checksum = match checksums {
             // 0 says that there is none; IPv6 does not allow it (RFC 8200, section 8.1).
             Checksums::None if self.source.is_ipv4() => 0,
@@ -141,7 +141,13 @@ impl Template {
                     .checksum()
             }
             Checksums::None | Checksums::Software => {
-                match self.udp_sum.and_u16(udp_bytes).and_u16(udp_bytes).and(frame.bytes()).checksum() {
+                let sum = self.udp_sum.and_u16(udp_bytes).and_u16(udp_bytes).and(frame.bytes());
+                let sum = if frame.has_tail() {
+                    sum.and_behind(frame.len_bytes(), frame.tail_bytes())
+                } else {
+                    sum
+                };
+                match sum.checksum() {
                     0 => 0xFFFF,
                     checksum => checksum,
                 }
@@ -191,7 +197,9 @@ const TEMPLATES: usize = 64;
 mod tests {
     use super::*;
     use adit_drivers::frames::FRAME_HEADROOM_BYTES;
+    use adit_drivers::memory::{Arena, PAGE_BYTES};
     use adit_drivers::port::Mempool;
+    use adit_drivers::tail::Tail;
 
     #[test]
     fn a_device_completes_what_we_would_have_written() {
@@ -220,6 +228,34 @@ mod tests {
                 put_u16(&mut without.bytes_mut()[udp_at..], 6, checksum);
                 assert_eq!(ours.bytes(), without.bytes());
                 assert_eq!(ours.len_bytes(), usize::from(offload.transport_bytes) + udp_at + 5);
+            }
+        }
+    }
+
+    #[test]
+    fn a_tail_counts_wherever_it_begins() {
+        let mempool = Mempool::with_headroom(2, 512, FRAME_HEADROOM_BYTES);
+        let mut arena = Arena::new(PAGE_BYTES as u64, false).unwrap();
+        let mut block = arena.block().unwrap();
+        let payload: Vec<u8> = (0..99_u8).map(|byte| byte.wrapping_mul(151)).collect();
+        block.get_mut().unwrap()[3..102].copy_from_slice(&payload);
+        for (source, peer) in [("10.0.0.1:7", "10.0.0.2:1234"), ("[fd00::1]:7", "[fd00::2]:1234")] {
+            let template = Template::new(source.parse().unwrap(), peer.parse().unwrap(), None);
+            let template = template.to_device(([2; 6], [4; 6]), None, (0, 0, 0));
+            let who = [Checksums::Software, Checksums::Device, Checksums::None];
+            for (own, checksums) in (0..99).flat_map(|own| who.map(|who| (own, who))) {
+                let frame = |own: usize| {
+                    let mut frame = Frame::new(mempool.buffer().unwrap(), FRAME_HEADROOM_BYTES);
+                    frame.append(own).unwrap().copy_from_slice(&payload[..own]);
+                    let tail = (own < 99).then(|| Tail::new(block.clone(), 3 + own..102));
+                    frame.set_tail(tail);
+                    template.frame(&mut frame, checksums).unwrap();
+                    frame
+                };
+                let (whole, mut parts) = (frame(99), frame(own));
+                assert_eq!((parts.has_tail(), parts.offload()), (true, whole.offload()));
+                assert!(parts.linearise());
+                assert_eq!(whole.bytes(), parts.bytes(), "{own} bytes and a tail");
             }
         }
     }

@@ -44,7 +44,7 @@ impl Stack {
         let Some(template) = self.templates.get(peer, &self.neighbours, self.now_ns) else {
             return self.transmit_slowly(train);
         };
-        if template.packet_bytes(payload_bytes) > self.mtu_bytes {
+        if template.packet_bytes(payload_bytes + train.tail_len_bytes()) > self.mtu_bytes {
             return Err(Reason::TooLong);
         }
         let mut frame = train.into_frame();
@@ -65,7 +65,7 @@ impl Stack {
         let (source, hop) = self.routes.next_hop(peer.ip()).ok_or(Reason::NoRoute)?;
         let source = SocketAddr::new(source, self.config.udp_port);
         let template = Template::new(source, peer, self.config.vlan);
-        if template.packet_bytes(train.bytes().len()) > self.mtu_bytes {
+        if template.packet_bytes(train.bytes().len() + train.tail_len_bytes()) > self.mtu_bytes {
             return Err(Reason::TooLong);
         }
         let mut frame = train.into_frame();

@@ -1,6 +1,8 @@
 //! The body of a reply that is kept until it is acknowledged: bytes of its own and pinned values, in order.
 
-use adit_drivers::memory::BLOCK_BYTES;
+use std::ops::Range;
+
+use adit_drivers::memory::{BLOCK_BYTES, Block};
 use adit_store::kv::ChainSlice;
 
 /// A body.
@@ -75,6 +77,21 @@ impl Body {
         }
         assert!(out.is_empty(), "a body is shorter than what is copied of it");
     }
+
+    /// Where the end of the `len_bytes` from `offset` on lies, as far as one block has it; nothing if the last byte is in none.
+    pub(crate) fn tail(&self, offset: u64, len_bytes: usize) -> Option<(&Block, Range<usize>)> {
+        let end = offset + len_bytes as u64;
+        let mut start = 0;
+        for part in &self.parts {
+            let next = start + part.len_bytes();
+            if end <= next {
+                let Part::Blocks(value) = part else { return None };
+                return tail_of_blocks(value, offset.saturating_sub(start), end - start.min(end));
+            }
+            start = next;
+        }
+        None
+    }
 }
 
 impl Part {
@@ -109,6 +126,16 @@ fn copy_blocks(value: &ChainSlice, offset: u64, mut out: &mut [u8]) {
     }
 }
 
+/// Where the end of the bytes from `first` to `end` of a value lies, as far as one block has it.
+fn tail_of_blocks(value: &ChainSlice, first: u64, end: u64) -> Option<(&Block, Range<usize>)> {
+    let place = |at: u64| usize::try_from(value.start_bytes() + at).ok();
+    let (first, end) = (place(first)?, place(end)?);
+    let index = end.checked_sub(1)? / BLOCK_BYTES;
+    let block_start = index * BLOCK_BYTES;
+    let range = first.max(block_start) - block_start..end - block_start;
+    Some((value.blocks().get(index)?, range)).filter(|(_, range)| !range.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,6 +165,31 @@ mod tests {
             let mut out = vec![0; len];
             body.copy(offset as u64, &mut out);
             assert_eq!(out, &plain[offset..offset + len], "{len} bytes from {offset}");
+        }
+        // Blocks end at 4 + 65,526 and 65,536 bytes later; the value at `plain.len() - 4`.
+        let first_end = 4 + BLOCK_BYTES - 10;
+        let value_end = plain.len() - 4;
+        for (offset, len, expected) in [
+            (0, 4, None),
+            (0, 5, Some(1)),
+            (3, 1, None),
+            (4, 0, None),
+            (4, 100, Some(100)),
+            (1000, 1001, Some(1001)),
+            (first_end - 100, 100, Some(100)),
+            (first_end - 100, 101, Some(1)),
+            (first_end - 100, 300, Some(200)),
+            (first_end, 300, Some(300)),
+            (10, BLOCK_BYTES + 50, Some(BLOCK_BYTES + 60 - first_end)),
+            (value_end - 7, 7, Some(7)),
+            (value_end - 7, 8, None),
+            (value_end + 1, 2, None),
+        ] {
+            let found = body.tail(offset as u64, len);
+            assert_eq!(found.as_ref().map(|(_, range)| range.len()), expected, "{len} bytes from {offset}");
+            if let Some((block, range)) = found {
+                assert_eq!(block[range.clone()], plain[offset + len - range.len()..offset + len]);
+            }
         }
     }
 }

@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 
 use adit_drivers::chunk::ChunkPool;
 use adit_drivers::port::Mbuf;
+use adit_drivers::tail::{BlockPin, Tail};
 use adit_wire::native::{FRAME_BYTES_MAX, HEADER_BYTES, Header};
 
 use super::links::Links;
 use super::path::Path;
 use super::session::{Kept, Session};
 use crate::port::Port;
-use crate::settings::{TURN_SENT_BYTES_MAX, TX_TRAINS_MAX};
+use crate::settings::{TAIL_BYTES_MIN, TURN_SENT_BYTES_MAX, TX_TRAINS_MAX};
 
 /// The datagram port of an interface, and the trains that wait for it.
 pub(super) struct Exit {
@@ -65,6 +66,13 @@ impl Exit {
         if self.list.len() < TX_TRAINS_MAX { self.port.mempool().take(peer) } else { None }
     }
 
+    /// Lets the datagram that room was made for last end with bytes that lie elsewhere.
+    fn end_with(&mut self, tail: Tail) {
+        if let Some(last) = self.list.last_mut() {
+            last.set_tail(tail);
+        }
+    }
+
     /// Transmits as much as the device takes.
     pub(super) fn transmit(&mut self) {
         if !self.list.is_empty() {
@@ -109,14 +117,54 @@ impl Outgoing<'_> {
         true
     }
 
+    /// Sends a frame to a port that takes tails. The segment has `own_bytes` that are written by `write`, and then those of the
+    /// tail, which stay where they are, pinned until the device is done with them.
+    fn frame_with_tail(
+        &mut self,
+        (interface, peer): (u8, SocketAddr),
+        header: &Header,
+        own_bytes: usize,
+        write: impl FnOnce(&mut [u8]),
+        tail: Tail,
+    ) -> bool {
+        let frame_bytes = HEADER_BYTES + own_bytes;
+        let Some(Some(exit)) = self.exits.get_mut(usize::from(interface)) else { return false };
+        let Some(room) = exit.room(peer, frame_bytes) else { return false };
+        *self.turn_bytes += (frame_bytes + tail.len_bytes()) as u64;
+        write(&mut room[HEADER_BYTES..]);
+        header.seal_with_tail(room, tail.bytes());
+        exit.end_with(tail);
+        true
+    }
+
+    fn takes_tails(&self, to: Path) -> bool {
+        let Path::Datagram(interface, _) = to else { return false };
+        matches!(self.exits.get(usize::from(interface)), Some(Some(exit)) if exit.port.takes_tails())
+    }
+
     /// Sends up to `count` segments of a reply that is kept, from `offset` on. A port carries so many bytes a turn: what is
-    /// beyond them is asked for again.
+    /// beyond them is asked for again. Where the port takes it, the end of a segment is not copied out of its block; what comes
+    /// before it is, such as the end of another block.
     pub(super) fn segments(&mut self, to: Path, reply: &Header, kept: &Kept, frame_bytes: usize, count: u16) {
         let (total, mut offset) = (kept.body.len_bytes(), u64::from(reply.offset));
+        let takes_tails = self.takes_tails(to);
+        let mut pin: Option<BlockPin> = None;
         for _ in 0..count.max(1) {
             let len = segment_bytes(frame_bytes).min(usize::try_from(total - offset).unwrap_or(usize::MAX));
             let header = Header { offset: u32::try_from(offset).unwrap_or(u32::MAX), ..*reply };
-            let went = self.frame(to, &header, len, |segment| kept.body.copy(offset, segment));
+            let tail = if takes_tails { kept.body.tail(offset, len) } else { None };
+            let copy = |segment: &mut [u8]| kept.body.copy(offset, segment);
+            let went = match (to, tail) {
+                (Path::Datagram(interface, peer), Some((block, range))) if range.len() >= TAIL_BYTES_MIN => {
+                    let own_bytes = len - range.len();
+                    // Segments of the same block share a handle.
+                    let pinned = pin.take().filter(|pin| pin.pins(block));
+                    let pinned = pin.insert(pinned.unwrap_or_else(|| BlockPin::new(block.clone())));
+                    let tail = pinned.tail(range);
+                    self.frame_with_tail((interface, peer), &header, own_bytes, copy, tail)
+                }
+                _ => self.frame(to, &header, len, copy),
+            };
             offset += len as u64;
             if offset >= total || !went || *self.turn_bytes > TURN_SENT_BYTES_MAX as u64 {
                 return;

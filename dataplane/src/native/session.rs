@@ -1,7 +1,9 @@
 //! A session: what its client was promised, and what of it is under way.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
+use adit_drivers::memory::Block;
 use adit_wire::native::{Header, Opcode, Status, WINDOW_REQUESTS};
 
 use super::body::Body;
@@ -286,6 +288,14 @@ impl KeptBody {
                 out.copy_from_slice(&bytes[start..start + out.len()]);
             }
             Self::Long { body, .. } => body.copy(offset, out),
+        }
+    }
+
+    /// See [`Body::tail`].
+    pub(super) fn tail(&self, offset: u64, len_bytes: usize) -> Option<(&Block, Range<usize>)> {
+        match self {
+            Self::Short { .. } => None,
+            Self::Long { body, .. } => body.tail(offset, len_bytes),
         }
     }
 }

@@ -6,8 +6,9 @@ use super::eal::Eal;
 use super::error::DeviceError;
 use super::mempool::DeviceMempool;
 use super::queue::DpdkQueue;
+use super::reach::Reach;
 use super::rss::Rss;
-use super::setup::{Port, start};
+use super::setup::{Port, Started, start};
 use super::spec::PortSpec;
 use crate::frames::Offloads;
 
@@ -31,6 +32,9 @@ pub struct DeviceConfig {
     pub held_buffers: u32,
     /// Asks for interrupts, for shards that sleep.
     pub interrupts: bool,
+    /// Lets frames end with bytes that lie elsewhere, if the device takes such frames and reads the memory of the process. If
+    /// nothing is said, virtual devices do: a NIC would have to pin all memory of values, and many are slower with short frames.
+    pub tails: Option<bool>,
 }
 
 impl DeviceConfig {
@@ -42,6 +46,7 @@ impl DeviceConfig {
             rx_descriptors: port.descriptors.unwrap_or(usual.rx_descriptors),
             tx_descriptors: port.descriptors.unwrap_or(usual.tx_descriptors),
             mtu_bytes: port.mtu_bytes.unwrap_or(usual.mtu_bytes),
+            tails: port.tails,
             ..usual
         }
     }
@@ -57,6 +62,7 @@ impl DeviceConfig {
             mtu_bytes: 1500,
             held_buffers: 4096,
             interrupts: true,
+            tails: None,
         }
     }
 }
@@ -86,6 +92,9 @@ pub struct Device(Arc<Running>);
 pub(super) struct Running {
     pub(super) port: Port,
     mempools: Vec<Arc<DeviceMempool>>,
+    /// Headers for what frames end with, for each queue; none if the device takes no such frames.
+    tails: Vec<Arc<DeviceMempool>>,
+    pub(super) reach: Reach,
     _eal: Eal,
 }
 
@@ -95,8 +104,8 @@ impl Device {
     /// # Errors
     /// See [`DeviceError`].
     pub fn start(eal: &Eal, config: &DeviceConfig) -> Result<Vec<DpdkQueue>, DeviceError> {
-        let (port, mempools) = start(eal, config)?;
-        let running = Arc::new(Running { port, mempools, _eal: eal.clone() });
+        let Started { port, mempools, tails, reach } = start(eal, config)?;
+        let running = Arc::new(Running { port, mempools, tails, reach, _eal: eal.clone() });
         Ok((0..config.queue_pairs).map(|queue| DpdkQueue::new(Arc::clone(&running), queue)).collect())
     }
 
@@ -162,6 +171,11 @@ impl Running {
     pub(super) fn mempool(&self, queue: u16) -> &Arc<DeviceMempool> {
         &self.mempools[usize::from(queue)]
     }
+
+    /// Headers for what frames of a queue end with, if the device takes such frames.
+    pub(super) fn tails(&self, queue: u16) -> Option<&Arc<DeviceMempool>> {
+        self.tails.get(usize::from(queue))
+    }
 }
 
 #[cfg(test)]
@@ -172,7 +186,10 @@ mod tests {
     fn a_port_says_what_is_not_usual() {
         let port = "dpdk:vdev=net_memif0,id=3,ip=10.0.0.2/24,mtu=9000,descriptors=256".parse().unwrap();
         let config = DeviceConfig::of(&port, 2);
-        assert_eq!((config.name.as_str(), config.options.as_str()), ("net_memif0", "id=3"));
+        assert_eq!(
+            (config.name.as_str(), config.options.as_str()),
+            ("net_memif0", "id=3,mac=02:ad:0a:00:00:02")
+        );
         assert_eq!((config.queue_pairs, config.rx_descriptors, config.tx_descriptors), (2, 256, 256));
         assert_eq!((config.mtu_bytes, config.held_buffers), (9000, 4096));
     }

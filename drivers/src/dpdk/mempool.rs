@@ -69,11 +69,11 @@ impl DeviceMempool {
             // SAFETY: `rte_mempool_obj_iter` hands out each element, which `rte_pktmbuf_pool_create` made an `rte_mbuf`.
             let header = unsafe { &*mbuf.cast::<sys::rte_mbuf>() };
             let distance = header.buf_addr.addr().wrapping_sub(mbuf.addr());
-            // SAFETY: the third argument below: the length that is wanted, or 0 once one was found to be wrong.
+            // SAFETY: the third argument below: the length that is wanted, or one that no buffer has once one was found to be wrong.
             let wanted = unsafe { &mut *bad.cast::<u16>() };
             let is_raw = header.refcnt == 1 && header.nb_segs == 1 && header.next.is_null();
             if distance != HEADER_BYTES || header.buf_len != *wanted || !is_raw || index == c_uint::MAX {
-                *wanted = 0;
+                *wanted = u16::MAX;
             }
         }
         let mut wanted = self.buffer_bytes;

@@ -13,6 +13,8 @@ mod mempool;
 mod options;
 #[cfg(feature = "dpdk")]
 mod queue;
+#[cfg(feature = "dpdk")]
+mod reach;
 pub mod rss;
 #[cfg(feature = "dpdk")]
 mod setup;

@@ -18,6 +18,8 @@ use crate::buffer::{Buffer, Mempool};
 use crate::frames::{
     Checked, FRAMES_PER_BURST_MAX, Frame, FrameCounters, IpOffload, Offloads, TransportOffload, TxOffload,
 };
+use crate::memory::{Block, Region};
+use crate::tail::Tail;
 
 /// A queue pair that waits for the thread that will poll it.
 pub struct DpdkQueue {
@@ -48,12 +50,15 @@ impl DpdkQueue {
     pub fn open(self) -> Result<DpdkFrames, DeviceError> {
         let source = ThreadMempool::new(Arc::clone(self.device.mempool(self.queue)))?;
         let raw_mempool = source.as_ptr();
+        let tails = self.device.tails(self.queue).map(|tails| ThreadMempool::new(Arc::clone(tails)));
         let port = &self.device.port;
         let flag = |is_offered: bool, flag: u64| if is_offered { flag } else { 0 };
         let offloads = port.offloads;
         let transport = offloads.rx_udp && offloads.rx_tcp;
         Ok(DpdkFrames {
             mempool: Mempool::of_dpdk(source),
+            tails: tails.transpose()?.map(Mempool::of_dpdk),
+            regions: Vec::new(),
             port: port.number,
             queue: self.queue,
             frame_bytes_max: usize::from(port.mtu_bytes) + HEADER_BYTES_MAX,
@@ -72,6 +77,10 @@ impl DpdkQueue {
 /// A queue pair on its thread.
 pub struct DpdkFrames {
     mempool: Mempool,
+    /// Headers without buffers, for what frames end with; none if the device takes no such frames.
+    tails: Option<Mempool>,
+    /// Memory that the device was asked for, and whether it reads that.
+    regions: Vec<(Region, bool)>,
     port: u16,
     queue: u16,
     frame_bytes_max: usize,
@@ -110,16 +119,17 @@ impl DpdkFrames {
         let mut taken_count = 0;
         while taken_count < burst.len() {
             let mut tx = [std::ptr::null_mut(); FRAMES_PER_BURST_MAX];
-            let (mut count, asks) = self.prepare(burst, taken_count, &mut tx);
-            if asks {
-                count = self.check(&mut tx[..count]);
-                if count == 0 {
-                    self.counters.tx_refused += 1;
-                    burst.remove(taken_count);
-                    continue;
-                }
-            }
+            let Prepared { count: prepared, asks, has_tails } = self.prepare(burst, taken_count, &mut tx);
+            let count = if asks { self.check(&mut tx[..prepared]) } else { prepared };
             let taken = self.transmit(&mut tx[..count]);
+            if has_tails {
+                self.settle(&burst[taken_count..taken_count + prepared], taken);
+            }
+            if count == 0 && prepared > 0 {
+                self.counters.tx_refused += 1;
+                burst.remove(taken_count);
+                continue;
+            }
             taken_count += taken;
             if taken < count || count == 0 {
                 // Full; or a frame has to wait for a buffer.
@@ -249,20 +259,22 @@ impl DpdkFrames {
         frame
     }
 
-    /// Writes the headers of frames from `first` on, and puts them into `tx`; says how many, and whether any asks for a
-    /// checksum.
+    /// Writes the headers of frames from `first` on, and puts them into `tx`.
     #[inline]
     fn prepare(
         &mut self,
         burst: &mut Vec<Frame>,
         first: usize,
         tx: &mut [*mut sys::rte_mbuf; FRAMES_PER_BURST_MAX],
-    ) -> (usize, bool) {
-        let (mut count, mut asks) = (0, false);
+    ) -> Prepared {
+        let (mut count, mut asks, mut has_tails) = (0, false, false);
         while count < FRAMES_PER_BURST_MAX && first + count < burst.len() {
             let index = first + count;
             let frame = &burst[index];
-            if frame.len_bytes() > self.frame_bytes_max || !frame.mempool().is(&self.mempool) {
+            if frame.len_bytes() > self.frame_bytes_max
+                || !frame.mempool().is(&self.mempool)
+                || (frame.has_tail() && !self.takes(frame))
+            {
                 match self.replace(burst, index) {
                     Replaced::Gone | Replaced::Ours => continue,
                     Replaced::Later => break,
@@ -280,25 +292,88 @@ impl DpdkFrames {
                 (mbuf.ol_flags, mbuf.tx_offload) = offload_words(offload);
                 asks = true;
             }
+            if let Some(tail) = frame.tail() {
+                if !self.chain(header, tail) {
+                    break;
+                }
+                has_tails = true;
+            }
             tx[count] = header.as_ptr();
             count += 1;
         }
-        (count, asks)
+        Prepared { count, asks, has_tails }
     }
 
-    /// Drops a frame that is too long; copies one that lies in memory of others, if there is a buffer for it.
+    /// Whether a frame with a tail can be transmitted as it is.
+    fn takes(&mut self, frame: &Frame) -> bool {
+        let Some(tail) = frame.tail().filter(|_| self.tails.is_some()) else { return false };
+        frame.whole_bytes() <= self.frame_bytes_max && self.reads(tail.block())
+    }
+
+    /// Whether the device reads a block.
+    fn reads(&mut self, block: &Block) -> bool {
+        if let Some((_, is_read)) = self.regions.iter().find(|(region, _)| region.has(block)) {
+            return *is_read;
+        }
+        let is_read = self.device.reach.reads(block);
+        self.regions.push((block.region(), is_read));
+        is_read
+    }
+
+    /// Puts a header for its tail behind that of a frame, if one is free.
+    fn chain(&self, first: NonNull<sys::rte_mbuf>, tail: &Tail) -> bool {
+        let Some(buffer) = self.tails.as_ref().and_then(Mempool::buffer) else { return false };
+        let second = header_of(buffer.start());
+        // Its handle stays counted until `settle`.
+        buffer.leave_to_device();
+        let bytes = tail.bytes();
+        let (start, len_bytes) = (bytes.as_ptr().cast_mut().cast(), u16::try_from(bytes.len()).unwrap_or(0));
+        let shared = tail.shared().cast();
+        // SAFETY: two raw headers that are ours, the second without a user; bytes that stay as they are and where they are until
+        // `shared` is told, or the two are taken apart by `settle`. Drivers only read what they transmit.
+        unsafe { sys::adit_pktmbuf_chain(first.as_ptr(), second.as_ptr(), start, len_bytes, shared) };
+        true
+    }
+
+    /// Counts the headers off that went with the first `taken` of some frames, and takes those of the others back.
+    #[cold]
+    fn settle(&mut self, frames: &[Frame], taken: usize) {
+        let Some(tails) = &self.tails else { return };
+        let (gone, left) = frames.split_at(taken);
+        let gone_count = gone.iter().filter(|frame| frame.has_tail()).count();
+        self.counters.tx_tails += gone_count as u64;
+        // SAFETY: those that `chain` left to the device, and the device has.
+        unsafe { tails.remove_handles(gone_count) };
+        for frame in left.iter().filter(|frame| frame.has_tail()) {
+            let first = header_of(frame.place().0.start());
+            // SAFETY: `chain` has put another one behind it, and the device has taken neither.
+            let second = unsafe { sys::adit_pktmbuf_unchain(first.as_ptr()) };
+            if let Some(second) = NonNull::new(second) {
+                // SAFETY: a raw header of this mempool again, whose handle `chain` left counted.
+                drop(unsafe { Buffer::from_device(buffer_of(second), tails) });
+            }
+        }
+    }
+
+    /// Drops a frame that is too long; copies one that lies in memory of others, if there is a buffer for it, and what a frame
+    /// ends with where the device does not take that.
     #[cold]
     fn replace(&mut self, burst: &mut Vec<Frame>, index: usize) -> Replaced {
-        if burst[index].len_bytes() > self.frame_bytes_max {
+        if burst[index].whole_bytes() > self.frame_bytes_max {
             self.counters.tx_refused += 1;
             burst.remove(index);
             return Replaced::Gone;
         }
+        let is_ours = burst[index].mempool().is(&self.mempool);
+        if is_ours && burst[index].linearise() {
+            return Replaced::Ours;
+        }
         let Some(buffer) = self.mempool.buffer() else { return Replaced::Later };
         let mut copy = Frame::new(buffer, self.mempool.headroom_bytes());
-        let bytes = burst[index].bytes();
-        let Some(room) = copy.append(bytes.len()) else { return Replaced::Later };
-        room.copy_from_slice(bytes);
+        for bytes in [burst[index].bytes(), burst[index].tail_bytes()] {
+            let Some(room) = copy.append(bytes.len()) else { return Replaced::Later };
+            room.copy_from_slice(bytes);
+        }
         if let Some(offload) = burst[index].offload() {
             copy.set_offload(offload);
         }
@@ -378,6 +453,15 @@ impl Accepts {
         }
         is_usable
     }
+}
+
+/// Frames that are to be offered to the driver.
+struct Prepared {
+    count: usize,
+    /// Whether any asks for a checksum.
+    asks: bool,
+    /// Whether any ends with bytes that lie elsewhere.
+    has_tails: bool,
 }
 
 /// What became of a frame that cannot be transmitted as it is.

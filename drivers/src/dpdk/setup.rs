@@ -11,8 +11,9 @@ use super::device::{DeviceConfig, DeviceStats};
 use super::eal::Eal;
 use super::error::DeviceError;
 use super::mempool::{CACHE_BUFFERS, DeviceMempool};
-use super::options::{AF_PACKET, af_packet_place_bytes, complete};
+use super::options::{AF_PACKET, MEMIF, af_packet_place_bytes, complete};
 use super::queue::HEADER_BYTES_MAX;
+use super::reach::Reach;
 use super::rss::{Hashed, Rss, STANDARD_KEY};
 use crate::buffer::STASH_BUFFERS;
 use crate::frames::{FRAME_HEADROOM_BYTES, FRAMES_PER_BURST_MAX, Offloads};
@@ -31,17 +32,24 @@ pub(super) struct Port {
     pub(super) interrupts: Vec<RawFd>,
 }
 
+/// A started device, with a mempool for each queue; and one of headers for what frames end with, if it takes that.
+pub(super) struct Started {
+    pub(super) port: Port,
+    pub(super) mempools: Vec<Arc<DeviceMempool>>,
+    pub(super) tails: Vec<Arc<DeviceMempool>>,
+    pub(super) reach: Reach,
+}
+
 /// Finds or makes the device, configures and starts it.
-pub(super) fn start(
-    eal: &Eal,
-    config: &DeviceConfig,
-) -> Result<(Port, Vec<Arc<DeviceMempool>>), DeviceError> {
+pub(super) fn start(eal: &Eal, config: &DeviceConfig) -> Result<Started, DeviceError> {
     let mut port = Port::find(config)?;
     let info = port.info()?;
     check(config, &info)?;
     port.mtu_bytes = config.mtu_bytes;
-    port.offloads = offloads(config, &info);
+    let reach = Reach::of(config, &info);
+    port.offloads = offloads(config, &info, &reach);
     let mempools = port.mempools(eal, config)?;
+    let tails = if port.offloads.tx_segments { port.tails(eal, config)? } else { Vec::new() };
     let interrupts = config.interrupts && !MUTE_DRIVERS.contains(&port.driver.as_str());
     // Some devices refuse interrupts only at their start.
     let first = port.bring_up(config, &info, &mempools, interrupts);
@@ -50,7 +58,7 @@ pub(super) fn start(
         (first, _) => first?,
     }
     port.finish(config, &info, interrupts)?;
-    Ok((port, mempools))
+    Ok(Started { port, mempools, tails, reach })
 }
 
 impl Port {
@@ -121,6 +129,17 @@ impl Port {
             buffer_bytes = buffer_bytes.max(u16::try_from(place_bytes).unwrap_or(u16::MAX));
         }
         let mempool = |_| DeviceMempool::new(eal, &self.name, count, buffer_bytes, socket).map(Arc::new);
+        (0..config.queue_pairs).map(mempool).collect()
+    }
+
+    /// Headers without buffers for each queue: as many as may be in its transmit ring, and on their way there.
+    fn tails(&self, eal: &Eal, config: &DeviceConfig) -> Result<Vec<Arc<DeviceMempool>>, DeviceError> {
+        let count = u32::from(self.descriptors.1)
+            + u32::try_from(FRAMES_PER_BURST_MAX + STASH_BUFFERS).unwrap_or(u32::MAX)
+            + CACHE_BUFFERS * 3 / 2;
+        // SAFETY: a port.
+        let socket = unsafe { sys::rte_eth_dev_socket_id(self.number) };
+        let mempool = |_| DeviceMempool::new(eal, &self.name, count, 0, socket).map(Arc::new);
         (0..config.queue_pairs).map(mempool).collect()
     }
 
@@ -257,9 +276,10 @@ impl Port {
     }
 
     /// The MTU that the driver is told. That of packet sockets takes no more than is usual, and carries what the kernel's
-    /// device does.
+    /// device does; that of memif carries whatever its buffers hold.
     fn told_mtu_bytes(&self) -> u16 {
-        if self.driver == AF_PACKET { self.mtu_bytes.min(MTU_BYTES_USUAL) } else { self.mtu_bytes }
+        let is_any = [AF_PACKET, MEMIF].contains(&self.driver.as_str());
+        if is_any { self.mtu_bytes.min(MTU_BYTES_USUAL) } else { self.mtu_bytes }
     }
 
     /// Buffers of a queue that do not come back when the driver ends its device: they go with the mempool.
@@ -338,9 +358,10 @@ fn check(config: &DeviceConfig, info: &sys::rte_eth_dev_info) -> Result<(), Devi
 }
 
 /// What of the useful it offers.
-fn offloads(config: &DeviceConfig, info: &sys::rte_eth_dev_info) -> Offloads {
+fn offloads(config: &DeviceConfig, info: &sys::rte_eth_dev_info, reach: &Reach) -> Offloads {
     let rx = |flag: u64| info.rx_offload_capa & flag != 0;
     let tx = |flag: u64| info.tx_offload_capa & flag != 0;
+    let tx_segments = reach.is_some() && tx(sys::ADIT_TX_OFFLOAD_MULTI_SEGS);
     Offloads {
         rx_ip: rx(sys::ADIT_RX_OFFLOAD_IPV4_CKSUM),
         rx_udp: rx(sys::ADIT_RX_OFFLOAD_UDP_CKSUM),
@@ -348,10 +369,9 @@ fn offloads(config: &DeviceConfig, info: &sys::rte_eth_dev_info) -> Offloads {
         tx_ip: tx(sys::ADIT_TX_OFFLOAD_IPV4_CKSUM),
         tx_udp: tx(sys::ADIT_TX_OFFLOAD_UDP_CKSUM),
         tx_tcp: tx(sys::ADIT_TX_OFFLOAD_TCP_CKSUM),
-        // Every frame of ours is in one piece.
-        tx_segments: false,
+        tx_segments,
         // Right because all that a queue transmits is its own, alone and in one piece: see `prepare`.
-        tx_fast_free: tx(sys::ADIT_TX_OFFLOAD_MBUF_FAST_FREE),
+        tx_fast_free: tx(sys::ADIT_TX_OFFLOAD_MBUF_FAST_FREE) && !tx_segments,
         rx_hash: config.queue_pairs > 1 && info.flow_type_rss_offloads & HASHED_FLOWS != 0,
     }
 }
@@ -388,7 +408,7 @@ fn buffer_bytes(mtu_bytes: u16) -> u16 {
 }
 
 /// PCI addresses have colons, names of virtual devices have none.
-fn is_virtual(name: &str) -> bool {
+pub(super) fn is_virtual(name: &str) -> bool {
     !name.contains(':')
 }
 

@@ -3,10 +3,12 @@
 //!
 //! ```text
 //! dpdk:0000:03:00.0,ip=10.0.0.2/24[,ip=fd00::2/64][,gateway=10.0.0.1][,mtu=1500][,vlan=7][,queues=1]
-//!     [,descriptors=1024][,burst=32][,connections=1024][,checksums=off][,huge=off][,memory=256MiB][,log=debug]
+//!     [,descriptors=1024][,burst=32][,connections=1024][,checksums=off][,huge=off][,tails=on][,memory=256MiB][,log=debug]
 //! dpdk:vdev=net_memif0,role=server,socket=/run/adit/memif.sock,ip=10.0.0.2/24
 //! ```
-//! Whatever else is said of a virtual device is an option of its driver.
+//! Whatever else is said of a virtual device is an option of its driver. With `tails=on` long values leave without a copy, from where
+//! they lie, pinned until the device is done with them; a NIC is told of all memory of values for this. Virtual devices that
+//! copy do so unless `tails=off` is said.
 
 use core::fmt;
 use core::str::FromStr;
@@ -38,6 +40,8 @@ pub struct PortSpec {
     pub checksums: bool,
     /// Whether its memory lies in hugepages.
     pub is_huge: bool,
+    /// Whether frames may end with bytes that lie elsewhere, if the device takes that: large values leave without a copy.
+    pub tails: Option<bool>,
     /// MiB of memory for all ports.
     pub memory_mib: Option<u32>,
     /// Whether DPDK and the driver tell what they do.
@@ -127,6 +131,7 @@ impl PortSpec {
             connections: None,
             checksums: true,
             is_huge: true,
+            tails: None,
             memory_mib: None,
             is_verbose: false,
         }
@@ -179,6 +184,9 @@ impl<'a> Reader<'a> {
                 spec.checksums = choice(part, value, ["off", "on"], "it is checksums=on or checksums=off")?;
             }
             "huge" => spec.is_huge = choice(part, value, ["off", "on"], "it is huge=on or huge=off")?,
+            "tails" => {
+                spec.tails = Some(choice(part, value, ["off", "on"], "it is tails=on or tails=off")?);
+            }
             "memory" => spec.memory_mib = Some(memory(part, value)?),
             "log" => {
                 spec.is_verbose = choice(part, value, ["quiet", "debug"], "it is log=quiet or log=debug")?;
@@ -322,11 +330,23 @@ fn error(part: &str, problem: &'static str) -> SpecError {
 
 const PREFIX: &str = "dpdk:";
 /// Keys that make no sense twice.
-const ONCE: [&str; 10] =
-    ["mtu", "vlan", "queues", "descriptors", "burst", "connections", "checksums", "huge", "memory", "log"];
+const ONCE: [&str; 11] = [
+    "mtu",
+    "vlan",
+    "queues",
+    "descriptors",
+    "burst",
+    "connections",
+    "checksums",
+    "huge",
+    "tails",
+    "memory",
+    "log",
+];
 /// Frames of a burst.
 const BURST: (u16, u16) = (1, 32);
-const KEYS: &str = "the keys are ip, gateway, mtu, vlan, queues, descriptors, burst, connections, checksums, huge, memory and log";
+const KEYS: &str = "the keys are ip, gateway, mtu, vlan, queues, descriptors, burst, connections, checksums, huge, tails, \
+                    memory and log";
 /// Drivers that draw the address of a device, and can be told it.
 const RANDOM_MAC: [&str; 2] = ["net_memif", "net_virtio_user"];
 const MTU: (u16, u16) = (68, 9000);
@@ -353,7 +373,7 @@ mod tests {
     fn a_nic_with_everything() {
         let spec = read(
             "dpdk:0000:03:00.0,ip=10.0.0.2/24,ip=fd00::2/64,gateway=10.0.0.1,gateway=fe80::1,mtu=9000,vlan=7,queues=2,\
-             descriptors=512,burst=16,connections=100,checksums=off,huge=off,memory=1GiB,log=debug",
+             descriptors=512,burst=16,connections=100,checksums=off,huge=off,tails=off,memory=1GiB,log=debug",
         );
         let ips = vec![("10.0.0.2".parse().unwrap(), 24), ("fd00::2".parse().unwrap(), 64)];
         let expected = PortSpec {
@@ -368,6 +388,7 @@ mod tests {
             connections: Some(100),
             checksums: false,
             is_huge: false,
+            tails: Some(false),
             memory_mib: Some(1024),
             is_verbose: true,
         };

@@ -149,6 +149,37 @@ impl Block {
     }
 }
 
+/// The memory that blocks lie in, which is there as long as this is.
+#[cfg(feature = "dpdk")]
+pub(crate) struct Region(Arc<Home>);
+
+#[cfg(feature = "dpdk")]
+impl Region {
+    /// Its first byte, aligned to 2 MiB.
+    pub(crate) fn start(&self) -> NonNull<u8> {
+        self.0.mapping.start()
+    }
+
+    /// Its length, in whole pages of 2 MiB.
+    pub(crate) fn len_bytes(&self) -> usize {
+        self.0.mapping.len_bytes()
+    }
+
+    /// Whether a block lies in it.
+    #[inline]
+    pub(crate) fn has(&self, block: &Block) -> bool {
+        Arc::ptr_eq(&self.0, &block.home)
+    }
+}
+
+#[cfg(feature = "dpdk")]
+impl Block {
+    /// The memory that it lies in.
+    pub(crate) fn region(&self) -> Region {
+        Region(Arc::clone(&self.home))
+    }
+}
+
 impl Clone for Block {
     fn clone(&self) -> Self {
         // Relaxed: this handle keeps the block alive, and a new one needs nothing more (as for `Arc`).

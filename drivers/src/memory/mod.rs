@@ -11,6 +11,8 @@ mod mapping;
 mod units;
 
 pub use arena::{Arena, ArenaUsage, COLLECT_BLOCKS_MAX, PAGE_BYTES, RUN_BYTES, UnitUse};
+#[cfg(feature = "dpdk")]
+pub(crate) use block::Region;
 pub use block::{BLOCK_BYTES, Block};
 pub use lines::{LINE_WORDS, Line, Lines};
 

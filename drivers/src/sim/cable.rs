@@ -8,7 +8,7 @@ use std::rc::Rc;
 use super::faults::{corrupt, happens};
 use super::random::Random;
 use crate::buffer::Mempool;
-use crate::frames::{FRAME_HEADROOM_BYTES, FRAMES_PER_BURST_MAX, Frame, FrameCounters};
+use crate::frames::{FRAME_HEADROOM_BYTES, FRAMES_PER_BURST_MAX, Frame, FrameCounters, Offloads};
 
 /// How a cable misbehaves: each fault once in so many frames; 0 is never.
 #[derive(Clone, Copy, Debug)]
@@ -113,6 +113,11 @@ impl SimFrames {
         self.counters
     }
 
+    /// It takes the ends of frames from where they lie, as a NIC does.
+    pub fn offloads(&self) -> Offloads {
+        Offloads { tx_segments: true, ..Offloads::default() }
+    }
+
     /// See [`crate::frames::Frames::rx_burst`].
     pub fn rx_burst(&mut self, burst: &mut Vec<Frame>) {
         let queue = &mut self.cable.borrow_mut().queues[self.end];
@@ -142,12 +147,14 @@ impl SimFrames {
         let taken = if blocks { cable.random.index(burst.len()) } else { burst.len() };
         self.counters.tx_blocked += u64::from(taken < burst.len());
         for frame in burst.drain(..taken) {
-            if frame.len_bytes() > self.mtu_bytes + HEADER_BYTES_MAX {
+            if frame.whole_bytes() > self.mtu_bytes + HEADER_BYTES_MAX {
                 self.counters.tx_refused += 1;
                 continue;
             }
             self.counters.tx_frames += 1;
-            self.counters.rx_dropped += u64::from(!cable.carry(1 - self.end, frame.bytes()));
+            self.counters.tx_tails += u64::from(frame.has_tail());
+            let bytes = [frame.bytes(), frame.tail_bytes()].concat();
+            self.counters.rx_dropped += u64::from(!cable.carry(1 - self.end, &bytes));
         }
     }
 }
@@ -184,6 +191,8 @@ const HEADER_BYTES_MAX: usize = 18;
 mod tests {
     use super::*;
     use crate::frames::Frames;
+    use crate::memory::{Arena, PAGE_BYTES};
+    use crate::tail::Tail;
 
     fn pair(faults: CableFaults, buffers: usize) -> [Frames; 2] {
         let end = |byte| ([byte; 6], Mempool::with_headroom(buffers, 256, FRAME_HEADROOM_BYTES));
@@ -208,6 +217,26 @@ mod tests {
         assert_eq!(received, [b"one", b"two"]);
         assert_eq!((left.counters().tx_frames, left.counters().tx_refused), (2, 1));
         assert_eq!((right.counters().rx_frames, right.mac(), right.mtu_bytes()), (2, [2; 6], 100));
+    }
+
+    #[test]
+    fn a_tail_arrives_with_its_frame_and_is_let_go() {
+        let [mut left, mut right] = pair(CableFaults::NONE, 4);
+        let mut arena = Arena::new(PAGE_BYTES as u64, false).unwrap();
+        let mut block = arena.block().unwrap();
+        block.get_mut().unwrap()[..6].copy_from_slice(b"(tail)");
+        let mut whole = frame(&left, b"a frame ");
+        whole.set_tail(Some(Tail::new(block.clone(), 1..5)));
+        let mut long = frame(&left, &[0; 60]);
+        long.set_tail(Some(Tail::new(block.clone(), 0..59)));
+        let mut burst = vec![whole, long];
+        assert_eq!((left.offloads().tx_segments, block.handle_count()), (true, 3));
+        left.tx_burst(&mut burst);
+        assert_eq!((burst.len(), block.handle_count()), (0, 1));
+        right.rx_burst(&mut burst);
+        assert_eq!((burst.len(), burst[0].bytes()), (1, &b"a frame tail"[..]));
+        let counters = left.counters();
+        assert_eq!((counters.tx_frames, counters.tx_tails, counters.tx_refused), (1, 1, 1));
     }
 
     #[test]

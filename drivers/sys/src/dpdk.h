@@ -53,5 +53,11 @@ int adit_mempool_get_bulk(struct rte_mempool *mempool, void **mbufs, unsigned in
 void adit_mempool_put_bulk(struct rte_mempool *mempool, void *const *mbufs, unsigned int count);
 /* Frees an mbuf and all its segments, whatever they are. */
 void adit_pktmbuf_free(struct rte_mbuf *mbuf);
+/* Lets a packet of one segment end with `length` bytes from `start` on, in the header `second`: `shared` has a reference
+ * for it, and tells whom to call when the last one goes. Both headers are raw mbufs. */
+void adit_pktmbuf_chain(struct rte_mbuf *first, struct rte_mbuf *second, void *start, uint16_t length,
+			struct rte_mbuf_ext_shared_info *shared);
+/* Takes them apart again, calls nobody, and returns `second`. */
+struct rte_mbuf *adit_pktmbuf_unchain(struct rte_mbuf *first);
 /* Whether a link is up. A negative error number if the device does not say. */
 int adit_link_is_up(uint16_t port);

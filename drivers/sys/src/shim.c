@@ -1,5 +1,5 @@
 /* The inline functions of DPDK's headers that Rust calls, and the layouts that it relies on, checked against the installed
- * headers. Nothing here runs once per packet. */
+ * headers. Nothing here runs once per packet, but for those that end with memory of others. */
 #include "dpdk.h"
 
 #include <stddef.h>
@@ -49,6 +49,32 @@ void adit_mempool_put_bulk(struct rte_mempool *mempool, void *const *mbufs, unsi
 void adit_pktmbuf_free(struct rte_mbuf *mbuf)
 {
 	rte_pktmbuf_free(mbuf);
+}
+
+void adit_pktmbuf_chain(struct rte_mbuf *first, struct rte_mbuf *second, void *start, uint16_t length,
+			struct rte_mbuf_ext_shared_info *shared)
+{
+	second->ol_flags = 0;
+	/* EAL was started with --iova-mode=va: devices know memory by the addresses of the process. */
+	rte_pktmbuf_attach_extbuf(second, start, (rte_iova_t)(uintptr_t)start, length, shared);
+	second->data_len = length;
+	second->pkt_len = length;
+	first->next = second;
+	first->nb_segs = 2;
+	first->pkt_len = first->data_len + (uint32_t)length;
+}
+
+struct rte_mbuf *adit_pktmbuf_unchain(struct rte_mbuf *first)
+{
+	struct rte_mbuf *second = first->next;
+
+	/* One more reference for the one that goes: that of the packet stays with the caller. */
+	rte_mbuf_ext_refcnt_update(second->shinfo, 1);
+	rte_pktmbuf_detach(second);
+	first->next = NULL;
+	first->nb_segs = 1;
+	first->pkt_len = first->data_len;
+	return second;
 }
 
 int adit_link_is_up(uint16_t port)

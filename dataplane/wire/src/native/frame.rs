@@ -130,8 +130,28 @@ impl Header {
     /// If `frame` is shorter than a header or longer than [`FRAME_BYTES_MAX`].
     #[inline]
     pub fn seal(&self, frame: &mut [u8]) {
-        assert!(frame.len() <= FRAME_BYTES_MAX, "a frame is too long");
-        let segment_bytes = u16::try_from(frame.len() - HEADER_BYTES).unwrap_or(u16::MAX);
+        self.write(frame, frame.len());
+        let checksum = crc32c(&frame[CHECKED_FROM..]);
+        frame[..4].copy_from_slice(&checksum.to_le_bytes());
+    }
+
+    /// The same for a frame whose segment ends with bytes that lie elsewhere, behind those in `frame`.
+    ///
+    /// # Panics
+    /// If `frame` is shorter than a header or both together are longer than [`FRAME_BYTES_MAX`].
+    pub fn seal_with_tail(&self, frame: &mut [u8], tail: &[u8]) {
+        self.write(frame, frame.len() + tail.len());
+        let mut digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc32Iscsi);
+        digest.update(&frame[CHECKED_FROM..]);
+        digest.update(tail);
+        frame[..4].copy_from_slice(&number(digest.finalize()).to_le_bytes());
+    }
+
+    /// Writes the header of a frame of `frame_bytes`, without the checksum.
+    #[inline]
+    fn write(&self, frame: &mut [u8], frame_bytes: usize) {
+        assert!(frame_bytes <= FRAME_BYTES_MAX, "a frame is too long");
+        let segment_bytes = u16::try_from(frame_bytes - HEADER_BYTES).unwrap_or(u16::MAX);
         let Some(head) = frame.first_chunk_mut::<HEADER_BYTES>() else { unreachable!("it was subtracted") };
         head[4..8].copy_from_slice(&[MAGIC[0], MAGIC[1], VERSION, 0]);
         head[8..12].copy_from_slice(&[self.opcode, self.status, u8::from(self.is_reply), 0]);
@@ -143,8 +163,6 @@ impl Header {
         head[40..48].copy_from_slice(&self.map_epoch.to_le_bytes());
         head[48..52].copy_from_slice(&self.total_bytes.to_le_bytes());
         head[52..56].copy_from_slice(&self.offset.to_le_bytes());
-        let checksum = crc32c(&frame[CHECKED_FROM..]);
-        frame[..4].copy_from_slice(&checksum.to_le_bytes());
     }
 }
 
@@ -186,8 +204,13 @@ fn is_unharmed(frame: &[u8]) -> bool {
 /// CRC-32C, as iSCSI has it.
 #[inline]
 fn crc32c(bytes: &[u8]) -> u32 {
-    // The crate counts checksums of any width in 64 bits.
-    u32::try_from(crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32Iscsi, bytes)).unwrap_or(u32::MAX)
+    number(crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32Iscsi, bytes))
+}
+
+/// The crate counts checksums of any width in 64 bits.
+#[inline]
+fn number(checksum: u64) -> u32 {
+    u32::try_from(checksum).unwrap_or(u32::MAX)
 }
 
 /// Bytes of a header.
@@ -246,6 +269,19 @@ mod tests {
         ];
         assert_eq!(frame(header(), b"abc"), golden);
         assert_eq!(Frame::decode(&golden), Ok(Frame { header: header(), segment: b"abc" }));
+    }
+
+    #[test]
+    fn a_tail_may_begin_anywhere_in_the_segment() {
+        let segment: Vec<u8> = (0..=255).collect();
+        let header = Header { total_bytes: 256, ..header() };
+        let whole = frame(header, &segment);
+        for at in 0..=segment.len() {
+            let (own, tail) = segment.split_at(at);
+            let mut front = [&[0; HEADER_BYTES], own].concat();
+            header.seal_with_tail(&mut front, tail);
+            assert_eq!([&front, tail].concat(), whole, "a tail from byte {at} on");
+        }
     }
 
     #[test]
