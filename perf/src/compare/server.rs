@@ -189,7 +189,9 @@ fn display(program: &Path, arguments: &[OsString]) -> String {
     // Where it lies says nothing to those who read the report.
     let mut text = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
     for argument in arguments {
-        let argument = argument.to_string_lossy();
+        let path = Path::new(argument);
+        let name = path.file_name().filter(|_| path.is_absolute() && path.is_file());
+        let argument = name.unwrap_or(argument).to_string_lossy();
         text.push(' ');
         text.push_str(if argument.is_empty() { "\"\"" } else { &argument });
     }

@@ -80,13 +80,13 @@ impl<'a> Processes<'a> {
         Ok(PortServer { server, client_port: client_port(&socket) })
     }
 
-    /// Adit with one shard over a memif.
-    pub(super) fn adit(&self) -> anyhow::Result<PortServer> {
+    /// Adit with one shard over a memif, both ends of which have these options.
+    pub(super) fn adit(&self, options: &str) -> anyhow::Result<PortServer> {
         let (socket, file) = self.names("adit");
-        let arguments = self.serve("127.0.0.1:0", Some(&server_port(&socket)))?;
+        let arguments = self.serve("127.0.0.1:0", Some(&format!("{}{options}", server_port(&socket))))?;
         let mut server = Server::start(&self.program, &arguments, self.scratch.join(&file))?;
         server.wait_text("serving native clients")?;
-        Ok(PortServer { server, client_port: client_port(&socket) })
+        Ok(PortServer { server, client_port: format!("{}{options}", client_port(&socket)) })
     }
 
     /// Adit with one shard in the namespace of `wire`: over a socket there, or over the device by `driver`.

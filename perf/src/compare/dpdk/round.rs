@@ -136,14 +136,27 @@ impl<'a> Round<'a> {
     fn memif(&mut self) -> anyhow::Result<()> {
         for (work, flag) in [("GET", "get"), ("SET", "set")] {
             for in_flight in IN_FLIGHT {
-                let server = self.processes.adit()?;
-                self.note(ADIT_MEMIF, &server.server);
-                let key = Key { wire: MEMIF, server: ADIT, work, clients: 1, in_flight };
-                let flags = [("--workload", flag.to_owned()), ("--in-flight", in_flight.to_string())];
-                self.turn(key, |round| native_sample(&round.native(&server, &flags)?))?;
+                self.memif_turn((ADIT, ""), (work, flag), in_flight)?;
             }
         }
+        for port in [(ADIT_UNCHECKED, ",checksums=off"), (ADIT_16, ",burst=16")] {
+            self.memif_turn(port, ("GET", "get"), 32)?;
+        }
         Ok(())
+    }
+
+    /// A turn of a server whose port has these options.
+    fn memif_turn(
+        &mut self,
+        (name, options): (&'static str, &str),
+        (work, flag): (&'static str, &str),
+        in_flight: u64,
+    ) -> anyhow::Result<()> {
+        let server = self.processes.adit(options)?;
+        self.note(ADIT_MEMIF, &server.server);
+        let key = Key { wire: MEMIF, server: name, work, clients: 1, in_flight };
+        let flags = [("--workload", flag.to_owned()), ("--in-flight", in_flight.to_string())];
+        self.turn(key, |round| native_sample(&round.native(&server, &flags)?))
     }
 
     /// A load, behind the one that writes all keys.
@@ -243,7 +256,7 @@ impl<'a> Round<'a> {
             for number in 0..self.plan.pairs.min(CURVE_TURNS_MAX) {
                 self.number = number;
                 let flags = [("--rate", rate_per_s.to_string()), ("--in-flight", OPEN_IN_FLIGHT.to_string())];
-                let server = self.processes.adit()?;
+                let server = self.processes.adit("")?;
                 let sample = self.placed(|round| native_sample(&round.native(&server, &flags)?))?;
                 let [p50, p99] =
                     [sample.latency.p50_ns, sample.latency.p99_ns].map(|ns| microseconds(ns as f64));
@@ -403,6 +416,9 @@ pub(super) const ECHO_UNCHECKED: &str = "Adit's echo, no UDP checksum";
 pub(super) const TESTPMD_16: &str = "testpmd macswap, bursts of 16";
 pub(super) const ECHO_16: &str = "Adit's echo, bursts of 16";
 pub(super) const ADIT: &str = "Adit";
+/// With options of its port: without checksums but the CRC32C of the native protocol; with half of 32 requests in a burst.
+pub(super) const ADIT_UNCHECKED: &str = "Adit, checksums=off";
+pub(super) const ADIT_16: &str = "Adit, burst=16";
 const ADIT_MEMIF: &str = "Adit over memif";
 pub(super) const REDIS_TCP: &str = "redis TCP";
 pub(super) const MEMCACHED_TCP: &str = "memcached TCP";
