@@ -279,7 +279,7 @@ const RATE_VALID_NS: u64 = 2_500_000_000;
 const MEMORY: [(&str, Counter); 2] =
     [("used_memory_buffers", Counter::ChunkBytes), ("store_bytes_max", Counter::StoreBytesMax)];
 
-const STATS: [(&str, Counter); 18] = [
+const STATS: [(&str, Counter); 23] = [
     ("total_connections_received", Counter::Accepted),
     ("total_commands_processed", Counter::Requests),
     ("total_net_input_bytes", Counter::ReceivedBytes),
@@ -298,6 +298,11 @@ const STATS: [(&str, Counter); 18] = [
     ("forwarded_answers", Counter::Asks),
     ("turns", Counter::Turns),
     ("busy_turns", Counter::BusyTurns),
+    ("busy_ns", Counter::BusyNs),
+    ("port_received_datagrams", Counter::PortReceived),
+    ("port_receive_dropped", Counter::PortReceiveDropped),
+    ("port_sent_datagrams", Counter::PortSent),
+    ("port_send_refused", Counter::PortSendRefused),
 ];
 
 /// What programs look for and Adit never does.

@@ -134,6 +134,7 @@ pub struct Shard {
     next_sweep_ns: u64,
     next_stall_check_ns: u64,
     next_show_ns: u64,
+    next_port_counters_ns: u64,
     pub(crate) turn_bytes: u64,
     pub(crate) native: Native,
 }
@@ -195,6 +196,7 @@ impl Shard {
             next_sweep_ns: 0,
             next_stall_check_ns: 0,
             next_show_ns: 0,
+            next_port_counters_ns: 0,
             turn_bytes: 0,
             native,
         };
@@ -701,6 +703,14 @@ impl Shard {
         counters.set(Counter::StoreBytesMax, usage.index_bytes + usage.arena.pages * PAGE_BYTES as u64);
         counters.set(Counter::ChunkBytes, self.pool.lent_bytes());
         counters.set(Counter::LargestValueBytes, *largest_value_bytes);
+        if self.now.mono_ns >= self.next_port_counters_ns {
+            self.next_port_counters_ns = self.now.mono_ns + SHOW_IDLE_NS;
+            let port = native.port_counters();
+            counters.set(Counter::PortReceived, port.rx_datagrams);
+            counters.set(Counter::PortReceiveDropped, port.rx_dropped);
+            counters.set(Counter::PortSent, port.tx_datagrams);
+            counters.set(Counter::PortSendRefused, port.tx_refused);
+        }
         self.rates.tend(counters, self.now.mono_ns);
         counters.publish(&mut self.stats);
         self.look_at_memory();

@@ -60,6 +60,14 @@ counters! {
     NativeWaited,
     /// Native replies that found no room to be sent.
     NativeDropped,
+    /// Datagrams that ports have received.
+    PortReceived,
+    /// Datagrams and frames that ports have dropped on their way in: damaged, for nobody, or without a buffer.
+    PortReceiveDropped,
+    /// Datagrams that ports have transmitted.
+    PortSent,
+    /// Datagrams that ports could not transmit: no route, too long.
+    PortSendRefused,
     /// Native sessions now.
     Sessions,
     /// Bytes that are kept for native sessions now.

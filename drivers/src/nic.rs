@@ -101,6 +101,19 @@ impl NicQueue {
         match self.inner {}
     }
 
+    /// Has the device put datagrams to `udp_port` into this queue; says whether it will. Where it takes no such rules they
+    /// come to any.
+    #[cfg(feature = "dpdk")]
+    pub fn steer(&self, udp_port: u16) -> bool {
+        self.inner.device().steer_udp_port(udp_port, self.inner.index())
+    }
+
+    /// Has the device put datagrams to a port into this queue.
+    #[cfg(not(feature = "dpdk"))]
+    pub fn steer(&self, _udp_port: u16) -> bool {
+        match self.inner {}
+    }
+
     /// What its device is.
     #[cfg(feature = "dpdk")]
     pub fn facts(&self) -> NicFacts {

@@ -115,6 +115,10 @@ impl NicSeed {
         plan: &NicPlan<'_>,
     ) -> anyhow::Result<Self> {
         let native = plan.native[index];
+        if !handover.is_alone() {
+            // Where the device does not, the stacks hand over what came to the wrong queue.
+            queue.steer(native);
+        }
         let stack = StackConfig { takes_tcp: true, ..StackConfig::of_port(spec, native) };
         stack.check().with_context(|| format!("port {}", spec.device.name()))?;
         let (mut listeners, mut services) = (vec![native], vec![Service::Native]);

@@ -27,7 +27,7 @@ pub(crate) mod waiting;
 use std::net::SocketAddr;
 
 use adit_drivers::chunk::ChunkPool;
-use adit_drivers::port::Mbuf;
+use adit_drivers::port::{Mbuf, PortCounters};
 use adit_wire::native::map::{Map, Range};
 use adit_wire::resp::request::Span;
 
@@ -132,6 +132,18 @@ impl Native {
     /// Datagrams that found no room to be sent.
     pub(crate) fn dropped(&self) -> u64 {
         self.exits.iter().flatten().map(|exit| exit.dropped).sum()
+    }
+
+    /// What the ports of all interfaces have counted. Not to be asked in every turn: a device may have to be.
+    pub(crate) fn port_counters(&self) -> PortCounters {
+        let mut sum = PortCounters::default();
+        for counters in self.exits.iter().flatten().map(|exit| exit.port.counters()) {
+            sum.rx_datagrams += counters.rx_datagrams;
+            sum.rx_dropped += counters.rx_dropped + counters.rx_no_buffer;
+            sum.tx_datagrams += counters.tx_datagrams;
+            sum.tx_refused += counters.tx_refused;
+        }
+        sum
     }
 
     /// What is held for clients now: sessions, requests that wait, bytes that are kept, trains.
