@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_device_completes_what_we_would_have_written() {
-        let mempool = Mempool::with_headroom(2, 512, FRAME_HEADROOM_BYTES);
+        let mempool = Mempool::with_headroom(3, 512, FRAME_HEADROOM_BYTES);
         for (source, peer) in [("10.0.0.1:7", "10.0.0.2:1234"), ("[fd00::1]:7", "[fd00::2]:1234")] {
             for vlan in [None, Some(9)] {
                 let template = Template::new(source.parse().unwrap(), peer.parse().unwrap(), vlan);
