@@ -318,5 +318,5 @@ fn pings_are_answered(host: &str) {
 }
 
 /// Of 2 MiB, for a server and a client with 128 MiB each.
-const HUGEPAGES: u64 = 160;
+const HUGEPAGES: u64 = 512;
 const LENGTHS: [usize; 3] = [1, 100 << 10, 5 << 20];
