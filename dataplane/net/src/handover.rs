@@ -67,25 +67,9 @@ impl Handover {
             .collect();
         for left in 0..count {
             for right in left + 1..count {
-                let ((to_right, from_left), (to_left, from_right)) = (ring(PARCELS_MAX), ring(PARCELS_MAX));
-                let ((empty_to_right, empty_from_left), (empty_to_left, empty_from_right)) =
-                    (ring(PARCELS_MAX), ring(PARCELS_MAX));
-                all[left].lanes[right] = Some(Lane {
-                    to: to_right,
-                    from: from_right,
-                    empty_to: empty_to_right,
-                    empty_from: empty_from_right,
-                    waker: wakers[right].clone(),
-                    is_dirty: false,
-                });
-                all[right].lanes[left] = Some(Lane {
-                    to: to_left,
-                    from: from_left,
-                    empty_to: empty_to_left,
-                    empty_from: empty_from_left,
-                    waker: wakers[left].clone(),
-                    is_dirty: false,
-                });
+                let (to_right, to_left) = Lane::pair(&wakers[left], &wakers[right]);
+                all[left].lanes[right] = Some(to_right);
+                all[right].lanes[left] = Some(to_left);
             }
         }
         all
@@ -167,6 +151,27 @@ impl Handover {
     /// What was handed over.
     pub fn counters(&self) -> HandoverCounters {
         self.counters
+    }
+}
+
+impl Lane {
+    /// The rings between two shards, as each of them holds them: the way to the right one, and to the left one.
+    fn pair(left: &Waker, right: &Waker) -> (Self, Self) {
+        let ((to_right, from_left), (to_left, from_right)) = (ring(PARCELS_MAX), ring(PARCELS_MAX));
+        let ((empty_to_right, empty_from_left), (empty_to_left, empty_from_right)) =
+            (ring(PARCELS_MAX), ring(PARCELS_MAX));
+        let lane = |to, from, empty_to, empty_from, waker: &Waker| Self {
+            to,
+            from,
+            empty_to,
+            empty_from,
+            waker: waker.clone(),
+            is_dirty: false,
+        };
+        (
+            lane(to_right, from_right, empty_to_right, empty_from_right, right),
+            lane(to_left, from_left, empty_to_left, empty_from_left, left),
+        )
     }
 }
 
