@@ -227,22 +227,26 @@ impl Seed {
         if let Some(core) = self.core {
             core_affinity::set_for_current(core);
         }
-        let (index, started, ports_closed) =
-            (self.index, self.started.clone(), Arc::clone(&self.ports_closed));
+        let (index, started) = (self.index, self.started.clone());
+        let ports_closed = (!self.nics.is_empty()).then(|| Arc::clone(&self.ports_closed));
         match self.build() {
             Ok((mut shard, buffers, page_kind)) => {
                 let _ = started.send(Ok(page_kind));
                 drop(started);
                 while shard.turn() {}
                 drop(shard);
-                if !buffers.is_empty() {
+                if let Some(ports_closed) = ports_closed {
                     ports_closed.wait();
-                    buffers.iter().for_each(|port| say(format_args!("{}", port.tell_home(index))));
                 }
+                buffers.iter().for_each(|port| say(format_args!("{}", port.tell_home(index))));
                 Ok(())
             }
             Err(error) => {
                 let _ = started.send(Err(error));
+                // The others end because of this, and wait for all.
+                if let Some(ports_closed) = ports_closed {
+                    ports_closed.wait();
+                }
                 Ok(())
             }
         }
