@@ -1,0 +1,13 @@
+//! User functions: eBPF programs (RFC 9669) that run next to the data. This room loads them (`elf`, `decode`), verifies them
+//! (`verify`) and interprets them; `native/` compiles what was verified. It knows no shard and no store but through a trait.
+//!
+//! A program is trusted with nothing. The verifier proves of each access that it stays in memory that the program was given, or says
+//! that it has to be guarded at run time; it refuses what mixes up pointers and numbers. See `docs/functions.md`.
+#![forbid(unsafe_code)]
+
+pub mod hook;
+pub mod instruction;
+pub mod program;
+pub mod signature;
+pub mod trap;
+pub mod verified;
