@@ -9,6 +9,7 @@ use std::os::fd::BorrowedFd;
 use crate::buffer::{Buffer, Mempool};
 #[cfg(feature = "dpdk")]
 use crate::dpdk::DpdkFrames;
+use crate::dpdk::rss::Rss;
 use crate::sim::SimFrames;
 use crate::tail::Tail;
 
@@ -376,6 +377,16 @@ impl Frames {
             Self::Sim(frames) => frames.offloads(),
             #[cfg(feature = "dpdk")]
             Self::Dpdk(frames) => frames.offloads(),
+        }
+    }
+
+    /// How the device spreads flows over its queues, if it does that by a hash: not where it has one queue, or follows rules
+    /// instead. The low bits that tell nothing are left out.
+    pub fn rss(&self) -> Option<Rss> {
+        match self {
+            Self::Sim(frames) => frames.rss(),
+            #[cfg(feature = "dpdk")]
+            Self::Dpdk(frames) => frames.rss(),
         }
     }
 

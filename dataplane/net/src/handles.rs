@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
+use adit_drivers::dpdk::rss::Rss;
 use adit_drivers::port::{Mbuf, Mempool, PortCounters};
 
 use crate::counters::{NetCounters, Reason};
@@ -61,6 +62,11 @@ impl NetPort {
     #[inline]
     pub fn takes_tails(&self) -> bool {
         self.takes_tails
+    }
+
+    /// How the device spreads flows over its queues, if it does that by a hash.
+    pub fn rss(&self) -> Option<Rss> {
+        self.stack.borrow().rss()
     }
 
     /// Longest datagram that every peer can be sent.

@@ -2,8 +2,8 @@
 //! which shard a port number belongs to. Their bytes go over a ring to the shard that they are for; what tells of
 //! neighbours is copied to all.
 //!
-//! This is the way for devices that take no rules. Where a client's queues lead to the shards by themselves (memif, vhost),
-//! or the device follows rules, nothing is ever handed over.
+//! This is the way for devices that take no rules, and for clients that do not pick their ports. Where a client's queues lead to
+//! the shards by themselves (memif, vhost), or the device follows rules, nothing is ever handed over.
 
 use adit_drivers::frames::{Checked, FRAME_HEADROOM_BYTES, Frame};
 use adit_drivers::port::Mempool;

@@ -48,7 +48,7 @@ impl Stack {
     #[inline]
     fn take_datagram(&mut self, mut frame: Frame, ethernet: &Ethernet, ip: &Ip) -> Result<(), Reason> {
         let udp = udp::parse(&frame.bytes()[ip.header_bytes..], ip, frame.checked().transport)?;
-        if udp.destination_port != self.config.udp_port {
+        if udp.destination_port != self.config.udp_port && !self.sources.has(udp.destination_port) {
             return self.refuse_datagram(frame, ethernet, ip);
         }
         if is_nobody(ip.source) {

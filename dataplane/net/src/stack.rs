@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 
+use adit_drivers::dpdk::rss::Rss;
 use adit_drivers::frames::{FRAME_HEADROOM_BYTES, FRAMES_PER_BURST_MAX, Frame, Frames};
 use adit_drivers::port::{BURST_MAX, Mbuf, Mempool};
 
@@ -20,6 +21,7 @@ use crate::handover::{Handover, HandoverCounters};
 use crate::neighbours::{Due, Neighbours};
 use crate::outbound::{Outbound, Packet};
 use crate::routes::Routes;
+use crate::sources::Sources;
 use crate::templates::{Checksums, Templates};
 use crate::{ipv4, ipv6, udp};
 
@@ -37,6 +39,7 @@ pub struct Stack {
     /// Where other shards have queues of the device, too.
     handover: Option<Handover>,
     pub(crate) routes: Routes,
+    pub(crate) sources: Sources,
     pub(crate) neighbours: Neighbours,
     pub(crate) templates: Templates,
     /// Packets that wait for the device of their next hop, in the order of their making.
@@ -84,6 +87,7 @@ impl Stack {
             },
             link: (frames.link_is_up(), now_ns.saturating_add(LINK_INTERVAL_NS)),
             routes: Routes::new(&config, mac),
+            sources: Sources::default(),
             neighbours: Neighbours::new(),
             templates: Templates::new(),
             pending: VecDeque::new(),
@@ -321,6 +325,11 @@ impl Stack {
     /// in here or at the device.
     pub fn takes_tails(&self) -> bool {
         self.takes_tails
+    }
+
+    /// How the device spreads flows over its queues, if it does that by a hash.
+    pub fn rss(&self) -> Option<Rss> {
+        self.frames.rss()
     }
 
     /// Neighbours that are known or asked for; at most [`NEIGHBOURS_MAX`](crate::neighbours::NEIGHBOURS_MAX).

@@ -14,6 +14,7 @@ use adit_sys::dpdk as sys;
 use super::device::{Device, Running};
 use super::error::DeviceError;
 use super::mempool::{ThreadMempool, buffer_of, header_of};
+use super::rss::Rss;
 use crate::buffer::{Buffer, Mempool};
 use crate::frames::{
     Checked, FRAMES_PER_BURST_MAX, Frame, FrameCounters, IpOffload, Offloads, TransportOffload, TxOffload,
@@ -177,6 +178,12 @@ impl DpdkFrames {
     /// What the device does for its frames.
     pub fn offloads(&self) -> Offloads {
         self.device.port.offloads
+    }
+
+    /// See [`crate::frames::Frames::rss`].
+    pub fn rss(&self) -> Option<Rss> {
+        let device = self.device();
+        device.rss().filter(|_| !device.follows_rules()).map(Rss::folded)
     }
 
     /// Whether there is somebody at the other end.
