@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use adit_drivers::dpdk::rss::Rss;
 use adit_drivers::kernel::KernelPort;
 use adit_drivers::port::{Mbuf, Mempool, PortCounters};
 use adit_drivers::sim::{SimPort, WirePort};
@@ -69,6 +70,14 @@ impl Port {
     #[inline]
     pub fn takes_tails(&self) -> bool {
         matches!(self, Self::Net(port) if port.takes_tails())
+    }
+
+    /// How its device spreads flows over the queues of all shards, in their order, if it does that by a hash. To be asked once.
+    pub fn rss(&self) -> Option<Rss> {
+        match self {
+            Self::Sim(_) | Self::Wire(_) | Self::Kernel(_) => None,
+            Self::Net(port) => port.rss(),
+        }
     }
 
     /// Whether nothing tells that something has come, so that it is to be asked in every turn.
