@@ -86,6 +86,11 @@ impl Port {
         matches!(self, Self::Wire(_))
     }
 
+    /// Whether nobody was at the other end of its device when that was last looked at. Sockets of the kernel do not tell.
+    pub fn link_is_down(&self) -> bool {
+        matches!(self, Self::Net(port) if !port.link_was_up())
+    }
+
     /// What it has counted.
     pub fn counters(&self) -> PortCounters {
         match self {

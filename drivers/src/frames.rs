@@ -409,6 +409,17 @@ impl Frames {
         }
     }
 
+    /// Has the device give back what it has transmitted, before it rests: most drivers look at that only when more is
+    /// transmitted, and until then it pins what frames ended with. Those of igb, ixgbe, i40e and ice do it, in their simple modes; of the others
+    /// the last few hundred stay until the next ones.
+    pub fn reclaim(&mut self) {
+        match self {
+            Self::Sim(_) => (),
+            #[cfg(feature = "dpdk")]
+            Self::Dpdk(frames) => frames.reclaim(),
+        }
+    }
+
     /// Asks for an interrupt. Receive once more after this, and sleep only if nothing came. Says whether the device agreed.
     pub fn arm(&mut self) -> bool {
         match self {

@@ -127,6 +127,7 @@ mod dpdk {
         "rte_eth_promiscuous_disable",
         "rte_eth_rx_queue_setup",
         "rte_eth_stats_get",
+        "rte_eth_tx_done_cleanup",
         "rte_eth_tx_queue_setup",
         "rte_extmem_register",
         "rte_extmem_unregister",

@@ -74,6 +74,11 @@ impl NetPort {
         self.stack.borrow().datagram_bytes_max()
     }
 
+    /// Whether there was somebody at the other end when the stack last looked.
+    pub fn link_was_up(&self) -> bool {
+        self.stack.borrow().link_was_up()
+    }
+
     /// What it has counted, in the words of every port.
     pub fn counters(&self) -> PortCounters {
         let counters = self.stack.borrow().counters();
@@ -85,6 +90,8 @@ impl NetPort {
             tx_datagrams: counters.tx_datagrams,
             tx_refused: dropped(&TX_REASONS),
             tx_blocked: counters.frames.tx_blocked,
+            tx_tails: counters.frames.tx_tails,
+            rx_handed_over: self.stack.borrow().handover_counters().given,
         }
     }
 

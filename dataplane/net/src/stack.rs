@@ -154,12 +154,10 @@ impl Stack {
         let Some(mut handover) = self.handover.take() else { return false };
         let (mempool, answers) = (self.frames.mempool().clone(), self.config.answers);
         let has_come = handover.take(&mempool, |frame, is_copy| {
-            self.config.answers = answers && !is_copy;
-            if let Err(reason) = self.take_frame(frame) {
+            if let Err(reason) = self.take_frame(frame, answers && !is_copy) {
                 self.counters.drop(reason);
             }
         });
-        self.config.answers = answers;
         self.handover = Some(handover);
         has_come
     }
@@ -172,7 +170,7 @@ impl Stack {
     /// Takes frames as if this queue had received them.
     pub fn accept(&mut self, frames: &mut Vec<Frame>) {
         for frame in frames.drain(..) {
-            if let Err(reason) = self.take_frame(frame) {
+            if let Err(reason) = self.take_frame(frame, self.config.answers) {
                 self.counters.drop(reason);
             }
         }
@@ -279,8 +277,9 @@ impl Stack {
         self.frames.interrupt()
     }
 
-    /// Has the device interrupt; says whether it will.
+    /// Has the device interrupt; says whether it will. What it still holds of what was transmitted it gives back, if it can.
     pub fn arm(&mut self) -> bool {
+        self.frames.reclaim();
         self.frames.arm()
     }
 

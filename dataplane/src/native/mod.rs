@@ -148,8 +148,15 @@ impl Native {
             sum.rx_dropped += counters.rx_dropped + counters.rx_no_buffer;
             sum.tx_datagrams += counters.tx_datagrams;
             sum.tx_refused += counters.tx_refused;
+            sum.tx_tails += counters.tx_tails;
+            sum.rx_handed_over += counters.rx_handed_over;
         }
         sum
+    }
+
+    /// Ports with nobody at the other end.
+    pub(crate) fn ports_down(&self) -> usize {
+        self.exits.iter().flatten().filter(|exit| exit.port.link_is_down()).count()
     }
 
     /// What is held for clients now: sessions, requests that wait, bytes that are kept, trains.

@@ -59,6 +59,7 @@ impl DpdkQueue {
         Ok(DpdkFrames {
             mempool: Mempool::of_dpdk(source),
             tails: tails.transpose()?.map(Mempool::of_dpdk),
+            owes_tails: false,
             regions: Vec::new(),
             port: port.number,
             queue: self.queue,
@@ -80,6 +81,8 @@ pub struct DpdkFrames {
     mempool: Mempool,
     /// Headers without buffers, for what frames end with; none if the device takes no such frames.
     tails: Option<Mempool>,
+    /// The device has taken some, and was not seen to give all of them back.
+    owes_tails: bool,
     /// Memory that the device was asked for, and whether it reads that.
     regions: Vec<(Region, bool)>,
     port: u16,
@@ -207,6 +210,15 @@ impl DpdkFrames {
         let fd = *self.device.port.interrupts.get(usize::from(self.queue))?;
         // SAFETY: the device has it open until it is stopped, which `self` keeps from happening.
         Some(unsafe { BorrowedFd::borrow_raw(fd) })
+    }
+
+    /// See [`crate::frames::Frames::reclaim`].
+    pub fn reclaim(&mut self) {
+        if self.owes_tails {
+            // SAFETY: a started port and a queue of it, which nobody else polls; 0 is as many as there are.
+            let freed = unsafe { sys::rte_eth_tx_done_cleanup(self.port, self.queue, 0) };
+            self.owes_tails = freed > 0;
+        }
     }
 
     /// See [`crate::frames::Frames::arm`].
@@ -346,6 +358,7 @@ impl DpdkFrames {
     #[cold]
     fn settle(&mut self, frames: &[Frame], taken: usize) {
         let Some(tails) = &self.tails else { return };
+        self.owes_tails = true;
         let (gone, left) = frames.split_at(taken);
         let gone_count = gone.iter().filter(|frame| frame.has_tail()).count();
         self.counters.tx_tails += gone_count as u64;
