@@ -85,10 +85,10 @@ impl NetPort {
         let dropped = |reasons: &[Reason]| reasons.iter().map(|reason| counters.dropped(*reason)).sum();
         PortCounters {
             rx_datagrams: counters.rx_datagrams,
-            rx_dropped: dropped(&RX_REASONS),
-            rx_no_buffer: counters.frames.rx_dropped,
+            rx_dropped: counters.rx_dropped() + counters.frames.rx_dropped,
+            rx_no_buffer: 0,
             tx_datagrams: counters.tx_datagrams,
-            tx_refused: dropped(&TX_REASONS),
+            tx_refused: dropped(&Reason::TX),
             tx_blocked: counters.frames.tx_blocked,
             tx_tails: counters.frames.tx_tails,
             rx_handed_over: self.stack.borrow().handover_counters().given,
@@ -100,10 +100,3 @@ impl NetPort {
         self.stack.borrow().counters()
     }
 }
-
-/// Why received datagrams are dropped.
-const RX_REASONS: [Reason; 5] =
-    [Reason::UdpLength, Reason::UdpChecksum, Reason::UdpEmpty, Reason::ClosedPort, Reason::DatagramsFull];
-/// Why packets to be transmitted are.
-const TX_REASONS: [Reason; 5] =
-    [Reason::TooLong, Reason::NoRoute, Reason::PendingFull, Reason::NeighboursFull, Reason::Unreachable];

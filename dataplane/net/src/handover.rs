@@ -3,7 +3,7 @@
 //! neighbours is copied to all.
 //!
 //! This is the way for devices that take no rules, and for clients that do not pick their ports. Where a client's queues lead to
-//! the shards by themselves (memif, vhost), or the device follows rules, nothing is ever handed over.
+//! the shards by themselves (memif, vhost), no datagram is ever handed over, nor where the device follows rules; those steer UDP only.
 
 use adit_drivers::frames::{Checked, FRAME_HEADROOM_BYTES, Frame};
 use adit_drivers::port::Mempool;

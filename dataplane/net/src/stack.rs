@@ -246,7 +246,7 @@ impl Stack {
     pub fn due_ns(&self) -> Option<u64> {
         let (is_up, look_ns) = self.link;
         // Where there is no link nobody takes what waits.
-        let send_ns = (!self.tx.is_empty()).then_some(if is_up { self.now_ns } else { look_ns });
+        let send_ns = (!self.tx.is_empty()).then_some(if is_up { self.now_ns + RETRY_NS } else { look_ns });
         // Who sleeps until it is interrupted looks after the link all the same: a new peer knows nothing of that order.
         let link_ns = self.frames.interrupt().map(|_| look_ns);
         self.neighbours.due_ns().into_iter().chain(send_ns).chain(link_ns).min()
@@ -359,6 +359,8 @@ pub const PENDING_MAX: usize = 128;
 pub const TX_FRAMES_MAX: usize = 256;
 /// Most bytes of the headers in front of a datagram.
 pub(crate) const HEADERS_BYTES_MAX: usize = ethernet::TAGGED_BYTES + ipv6::HEADER_BYTES + udp::HEADER_BYTES;
+/// After how long a device that took nothing is offered frames again, if nothing else happens before.
+const RETRY_NS: u64 = 1_000_000;
 /// How often the device is asked whether its cable is plugged in.
 const LINK_INTERVAL_NS: u64 = 1_000_000_000;
 /// Most bytes of an IP packet.

@@ -56,7 +56,7 @@ impl DpdkQueue {
         let flag = |is_offered: bool, flag: u64| if is_offered { flag } else { 0 };
         let offloads = port.offloads;
         let transport = offloads.rx_udp && offloads.rx_tcp;
-        Ok(DpdkFrames {
+        let mut frames = DpdkFrames {
             mempool: Mempool::of_dpdk(source),
             tails: tails.transpose()?.map(Mempool::of_dpdk),
             owes_tails: false,
@@ -71,8 +71,11 @@ impl DpdkQueue {
                 transport_good: flag(transport, sys::ADIT_RX_L4_CKSUM_GOOD),
             },
             counters: FrameCounters::default(),
+            counts_interrupts: false,
             device: self.device,
-        })
+        };
+        frames.counts_interrupts = frames.interrupt().is_some_and(is_eventfd);
+        Ok(frames)
     }
 }
 
@@ -92,6 +95,8 @@ pub struct DpdkFrames {
     burst_max: u16,
     accepts: Accepts,
     counters: FrameCounters,
+    /// Whether what becomes readable counts interrupts: see [`is_eventfd`].
+    counts_interrupts: bool,
     /// Stopped with the last of its queues.
     device: Arc<Running>,
 }
@@ -235,7 +240,7 @@ impl DpdkFrames {
     /// See [`crate::frames::Frames::disarm`].
     pub fn disarm(&mut self) {
         let Some(fd) = self.interrupt() else { return };
-        if is_eventfd(fd) {
+        if self.counts_interrupts {
             // It counts interrupts until it is read, and does not block.
             let _ = rustix::io::read(fd, &mut [0_u8; 8]);
         }
