@@ -236,6 +236,7 @@ fn requests_that_make_no_sense_are_refused_one_by_one() {
             (Opcode::MultiPut, vec![0; 16], Status::Malformed),
             (Opcode::Scan, vec![0; 15], Status::Malformed),
             (Opcode::Stats, vec![1], Status::Malformed),
+            (Opcode::Steering, vec![1], Status::Malformed),
             (Opcode::Close, vec![1], Status::Malformed),
             (Opcode::Continue, Vec::new(), Status::NoReply),
         ] {
@@ -254,6 +255,8 @@ fn requests_that_make_no_sense_are_refused_one_by_one() {
         }
         let answer = frames.call_with(&header(Opcode::Renew, 60), b"");
         assert_eq!(Status::of(answer.header.status), Some(Status::Ok), "the session goes on");
+        let answer = frames.call_with(&header(Opcode::Steering, 62), b"");
+        assert_eq!((answer.header.status, &answer.segment[..]), (Status::Ok as u8, &[0; 8][..]), "no hash");
         if client.shard_count() == 2 {
             let elsewhere =
                 (0..99_u8).find(|n| client.map().expect("a map").owner(&[*n]) == 1).expect("half of them");

@@ -119,6 +119,7 @@ impl Answer {
             Reply::Cookie(_)
             | Reply::Opened(_)
             | Reply::Map(_)
+            | Reply::Steering(_)
             | Reply::Value { .. }
             | Reply::Values(_)
             | Reply::Keys { .. }

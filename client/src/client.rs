@@ -108,10 +108,13 @@ impl Client {
         if let Some(bytes) = sockets.datagram_bytes_max() {
             config.core.frame_bytes = config.core.frame_bytes.min(u16::try_from(bytes).unwrap_or(u16::MAX));
         }
-        let core = Core::new(config.core.clone(), draw_seed()?)?;
+        let mut core = Core::new(config.core.clone(), draw_seed()?)?;
+        if sockets.chooses_ports() {
+            core.choose_ports();
+        }
         let mut client = Self { core, sockets, begun: Instant::now(), config, backlog: VecDeque::new() };
         let until_ns = client.deadline_ns();
-        while client.core.map().is_none() {
+        while client.core.map().is_none() || client.core.wants_steering() {
             if let Some(error) = client.core.refused() {
                 return Err(error);
             }
@@ -168,6 +171,7 @@ impl Client {
         self.transmit(now_ns);
         let has_come = self.sockets.receive(&mut self.core, now_ns);
         if has_come {
+            self.steer();
             self.sockets.transmit(&mut self.core, now_ns);
         }
         completions.extend(self.backlog.drain(..));
@@ -389,9 +393,19 @@ impl Client {
         }
         let now_ns = self.now_ns();
         if self.sockets.receive(&mut self.core, now_ns) {
+            self.steer();
             self.sockets.transmit(&mut self.core, now_ns);
         }
         now_ns < until_ns
+    }
+
+    /// Once it is known how the server's device spreads datagrams, sends them from ports that lead to their shards.
+    #[inline]
+    fn steer(&mut self) {
+        if let Some(rss) = self.core.next_steering() {
+            let moved = self.sockets.steer(&rss, &self.core.shard_addresses());
+            moved.into_iter().for_each(|shard| self.core.moved(shard));
+        }
     }
 
     /// Sends what is due. What came while the caller did something else is in time: it is taken before a deadline passes.

@@ -279,7 +279,7 @@ const RATE_VALID_NS: u64 = 2_500_000_000;
 const MEMORY: [(&str, Counter); 2] =
     [("used_memory_buffers", Counter::ChunkBytes), ("store_bytes_max", Counter::StoreBytesMax)];
 
-const STATS: [(&str, Counter); 23] = [
+const STATS: [(&str, Counter); 26] = [
     ("total_connections_received", Counter::Accepted),
     ("total_commands_processed", Counter::Requests),
     ("total_net_input_bytes", Counter::ReceivedBytes),
@@ -303,6 +303,9 @@ const STATS: [(&str, Counter); 23] = [
     ("port_receive_dropped", Counter::PortReceiveDropped),
     ("port_sent_datagrams", Counter::PortSent),
     ("port_send_refused", Counter::PortSendRefused),
+    ("port_sent_tails", Counter::PortSentTails),
+    ("port_handed_over", Counter::PortHandedOver),
+    ("ports_down", Counter::PortsDown),
 ];
 
 /// What programs look for and Adit never does.

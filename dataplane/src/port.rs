@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use adit_drivers::dpdk::rss::Rss;
 use adit_drivers::kernel::KernelPort;
 use adit_drivers::port::{Mbuf, Mempool, PortCounters};
 use adit_drivers::sim::{SimPort, WirePort};
@@ -71,10 +72,23 @@ impl Port {
         matches!(self, Self::Net(port) if port.takes_tails())
     }
 
+    /// How its device spreads flows over the queues of all shards, in their order, if it does that by a hash. To be asked once.
+    pub fn rss(&self) -> Option<Rss> {
+        match self {
+            Self::Sim(_) | Self::Wire(_) | Self::Kernel(_) => None,
+            Self::Net(port) => port.rss(),
+        }
+    }
+
     /// Whether nothing tells that something has come, so that it is to be asked in every turn.
     #[inline]
     pub fn is_polled(&self) -> bool {
         matches!(self, Self::Wire(_))
+    }
+
+    /// Whether nobody was at the other end of its device when that was last looked at. Sockets of the kernel do not tell.
+    pub fn link_is_down(&self) -> bool {
+        matches!(self, Self::Net(port) if !port.link_was_up())
     }
 
     /// What it has counted.

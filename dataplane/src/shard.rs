@@ -710,6 +710,9 @@ impl Shard {
             counters.set(Counter::PortReceiveDropped, port.rx_dropped);
             counters.set(Counter::PortSent, port.tx_datagrams);
             counters.set(Counter::PortSendRefused, port.tx_refused);
+            counters.set(Counter::PortSentTails, port.tx_tails);
+            counters.set(Counter::PortHandedOver, port.rx_handed_over);
+            counters.set(Counter::PortsDown, native.ports_down() as u64);
         }
         self.rates.tend(counters, self.now.mono_ns);
         counters.publish(&mut self.stats);

@@ -68,6 +68,12 @@ counters! {
     PortSent,
     /// Datagrams that ports could not transmit: no route, too long.
     PortSendRefused,
+    /// Frames that ports have transmitted whose end stayed where it lay, in the store.
+    PortSentTails,
+    /// Frames that came to the port of the wrong shard, and were handed over.
+    PortHandedOver,
+    /// Ports of shards with nobody at the other end now.
+    PortsDown,
     /// Native sessions now.
     Sessions,
     /// Bytes that are kept for native sessions now.

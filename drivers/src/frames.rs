@@ -9,6 +9,7 @@ use std::os::fd::BorrowedFd;
 use crate::buffer::{Buffer, Mempool};
 #[cfg(feature = "dpdk")]
 use crate::dpdk::DpdkFrames;
+use crate::dpdk::rss::Rss;
 use crate::sim::SimFrames;
 use crate::tail::Tail;
 
@@ -379,6 +380,16 @@ impl Frames {
         }
     }
 
+    /// How the device spreads flows over its queues, if it does that by a hash: not where it has one queue, or follows rules
+    /// instead. The low bits that tell nothing are left out.
+    pub fn rss(&self) -> Option<Rss> {
+        match self {
+            Self::Sim(frames) => frames.rss(),
+            #[cfg(feature = "dpdk")]
+            Self::Dpdk(frames) => frames.rss(),
+        }
+    }
+
     /// Whether there is somebody at the other end.
     pub fn link_is_up(&self) -> bool {
         match self {
@@ -395,6 +406,17 @@ impl Frames {
             Self::Sim(_) => None,
             #[cfg(feature = "dpdk")]
             Self::Dpdk(frames) => frames.interrupt(),
+        }
+    }
+
+    /// Has the device give back what it has transmitted, before it rests: most drivers look at that only when more is
+    /// transmitted, and until then it pins what frames ended with. Those of igb, ixgbe, i40e and ice do it, in their simple modes; of the others
+    /// the last few hundred stay until the next ones.
+    pub fn reclaim(&mut self) {
+        match self {
+            Self::Sim(_) => (),
+            #[cfg(feature = "dpdk")]
+            Self::Dpdk(frames) => frames.reclaim(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Contracts of devices and raw memory, and their variants. The only room with unsafe code.
+//! Contracts of devices and raw memory, and their variants. Unsafe code of the data plane stands here, in `sys` and in `endpoint`.
 
 pub mod buffer;
 pub mod chunk;

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+#[cfg(feature = "dpdk")]
+use crate::dpdk::MEMIF;
 use crate::dpdk::spec::PortSpec;
 use crate::frames::Frames;
 
@@ -38,6 +40,8 @@ pub struct NicFacts {
     pub mac: [u8; 6],
     /// Whether somebody is at the other end.
     pub link_is_up: bool,
+    /// Whether it is memory shared by memif, each queue of which is one of the other end.
+    pub is_memif: bool,
     /// Buffers of a queue that its driver keeps at most when it ends.
     pub kept_buffers_max: usize,
 }
@@ -120,7 +124,8 @@ impl NicQueue {
         let device = self.inner.device();
         let name = format!("{} ({})", device.name(), device.driver());
         let (mac, link_is_up) = (device.mac(), device.link_is_up());
-        NicFacts { name, mac, link_is_up, kept_buffers_max: device.kept_buffers_max() }
+        let (is_memif, kept_buffers_max) = (device.driver() == MEMIF, device.kept_buffers_max());
+        NicFacts { name, mac, link_is_up, is_memif, kept_buffers_max }
     }
 
     /// What its device is.

@@ -225,6 +225,10 @@ pub struct PortCounters {
     pub tx_refused: u64,
     /// Transmits that the device did not take all of.
     pub tx_blocked: u64,
+    /// Frames whose end the device took from where that lay.
+    pub tx_tails: u64,
+    /// Frames that came for other shards, and were handed over to them.
+    pub rx_handed_over: u64,
 }
 
 /// Bytes of a buffer that holds any train.

@@ -33,7 +33,8 @@ mod dpdk {
         let generated = std::panic::catch_unwind(generate);
         let bindings = generated.unwrap_or_else(|_| Err("libclang is missing".into())).map_err(|error| {
             format!(
-                "no bindings of DPDK, {error}: on Debian, apt-get install libclang-dev, or set LIBCLANG_PATH"
+                "no bindings of DPDK, {error}: on Debian, apt-get install libclang-dev; with several versions of \
+                 clang, LIBCLANG_PATH=/usr/lib/llvm-14/lib, the folder of one of them"
             )
         })?;
         let folder = std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?;
@@ -127,6 +128,7 @@ mod dpdk {
         "rte_eth_promiscuous_disable",
         "rte_eth_rx_queue_setup",
         "rte_eth_stats_get",
+        "rte_eth_tx_done_cleanup",
         "rte_eth_tx_queue_setup",
         "rte_extmem_register",
         "rte_extmem_unregister",

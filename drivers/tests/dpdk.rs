@@ -2,50 +2,29 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod common;
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::UdpSocket;
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use adit_drivers::dpdk::{
-    Device, DeviceConfig, DeviceError, DpdkFrames, DpdkQueue, Eal, EalConfig, EalMemory,
-};
-use adit_drivers::frames::{FRAME_HEADROOM_BYTES, Frame, Frames};
+use adit_drivers::dpdk::{Device, DeviceConfig, DeviceError, DpdkFrames, DpdkQueue, Eal};
+use adit_drivers::frames::{Frame, Frames};
 use adit_drivers::port::Mempool;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-fn eal() -> Eal {
-    let (memory, memory_mib) = (EalMemory::Normal, 64);
-    Eal::start(&EalConfig { memory, memory_mib, pci: vec![], prefix: None, verbose: false }).unwrap()
-}
+use common::{eal, enter_namespace, frame, run, wait};
 
-/// A device with few buffers, so that tests come to their end.
+/// A device with the fewest places.
 fn small(name: &str, options: &str) -> DeviceConfig {
-    let (rx_descriptors, tx_descriptors, held_buffers) = (64, 64, 64);
-    DeviceConfig { rx_descriptors, tx_descriptors, held_buffers, ..DeviceConfig::new(name, options) }
+    common::small(name, options, 64)
 }
 
 fn open(eal: &Eal, config: &DeviceConfig) -> Vec<DpdkFrames> {
     let queues = Device::start(eal, config).unwrap();
     queues.into_iter().map(|queue| queue.open().unwrap()).collect()
-}
-
-fn frame(mempool: &Mempool, bytes: &[u8]) -> Frame {
-    let mut frame = Frame::new(mempool.buffer().unwrap(), FRAME_HEADROOM_BYTES);
-    frame.append(bytes.len()).unwrap().copy_from_slice(bytes);
-    frame
-}
-
-/// Until something is so; a test that waits in vain fails.
-fn wait(what: &str, mut is_so: impl FnMut() -> bool) {
-    let limit = Instant::now() + Duration::from_secs(30);
-    while !is_so() {
-        assert!(Instant::now() < limit, "waited in vain until {what}");
-        std::thread::yield_now();
-    }
 }
 
 /// A name for a socket of this test alone.
@@ -367,23 +346,6 @@ fn a_memif_client_that_vanishes_is_survived_and_may_come_back() {
         late.clear();
         assert_eq!(mempool.free_count(), mempool.count(), "every buffer is home: round {round}");
     }
-}
-
-/// Enters a network namespace of its own, empty.
-fn enter_namespace() {
-    let name = format!("adit-{}", std::process::id());
-    run(&format!("ip netns add {name}"));
-    let file = std::fs::File::open(format!("/run/netns/{name}")).unwrap();
-    // This thread, and what it starts from here on.
-    move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
-    // The name may go: the namespace lives as long as somebody is in it.
-    run(&format!("ip netns del {name}"));
-}
-
-fn run(line: &str) {
-    let words: Vec<_> = line.split(' ').collect();
-    let status = Command::new(words[0]).args(&words[1..]).stdout(Stdio::null()).status().unwrap();
-    assert!(status.success(), "{line}");
 }
 
 #[test]

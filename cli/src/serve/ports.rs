@@ -104,7 +104,13 @@ fn describe(spec: &PortSpec, queue: &NicQueue, plan: &NicPlan<'_>) -> String {
     let state = if facts.link_is_up { "up" } else { "waits for its link" };
     let resp = plan.resp.map_or_else(String::new, |port| format!(", Redis clients at {port}"));
     let native = plan.native.first().copied().unwrap_or(0);
-    format!("port {} at {mac}, {}: native clients at {native}{resp}; {state}", facts.name, ips.join(" and "))
+    // The driver reads rings that a client does not have as if they were the first.
+    let queues = match plan.native.len() {
+        count @ 2.. if facts.is_memif => format!("; its client has to say queues={count}, no fewer"),
+        _ => String::new(),
+    };
+    let ips = ips.join(" and ");
+    format!("port {} at {mac}, {ips}: native clients at {native}{resp}; {state}{queues}", facts.name)
 }
 
 impl NicSeed {

@@ -14,7 +14,7 @@ use crate::operation::Operation;
 /// An operation under way.
 pub(super) struct Call {
     pub(super) ticket: Ticket,
-    /// What is asked for; nothing for the client's own call for the map.
+    /// What is asked for; nothing for the client's own call, for the map or the steering.
     pub(super) operation: Option<Operation>,
     pub(super) opcode: Opcode,
     pub(super) place: Place,

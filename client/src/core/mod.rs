@@ -8,6 +8,7 @@
 //! | `peer.rs`, `rtt.rs` | a shard as the client knows it |
 //! | `session.rs` | the session at each shard: opened, renewed, lost, closed |
 //! | `route.rs` | which shard has what, as the map says |
+//! | `steering.rs` | which shard the server's device leads to, from which port |
 //! | `send.rs`, `receive.rs` | frames out and in |
 //! | `upload.rs`, `assembly.rs` | how far a long request or reply has come |
 //! | `pieces.rs`, `feed.rs` | values that are written and read in pieces |
@@ -23,6 +24,7 @@ mod route;
 mod rtt;
 mod send;
 mod session;
+mod steering;
 mod upload;
 
 #[cfg(test)]
@@ -47,6 +49,7 @@ use peer::{Link, Peer, Stream};
 pub use pieces::ReadHead;
 use pieces::Values;
 use route::Route;
+use steering::Steered;
 
 /// How a client reaches its shards.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -128,6 +131,7 @@ pub struct Core {
     numbers: Numbers,
     peers: Vec<Peer>,
     route: Route,
+    steered: Steered,
     /// The session, 0 before there is one, and its token.
     session: u64,
     token: u128,
@@ -205,6 +209,7 @@ impl Core {
             numbers: Numbers::new(),
             values: Values::default(),
             route: Route::default(),
+            steered: Steered::default(),
             session: 0,
             token,
             founder: HOME,
@@ -277,7 +282,7 @@ impl Core {
         let deadline = self.next_deadline_ns();
         let delayed = self.calls.delayed().map(|index| self.calls[index].due_ns).min();
         let peers = (0..self.peers.len()).filter_map(|peer| self.peer_event_ns(peer)).min();
-        [deadline, delayed, self.map_event_ns(), peers].into_iter().flatten().min()
+        [deadline, delayed, self.inquiry_event_ns(), peers].into_iter().flatten().min()
     }
 
     /// Before this no deadline passes.
@@ -361,7 +366,7 @@ impl Core {
         } else if call.operation.is_some() {
             self.completions.push_back(Completion { ticket, result });
         } else {
-            self.route.is_asked = false;
+            self.route.inquires = false;
         }
         self.free(index);
     }

@@ -130,7 +130,7 @@ impl Core {
     fn complete(&mut self, index: u16, body: &[u8], now_ns: u64) {
         let call = &self.calls[index];
         let Some(operation) = &call.operation else {
-            return self.take_map(index, body, now_ns);
+            return self.take_inquiry(index, body, now_ns);
         };
         if call.is_read_in_pieces() {
             if call.reply.is_some() || body.len() < VALUE_HEAD_BYTES {
@@ -186,7 +186,7 @@ impl Core {
         let body = call.reply.take().map(Assembly::into_body).unwrap_or_default();
         if call.operation.is_none() {
             self.keeps(index, now_ns);
-            return self.take_map(index, &body, now_ns);
+            return self.take_inquiry(index, &body, now_ns);
         }
         match Answer::of_assembled(call.opcode, body) {
             Some(answer) if call.operation.as_ref().is_some_and(|asked| asked.fits(&answer)) => {
@@ -277,7 +277,7 @@ impl Core {
             Some(Reply::Refused(Refused::WrongShard { owner })) if call.operation.is_some() => {
                 self.redirect(index, owner, now_ns);
             }
-            Some(Reply::Refused(_)) if call.operation.is_none() => self.miss_map(index, now_ns),
+            Some(Reply::Refused(_)) if call.operation.is_none() => self.miss_inquiry(index, now_ns),
             Some(Reply::Refused(Refused::Condition(version))) => {
                 self.finish(index, Err(Error::State(State::ConditionFailed { version })));
             }

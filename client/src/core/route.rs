@@ -22,8 +22,8 @@ pub(super) struct Route {
     pub(super) home: Option<u16>,
     /// A shard knows of another map.
     is_wanted: bool,
-    /// The map is being asked for.
-    pub(super) is_asked: bool,
+    /// The client has a call of its own under way: for the map, or for the steering.
+    pub(super) inquires: bool,
     /// The peer that is asked, if it can be.
     from: usize,
     /// It is not asked before this.
@@ -73,7 +73,7 @@ impl Core {
     }
 
     /// An address of the map; what it leaves out is as in the configured one.
-    fn resolve(&self, mut address: SocketAddr) -> SocketAddr {
+    pub(super) fn resolve(&self, mut address: SocketAddr) -> SocketAddr {
         let configured = self.config.address;
         if address.ip().is_unspecified() {
             address.set_ip(configured.ip());
@@ -103,23 +103,47 @@ impl Core {
         (self.route.is_wanted, self.route.from) = (true, from);
     }
 
-    /// Begins to ask for the map, if it is wanted and some peer can be asked.
-    pub(super) fn ask_map(&mut self, now_ns: u64) {
-        if self.map_event_ns().is_none_or(|due_ns| due_ns > now_ns) {
-            return;
-        }
+    /// Begins to ask for the map, or else for the steering, if it is wanted and some peer can be asked.
+    pub(super) fn inquire(&mut self, now_ns: u64) {
+        let Some((opcode, _)) = self.inquiry().filter(|(_, due_ns)| *due_ns <= now_ns) else { return };
         let Some(peer) = self.informant() else { return };
         let Some(index) = self.calls.take() else { return };
-        self.calls[index].deadline_ns = now_ns + MAP_DEADLINE_NS;
-        self.deadline_ns = self.deadline_ns.min(now_ns + MAP_DEADLINE_NS);
+        let deadline_ns = now_ns + if opcode == Opcode::Map { MAP_DEADLINE_NS } else { STEERING_DEADLINE_NS };
+        (self.calls[index].opcode, self.calls[index].deadline_ns) = (opcode, deadline_ns);
+        self.deadline_ns = self.deadline_ns.min(deadline_ns);
         self.calls.put_first(index, peer);
-        self.route.is_asked = true;
+        self.route.inquires = true;
     }
 
-    /// When the map can be asked for.
-    pub(super) fn map_event_ns(&self) -> Option<u64> {
-        let is_due = self.route.is_wanted && !self.route.is_asked && self.informant().is_some();
-        is_due.then_some(self.route.not_before_ns)
+    /// When the client has something to ask for itself.
+    pub(super) fn inquiry_event_ns(&self) -> Option<u64> {
+        let (_, due_ns) = self.inquiry()?;
+        self.informant().map(|_| due_ns)
+    }
+
+    /// What the client has to ask for itself, one after the other, and when it may.
+    fn inquiry(&self) -> Option<(Opcode, u64)> {
+        match (self.route.inquires, self.route.is_wanted) {
+            (true, _) => None,
+            (false, true) => Some((Opcode::Map, self.route.not_before_ns)),
+            (false, false) => self.wants_steering().then_some((Opcode::Steering, 0)),
+        }
+    }
+
+    /// The answer to a call of the client's own has come.
+    pub(super) fn take_inquiry(&mut self, index: u16, body: &[u8], now_ns: u64) {
+        match self.calls[index].opcode {
+            Opcode::Map => self.take_map(index, body, now_ns),
+            _ => self.take_steering(index, body),
+        }
+    }
+
+    /// It did not come, or was a refusal.
+    pub(super) fn miss_inquiry(&mut self, index: u16, now_ns: u64) {
+        match self.calls[index].opcode {
+            Opcode::Map => self.miss_map(index, now_ns),
+            _ => self.miss_steering(index),
+        }
     }
 
     /// A peer that can be asked.
@@ -129,7 +153,7 @@ impl Core {
     }
 
     /// The map did not come: another peer is asked.
-    pub(super) fn miss_map(&mut self, index: u16, now_ns: u64) {
+    fn miss_map(&mut self, index: u16, now_ns: u64) {
         let next = (self.calls[index].peer + 1) % self.peers.len();
         self.finish(index, Err(Error::Caller(Caller::Malformed)));
         self.want_map(next);
@@ -137,7 +161,7 @@ impl Core {
     }
 
     /// The map has come. What waits for it, or for a number, goes where it says.
-    pub(super) fn take_map(&mut self, index: u16, body: &[u8], now_ns: u64) {
+    fn take_map(&mut self, index: u16, body: &[u8], now_ns: u64) {
         let Some(Reply::Map(map)) = Reply::decode(Opcode::Map, Status::Ok, body) else {
             return self.miss_map(index, now_ns);
         };
@@ -205,3 +229,5 @@ pub(super) const SHARDS_MAX: usize = 1_024;
 const REFRESH_NS_MIN: u64 = 20_000_000;
 /// How long one peer is asked.
 const MAP_DEADLINE_NS: u64 = 3_000_000_000;
+/// How long the steering is asked for: without it everything arrives as well, only later.
+const STEERING_DEADLINE_NS: u64 = 1_000_000_000;

@@ -30,7 +30,7 @@ impl Core {
     pub fn transmit(&mut self, now_ns: u64, out: &mut impl Outgoing) {
         self.expire(now_ns);
         self.wake_delayed(now_ns);
-        self.ask_map(now_ns);
+        self.inquire(now_ns);
         self.turn = self.turn.wrapping_add(1);
         for index in 0..self.peers.len() {
             let peer = (index + self.turn) % self.peers.len();
@@ -68,7 +68,7 @@ impl Core {
     fn expire_call(&mut self, index: u16, now_ns: u64) {
         let call = &self.calls[index];
         if call.operation.is_none() {
-            return self.miss_map(index, now_ns);
+            return self.miss_inquiry(index, now_ns);
         }
         self.counters.timeouts += 1;
         let error = match (call.is_uncertain(), call.is_refused) {

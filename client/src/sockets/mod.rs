@@ -8,6 +8,7 @@ mod streams;
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 
+use adit_drivers::dpdk::rss::Rss;
 use adit_drivers::kernel::Offload;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -87,6 +88,28 @@ impl Sockets {
             }
             #[cfg(feature = "dpdk")]
             Self::Port(port) => port.set_shards(addresses).map_err(fault),
+        }
+    }
+
+    /// Whether datagrams to each shard can leave from a port of their own. A socket of the kernel has one for all.
+    pub(crate) fn chooses_ports(&self) -> bool {
+        match self {
+            Self::Datagrams(_) | Self::Streams(_) => false,
+            #[cfg(feature = "dpdk")]
+            Self::Port(port) => port.is_steerable(),
+        }
+    }
+
+    /// Picks ports that lead to the shards at these addresses. Gives those that see another one than before.
+    #[cfg_attr(not(feature = "dpdk"), expect(clippy::needless_pass_by_ref_mut, reason = "a port has some"))]
+    pub(crate) fn steer(&mut self, rss: &Rss, shards: &[SocketAddr]) -> Vec<SocketAddr> {
+        match self {
+            Self::Datagrams(_) | Self::Streams(_) => {
+                let _ = (rss, shards);
+                Vec::new()
+            }
+            #[cfg(feature = "dpdk")]
+            Self::Port(port) => port.steer(rss, shards),
         }
     }
 

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use adit_drivers::dpdk::rss::Rss;
 use adit_endpoint::PortEndpoint;
 use rustix::event::Timespec;
 use rustix::thread::nanosleep;
@@ -52,6 +53,16 @@ impl Port {
     pub(super) fn set_shards(&mut self, addresses: &[SocketAddr]) -> Result<(), String> {
         let ports: Vec<_> = addresses.iter().map(SocketAddr::port).collect();
         self.endpoint.set_shard_ports(&ports).map_err(|error| error.to_string())
+    }
+
+    /// See [`super::Sockets::chooses_ports`].
+    pub(super) fn is_steerable(&self) -> bool {
+        self.endpoint.is_steerable()
+    }
+
+    /// See [`super::Sockets::steer`].
+    pub(super) fn steer(&mut self, rss: &Rss, shards: &[SocketAddr]) -> Vec<SocketAddr> {
+        self.endpoint.steer(rss, shards)
     }
 
     pub(super) fn transmit(&mut self, core: &mut Core, now_ns: u64) {

@@ -18,7 +18,7 @@ use crate::stack::{Stack, TX_FRAMES_MAX};
 
 impl Stack {
     /// Takes a message of ARP.
-    pub(crate) fn take_arp(&mut self, mut frame: Frame) -> Result<(), Reason> {
+    pub(crate) fn take_arp(&mut self, mut frame: Frame, answers: bool) -> Result<(), Reason> {
         let message = arp::parse(frame.bytes())?;
         let (sender, target) = (IpAddr::V4(message.sender), IpAddr::V4(message.target));
         if self.routes.is_own(sender) {
@@ -32,7 +32,7 @@ impl Stack {
             }
             self.learn(sender, message.sender_mac, asks_us);
         }
-        if !(asks_us && self.config.answers) {
+        if !(asks_us && answers) {
             return Ok(());
         }
         let answer = Arp {
@@ -57,7 +57,13 @@ impl Stack {
 
     /// Takes a message of ICMPv6, which may be to a group.
     #[cold]
-    pub(crate) fn take_icmp6(&mut self, frame: Frame, ethernet: &Ethernet, ip: &Ip) -> Result<(), Reason> {
+    pub(crate) fn take_icmp6(
+        &mut self,
+        frame: Frame,
+        ethernet: &Ethernet,
+        ip: &Ip,
+        answers: bool,
+    ) -> Result<(), Reason> {
         if !self.routes.is_own(ip.destination) && !self.is_group_of_ours(ip.destination) {
             return Err(Reason::ForeignAddress);
         }
@@ -70,7 +76,7 @@ impl Stack {
         if message.is_advertisement {
             self.take_advertisement(&message)
         } else {
-            self.take_solicitation(frame, ethernet, ip, &message)
+            self.take_solicitation(frame, ethernet, ip, &message, answers)
         }
     }
 
@@ -111,6 +117,7 @@ impl Stack {
         ethernet: &Ethernet,
         ip: &Ip,
         message: &Discovery,
+        answers: bool,
     ) -> Result<(), Reason> {
         if !self.routes.is_own(message.target.into()) {
             return Err(Reason::ForeignAddress);
@@ -127,7 +134,7 @@ impl Stack {
             true => (source, message.device.unwrap_or(ethernet.source)),
             false => (ALL_NODES, ipv6::group_mac(ALL_NODES)),
         };
-        if !self.config.answers {
+        if !answers {
             return Ok(());
         }
         let answer = Discovery { is_advertisement: true, is_solicited, target: message.target, device: None };

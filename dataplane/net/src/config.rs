@@ -13,7 +13,7 @@ use crate::{ipv4, ipv6};
 pub struct StackConfig {
     /// Our addresses, each with the bits of it that its network has; the first is the one we are known by. IPv6 is spoken
     /// if one is of it, and then at the link-local address of the device as well. A datagram leaves from our address on the
-    /// network of its peer, or of the gateway to it: two addresses on one network do not serve datagrams.
+    /// network of its peer, or of the gateway to it, so no two are on one network.
     pub addresses: Vec<(IpAddr, u8)>,
     /// Who forwards IPv4 packets to other networks.
     pub gateway4: Option<Ipv4Addr>,
@@ -25,8 +25,8 @@ pub struct StackConfig {
     pub udp_port: u16,
     /// Whether TCP segments are received. Without it they are dropped like those of any protocol that nobody speaks.
     pub takes_tcp: bool,
-    /// Whether it answers for its addresses, and pings, and tells its neighbours when it starts: one of the stacks that
-    /// share a device does.
+    /// Whether it answers for its addresses, and pings, and tells its neighbours when it starts: all stacks that
+    /// share a device do, each in its own queue.
     pub answers: bool,
     /// Whether checksums are verified, and that of UDP over IPv4 is sent: without it, a wire is trusted that is none, but the
     /// memory of a process on this machine.
@@ -80,6 +80,13 @@ impl StackConfig {
                 return Err(ConfigError::Prefix(*address, *prefix));
             }
         }
+        for (index, (address, prefix)) in self.addresses.iter().enumerate() {
+            let mut before = self.addresses[..index].iter();
+            let is_beside = |other: &&(IpAddr, u8)| same_network(*address, other.0, (*prefix).min(other.1));
+            if let Some((other, _)) = before.find(is_beside) {
+                return Err(ConfigError::SameNetwork(*other, *address));
+            }
+        }
         for gateway in [self.gateway4.map(IpAddr::V4), self.gateway6.map(IpAddr::V6)].into_iter().flatten() {
             let is_near = |(address, prefix): &(IpAddr, u8)| same_network(*address, gateway, *prefix);
             let link_local = matches!(gateway, IpAddr::V6(gateway) if ipv6::is_link_local(gateway));
@@ -119,6 +126,8 @@ pub enum ConfigError {
     Address(IpAddr),
     /// More bits than the address has.
     Prefix(IpAddr, u8),
+    /// Two addresses on one network: datagrams would leave from the first only.
+    SameNetwork(IpAddr, IpAddr),
     /// A gateway on none of our networks.
     Gateway(IpAddr),
     /// No number of a VLAN.
@@ -135,6 +144,10 @@ impl fmt::Display for ConfigError {
             }
             Self::Address(address) => write!(formatter, "{address} is not an address that a host can have"),
             Self::Prefix(address, prefix) => write!(formatter, "{address} has fewer than {prefix} bits"),
+            Self::SameNetwork(one, other) => write!(
+                formatter,
+                "{one} and {other} are on one network, and datagrams would leave from the first only; give one of them"
+            ),
             Self::Gateway(gateway) => write!(
                 formatter,
                 "the gateway {gateway} is on none of the networks of the addresses; give one that is"
@@ -170,6 +183,12 @@ mod tests {
             assert_eq!(check(|config| config.addresses[0].0 = address), error, "{text}");
         }
         assert!(matches!(check(|config| config.addresses[0].1 = 33), Err(ConfigError::Prefix(_, 33))));
+        let beside = |text: &str| {
+            let address = text.parse().unwrap();
+            check(|config| config.addresses.push((address, 24)))
+        };
+        assert_eq!(beside("10.0.1.2"), Ok(()));
+        assert!(matches!(beside("10.0.0.2"), Err(ConfigError::SameNetwork(..))));
         assert_eq!(check(|config| config.vlan = Some(4094)), Ok(()));
         assert_eq!(check(|config| config.vlan = Some(4095)), Err(ConfigError::Vlan(4095)));
         assert_eq!(check(|config| config.vlan = Some(0)), Err(ConfigError::Vlan(0)));

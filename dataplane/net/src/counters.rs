@@ -69,6 +69,18 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Those of packets that were to be transmitted, and of answers.
+    pub const TX: [Self; 8] = [
+        Self::TooLong,
+        Self::NoRoute,
+        Self::PendingFull,
+        Self::NeighboursFull,
+        Self::Unreachable,
+        Self::NoBuffer,
+        Self::TransmitFull,
+        Self::IcmpLimited,
+    ];
+
     /// All of them.
     pub const ALL: [Self; 30] = [
         Self::Truncated,
@@ -130,6 +142,12 @@ impl NetCounters {
     /// What was dropped for a reason.
     pub fn dropped(&self, reason: Reason) -> u64 {
         self.drops[reason as usize]
+    }
+
+    /// What came and was dropped: all but what was to be transmitted, and answers of the stack.
+    pub fn rx_dropped(&self) -> u64 {
+        let to_transmit = Reason::TX.iter().map(|reason| self.dropped(*reason)).sum::<u64>();
+        self.dropped_total() - to_transmit
     }
 
     /// All that was dropped.

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
+use adit_drivers::dpdk::rss::Rss;
 use adit_drivers::port::{Mbuf, Mempool, PortCounters};
 
 use crate::counters::{NetCounters, Reason};
@@ -63,9 +64,19 @@ impl NetPort {
         self.takes_tails
     }
 
+    /// How the device spreads flows over its queues, if it does that by a hash.
+    pub fn rss(&self) -> Option<Rss> {
+        self.stack.borrow().rss()
+    }
+
     /// Longest datagram that every peer can be sent.
     pub fn datagram_bytes_max(&self) -> usize {
         self.stack.borrow().datagram_bytes_max()
+    }
+
+    /// Whether there was somebody at the other end when the stack last looked.
+    pub fn link_was_up(&self) -> bool {
+        self.stack.borrow().link_was_up()
     }
 
     /// What it has counted, in the words of every port.
@@ -74,11 +85,13 @@ impl NetPort {
         let dropped = |reasons: &[Reason]| reasons.iter().map(|reason| counters.dropped(*reason)).sum();
         PortCounters {
             rx_datagrams: counters.rx_datagrams,
-            rx_dropped: dropped(&RX_REASONS),
-            rx_no_buffer: counters.frames.rx_dropped,
+            rx_dropped: counters.rx_dropped() + counters.frames.rx_dropped,
+            rx_no_buffer: 0,
             tx_datagrams: counters.tx_datagrams,
-            tx_refused: dropped(&TX_REASONS),
+            tx_refused: dropped(&Reason::TX),
             tx_blocked: counters.frames.tx_blocked,
+            tx_tails: counters.frames.tx_tails,
+            rx_handed_over: self.stack.borrow().handover_counters().given,
         }
     }
 
@@ -87,10 +100,3 @@ impl NetPort {
         self.stack.borrow().counters()
     }
 }
-
-/// Why received datagrams are dropped.
-const RX_REASONS: [Reason; 5] =
-    [Reason::UdpLength, Reason::UdpChecksum, Reason::UdpEmpty, Reason::ClosedPort, Reason::DatagramsFull];
-/// Why packets to be transmitted are.
-const TX_REASONS: [Reason; 5] =
-    [Reason::TooLong, Reason::NoRoute, Reason::PendingFull, Reason::NeighboursFull, Reason::Unreachable];

@@ -2,8 +2,8 @@
 //! which shard a port number belongs to. Their bytes go over a ring to the shard that they are for; what tells of
 //! neighbours is copied to all.
 //!
-//! This is the way for devices that take no rules. Where a client's queues lead to the shards by themselves (memif, vhost),
-//! or the device follows rules, nothing is ever handed over.
+//! This is the way for devices that take no rules, and for clients that do not pick their ports. Where a client's queues lead to
+//! the shards by themselves (memif, vhost), no datagram is ever handed over, nor where the device follows rules; those steer UDP only.
 
 use adit_drivers::frames::{Checked, FRAME_HEADROOM_BYTES, Frame};
 use adit_drivers::port::Mempool;
@@ -25,8 +25,10 @@ pub struct Handover {
 /// What was handed over since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HandoverCounters {
-    /// Frames given to other shards, copies counted.
+    /// Frames given to the shards that they are for.
     pub given: u64,
+    /// Copies of frames given to others, whom they concern as well.
+    pub copied: u64,
     /// Frames that others gave.
     pub taken: u64,
     /// Frames dropped since a ring was full, or no buffer was free for them.
@@ -113,7 +115,7 @@ impl Handover {
         let pushed = lane.to.push(Parcel { bytes, checked: frame.checked(), is_copy });
         assert!(pushed.is_ok(), "a ring has the room that it says");
         lane.is_dirty = true;
-        self.counters.given += 1;
+        *if is_copy { &mut self.counters.copied } else { &mut self.counters.given } += 1;
     }
 
     /// Hands each frame that others gave to `take`, with whether it is a copy; a bounded number. Says whether there was one.
@@ -230,7 +232,7 @@ mod tests {
         assert_eq!(taken, [(frames[1].clone(), false), (frames[3].clone(), true)]);
         assert!(!shards[1].take(&mempool, |_, _| panic!("nothing is left")));
         assert!(!shards[0].take(&mempool, |_, _| panic!("nothing came back")));
-        assert_eq!(shards[0].counters(), HandoverCounters { given: 2, taken: 0, dropped: 0 });
+        assert_eq!(shards[0].counters(), HandoverCounters { given: 1, copied: 1, taken: 0, dropped: 0 });
     }
 
     #[test]
@@ -253,6 +255,9 @@ mod tests {
         shards[0].sort(&mut vec![frame_of(&mempool, &datagram(7401))]);
         let none = Mempool::with_headroom(0, 512, FRAME_HEADROOM_BYTES);
         assert!(shards[1].take(&none, |_, _| panic!("there is no buffer")));
-        assert_eq!(shards[1].counters(), HandoverCounters { given: 0, taken: 1, dropped: 1 });
+        assert_eq!(
+            shards[1].counters(),
+            HandoverCounters { taken: 1, dropped: 1, ..HandoverCounters::default() }
+        );
     }
 }

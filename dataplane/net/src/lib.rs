@@ -22,6 +22,7 @@ pub mod neighbours;
 pub mod outbound;
 mod receive;
 mod routes;
+pub mod sources;
 pub mod stack;
 pub mod steering;
 mod streams;

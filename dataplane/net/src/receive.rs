@@ -12,9 +12,9 @@ use crate::stack::{DATAGRAMS_MAX, SEGMENTS_MAX, Stack};
 use crate::{ipv4, ipv6, udp};
 
 impl Stack {
-    /// Takes a frame.
+    /// Takes a frame; `answers` if questions for our addresses are answered, and not by who has received it.
     #[inline]
-    pub(crate) fn take_frame(&mut self, mut frame: Frame) -> Result<(), Reason> {
+    pub(crate) fn take_frame(&mut self, mut frame: Frame, answers: bool) -> Result<(), Reason> {
         if !self.config.checksums {
             frame.set_checked(Checked { ip: true, transport: true });
         }
@@ -24,7 +24,7 @@ impl Stack {
             ethernet::KIND_IPV4 if ethernet.to_group => return Err(Reason::ForeignAddress),
             ethernet::KIND_IPV4 => ipv4::parse(frame.bytes(), frame.checked().ip)?,
             ethernet::KIND_IPV6 => ipv6::parse(frame.bytes())?,
-            ethernet::KIND_ARP => return self.take_arp(frame),
+            ethernet::KIND_ARP => return self.take_arp(frame, answers),
             _ => return Err(Reason::EtherType),
         };
         if self.routes.is_own(ip.source) {
@@ -32,7 +32,7 @@ impl Stack {
         }
         frame.trim(ip.total_bytes);
         if ip.protocol == ICMPV6 && ip.source.is_ipv6() {
-            return self.take_icmp6(frame, &ethernet, &ip);
+            return self.take_icmp6(frame, &ethernet, &ip, answers);
         }
         if ethernet.to_group || !self.routes.is_own(ip.destination) {
             return Err(Reason::ForeignAddress);
@@ -48,7 +48,7 @@ impl Stack {
     #[inline]
     fn take_datagram(&mut self, mut frame: Frame, ethernet: &Ethernet, ip: &Ip) -> Result<(), Reason> {
         let udp = udp::parse(&frame.bytes()[ip.header_bytes..], ip, frame.checked().transport)?;
-        if udp.destination_port != self.config.udp_port {
+        if udp.destination_port != self.config.udp_port && !self.sources.has(udp.destination_port) {
             return self.refuse_datagram(frame, ethernet, ip);
         }
         if is_nobody(ip.source) {

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 
+use adit_drivers::dpdk::rss::Rss;
 use adit_drivers::frames::{FRAME_HEADROOM_BYTES, FRAMES_PER_BURST_MAX, Frame, Frames};
 use adit_drivers::port::{BURST_MAX, Mbuf, Mempool};
 
@@ -20,6 +21,7 @@ use crate::handover::{Handover, HandoverCounters};
 use crate::neighbours::{Due, Neighbours};
 use crate::outbound::{Outbound, Packet};
 use crate::routes::Routes;
+use crate::sources::Sources;
 use crate::templates::{Checksums, Templates};
 use crate::{ipv4, ipv6, udp};
 
@@ -37,6 +39,7 @@ pub struct Stack {
     /// Where other shards have queues of the device, too.
     handover: Option<Handover>,
     pub(crate) routes: Routes,
+    pub(crate) sources: Sources,
     pub(crate) neighbours: Neighbours,
     pub(crate) templates: Templates,
     /// Packets that wait for the device of their next hop, in the order of their making.
@@ -84,6 +87,7 @@ impl Stack {
             },
             link: (frames.link_is_up(), now_ns.saturating_add(LINK_INTERVAL_NS)),
             routes: Routes::new(&config, mac),
+            sources: Sources::default(),
             neighbours: Neighbours::new(),
             templates: Templates::new(),
             pending: VecDeque::new(),
@@ -150,12 +154,10 @@ impl Stack {
         let Some(mut handover) = self.handover.take() else { return false };
         let (mempool, answers) = (self.frames.mempool().clone(), self.config.answers);
         let has_come = handover.take(&mempool, |frame, is_copy| {
-            self.config.answers = answers && !is_copy;
-            if let Err(reason) = self.take_frame(frame) {
+            if let Err(reason) = self.take_frame(frame, answers && !is_copy) {
                 self.counters.drop(reason);
             }
         });
-        self.config.answers = answers;
         self.handover = Some(handover);
         has_come
     }
@@ -168,7 +170,7 @@ impl Stack {
     /// Takes frames as if this queue had received them.
     pub fn accept(&mut self, frames: &mut Vec<Frame>) {
         for frame in frames.drain(..) {
-            if let Err(reason) = self.take_frame(frame) {
+            if let Err(reason) = self.take_frame(frame, self.config.answers) {
                 self.counters.drop(reason);
             }
         }
@@ -244,7 +246,7 @@ impl Stack {
     pub fn due_ns(&self) -> Option<u64> {
         let (is_up, look_ns) = self.link;
         // Where there is no link nobody takes what waits.
-        let send_ns = (!self.tx.is_empty()).then_some(if is_up { self.now_ns } else { look_ns });
+        let send_ns = (!self.tx.is_empty()).then_some(if is_up { self.now_ns + RETRY_NS } else { look_ns });
         // Who sleeps until it is interrupted looks after the link all the same: a new peer knows nothing of that order.
         let link_ns = self.frames.interrupt().map(|_| look_ns);
         self.neighbours.due_ns().into_iter().chain(send_ns).chain(link_ns).min()
@@ -275,8 +277,9 @@ impl Stack {
         self.frames.interrupt()
     }
 
-    /// Has the device interrupt; says whether it will.
+    /// Has the device interrupt; says whether it will. What it still holds of what was transmitted it gives back, if it can.
     pub fn arm(&mut self) -> bool {
+        self.frames.reclaim();
         self.frames.arm()
     }
 
@@ -323,6 +326,11 @@ impl Stack {
         self.takes_tails
     }
 
+    /// How the device spreads flows over its queues, if it does that by a hash.
+    pub fn rss(&self) -> Option<Rss> {
+        self.frames.rss()
+    }
+
     /// Neighbours that are known or asked for; at most [`NEIGHBOURS_MAX`](crate::neighbours::NEIGHBOURS_MAX).
     pub fn neighbour_count(&self) -> usize {
         self.neighbours.count()
@@ -351,6 +359,8 @@ pub const PENDING_MAX: usize = 128;
 pub const TX_FRAMES_MAX: usize = 256;
 /// Most bytes of the headers in front of a datagram.
 pub(crate) const HEADERS_BYTES_MAX: usize = ethernet::TAGGED_BYTES + ipv6::HEADER_BYTES + udp::HEADER_BYTES;
+/// After how long a device that took nothing is offered frames again, if nothing else happens before.
+const RETRY_NS: u64 = 1_000_000;
 /// How often the device is asked whether its cable is plugged in.
 const LINK_INTERVAL_NS: u64 = 1_000_000_000;
 /// Most bytes of an IP packet.

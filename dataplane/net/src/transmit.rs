@@ -63,7 +63,7 @@ impl Stack {
             return Err(Reason::NoRoute);
         }
         let (source, hop) = self.routes.next_hop(peer.ip()).ok_or(Reason::NoRoute)?;
-        let source = SocketAddr::new(source, self.config.udp_port);
+        let source = SocketAddr::new(source, self.source_port(peer));
         let template = Template::new(source, peer, self.config.vlan);
         if template.packet_bytes(train.bytes().len() + train.tail_len_bytes()) > self.mtu_bytes {
             return Err(Reason::TooLong);

@@ -140,7 +140,7 @@ fn a_blocked_device_leaves_datagrams_with_the_caller() {
     let mut trains: Vec<_> = (0..200_u8).map(|byte| train(&us, peer("10.0.0.2:7"), &[byte])).collect();
     us.transmit(&mut trains);
     assert!(trains.len() >= 200 - 32, "no more is taken than the stack may hold");
-    assert!(us.due_ns().is_some_and(|due_ns| due_ns == 0), "frames wait");
+    assert!(us.due_ns().is_some_and(|due_ns| due_ns <= 1_000_000), "frames wait");
     let mut all = Vec::new();
     while all.len() < 200 {
         us.transmit(&mut trains);

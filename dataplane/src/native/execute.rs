@@ -130,14 +130,13 @@ impl Shard {
         self.intents.wait(holder, Parked::Ask(self.index, ask));
     }
 
-    /// The body of the map, as a session sees it by its interface.
-    fn map_for(&self, session: u64) -> Box<[u8]> {
-        let interface = match self.native.sessions.get(session).map(|session| session.path) {
+    /// The interface that a session comes by.
+    fn interface_of(&self, session: u64) -> usize {
+        match self.native.sessions.get(session).map(|session| session.path) {
             Some(Path::Datagram(interface, _)) => usize::from(interface),
             Some(Path::Stream(id)) => self.streams.number_of(id),
             None => 0,
-        };
-        self.native.maps[interface].clone()
+        }
     }
 
     /// What concerns no key, or several.
@@ -153,8 +152,12 @@ impl Shard {
                 self.finish_kept(origin, Body::of(text.into_bytes()));
             }
             Request::Map => {
-                let map = self.map_for(origin.header.session);
+                let map = self.native.maps[self.interface_of(origin.header.session)].clone();
                 self.finish_kept(origin, Body::of(map));
+            }
+            Request::Steering => {
+                let steering = self.native.steerings[self.interface_of(origin.header.session)].clone();
+                self.finish_kept(origin, Body::of(steering));
             }
             Request::Renew => self.finish_short(origin, Status::Ok, &[]),
             Request::Close => {

@@ -27,8 +27,10 @@ pub(crate) mod waiting;
 use std::net::SocketAddr;
 
 use adit_drivers::chunk::ChunkPool;
+use adit_drivers::dpdk::rss::Hashed;
 use adit_drivers::port::{Mbuf, PortCounters};
 use adit_wire::native::map::{Map, Range};
+use adit_wire::native::steering::{self, Covers, Steering};
 use adit_wire::resp::request::Span;
 
 use self::links::Links;
@@ -55,6 +57,8 @@ pub(crate) struct Native {
     exits: Vec<Option<Exit>>,
     /// The body of the map, as clients on each interface see it.
     maps: Vec<Box<[u8]>>,
+    /// The body of how the device of each interface spreads datagrams over the shards.
+    steerings: Vec<Box<[u8]>>,
     secret: Secret,
     frame_bytes: usize,
     burst: Vec<Mbuf>,
@@ -78,6 +82,7 @@ impl Native {
         map: &SlotMap,
         pinned_bytes: u64,
     ) -> Self {
+        let steerings = interfaces.iter().map(|(port, _)| encode_steering(port.as_ref())).collect();
         let (exits, maps) = interfaces
             .into_iter()
             .map(|(port, addresses)| (port.map(Exit::new), encode_map(map, addresses)))
@@ -85,6 +90,7 @@ impl Native {
         Self {
             exits,
             maps,
+            steerings,
             secret: parts.secret,
             frame_bytes: usize::from(parts.frame_bytes),
             burst: Vec::new(),
@@ -142,14 +148,34 @@ impl Native {
             sum.rx_dropped += counters.rx_dropped + counters.rx_no_buffer;
             sum.tx_datagrams += counters.tx_datagrams;
             sum.tx_refused += counters.tx_refused;
+            sum.tx_tails += counters.tx_tails;
+            sum.rx_handed_over += counters.rx_handed_over;
         }
         sum
+    }
+
+    /// Ports with nobody at the other end.
+    pub(crate) fn ports_down(&self) -> usize {
+        self.exits.iter().flatten().filter(|exit| exit.port.link_is_down()).count()
     }
 
     /// What is held for clients now: sessions, requests that wait, bytes that are kept, trains.
     pub(crate) fn held(&self) -> (usize, usize, u64, bool) {
         (self.sessions.count(), self.waiting.count(), self.sessions.kept_bytes(), !self.waits_for_device())
     }
+}
+
+/// What a client is told of the hash of a device. Where its queues are those of the shards in their order, the queue that a hash
+/// leads to is the shard.
+fn encode_steering(port: Option<&Port>) -> Box<[u8]> {
+    let steering = port.and_then(Port::rss).map(|rss| {
+        let Hashed { ipv4, ipv4_udp, ipv6, ipv6_udp, .. } = rss.hashed();
+        let covers = Covers { ipv4_ports: ipv4_udp, ipv4, ipv6_ports: ipv6_udp, ipv6 };
+        Steering { key: rss.key().to_vec(), shard_of_hash: rss.queue_of_hash().to_vec(), covers }
+    });
+    let mut body = Vec::new();
+    steering::encode(steering.as_ref(), &mut body);
+    body.into()
 }
 
 fn encode_map(map: &SlotMap, addresses: Vec<SocketAddr>) -> Box<[u8]> {

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use adit_drivers::dpdk::rss::Rss;
 use adit_drivers::dpdk::spec::PortSpec;
 use adit_drivers::frames::Frames;
 use adit_drivers::nic;
@@ -93,6 +94,28 @@ impl PortEndpoint {
         }
         self.shard_ports = ports.to_vec();
         Ok(())
+    }
+
+    /// Picks for each shard, in their order, a port that datagrams to it leave from, so that the server's device, which spreads
+    /// flows as `rss` says, puts them into the queue of that shard. Where none is found they leave as before. Gives the shards
+    /// that see another port than before.
+    pub fn steer(&mut self, rss: &Rss, shards: &[SocketAddr]) -> Vec<SocketAddr> {
+        let mut moved = Vec::new();
+        for (queue, shard) in (0..).zip(shards) {
+            let Some(lane) = self.lanes.first() else { break };
+            let found = lane.stack.find_source_port(*shard, rss, queue);
+            let Some(port) = found.filter(|port| *port != lane.stack.source_port(*shard)) else { continue };
+            // Answers may come to any queue.
+            if self.lanes.iter_mut().all(|lane| lane.stack.set_source_port(*shard, port)) {
+                moved.push(*shard);
+            }
+        }
+        moved
+    }
+
+    /// Whether the ports of its datagrams may matter to the server: not by shared memory, where each queue leads to a shard.
+    pub fn is_steerable(&self) -> bool {
+        !self.is_paired
     }
 
     /// The address that peers reach it by.
@@ -192,6 +215,7 @@ const PAIRED: [&str; 3] = ["net_memif", "net_virtio_user", "net_vhost"];
 #[cfg(test)]
 mod tests {
     use super::*;
+    use adit_drivers::dpdk::rss::{Hashed, STANDARD_KEY, Transport};
     use adit_drivers::frames::FRAME_HEADROOM_BYTES;
     use adit_drivers::port::Mempool;
     use adit_drivers::sim::{CableFaults, SimFrames};
@@ -226,6 +250,36 @@ mod tests {
         let from = left.address();
         assert_eq!(values, [(from, 100, 1), (from, 100, 2), (from, 100, 3)]);
         assert!(!left.has_unsent() && left.room(to, left.datagram_bytes_max() + 1000).is_none());
+    }
+
+    #[test]
+    fn each_shard_is_sent_to_from_a_port_that_leads_to_it() {
+        let [mut left, mut right] = pair();
+        let hashed = Hashed { ipv4_udp: true, ..Hashed::default() };
+        let rss = |queues: Vec<u16>| Rss::new(STANDARD_KEY.to_vec(), queues, hashed).unwrap();
+        let to = right.address();
+        let own = rss((0..64).collect()).queue_of(left.address(), to, Transport::Udp).unwrap();
+        let misses = rss((0..64).map(|hash| u16::from(hash == own)).collect());
+        assert_eq!(left.steer(&misses, &[to]), [to]);
+        assert_eq!(left.steer(&misses, &[to]), [], "it hits now");
+        left.room(to, 3).unwrap().fill(9);
+        let mut from = Vec::new();
+        for now_ns in 1..20 {
+            left.send(now_ns);
+            right.receive(now_ns, |peer, _| from.push(peer));
+            if let Some(peer) = from.first() {
+                right.room(*peer, 4).unwrap().fill(8);
+            }
+            right.send(now_ns);
+            let mut answers = 0;
+            left.receive(now_ns, |peer, datagram| answers += usize::from((peer, datagram) == (to, &[8; 4])));
+            if answers > 0 {
+                assert_eq!(misses.queue_of(from[0], to, Transport::Udp), Some(0));
+                assert_ne!(from[0], left.address());
+                return;
+            }
+        }
+        panic!("no answer to {from:?}");
     }
 
     #[test]

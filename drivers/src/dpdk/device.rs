@@ -1,6 +1,7 @@
 //! Devices of DPDK: one queue pair, and the buffers of it, for each shard.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use super::eal::Eal;
 use super::error::DeviceError;
@@ -95,6 +96,8 @@ pub(super) struct Running {
     /// Headers for what frames end with, for each queue; none if the device takes no such frames.
     tails: Vec<Arc<DeviceMempool>>,
     pub(super) reach: Reach,
+    /// UDP ports for which there are rules.
+    ruled_count: AtomicU16,
     _eal: Eal,
 }
 
@@ -105,7 +108,14 @@ impl Device {
     /// See [`DeviceError`].
     pub fn start(eal: &Eal, config: &DeviceConfig) -> Result<Vec<DpdkQueue>, DeviceError> {
         let Started { port, mempools, tails, reach } = start(eal, config)?;
-        let running = Arc::new(Running { port, mempools, tails, reach, _eal: eal.clone() });
+        let running = Arc::new(Running {
+            port,
+            mempools,
+            tails,
+            reach,
+            ruled_count: AtomicU16::new(0),
+            _eal: eal.clone(),
+        });
         Ok((0..config.queue_pairs).map(|queue| DpdkQueue::new(Arc::clone(&running), queue)).collect())
     }
 
@@ -162,7 +172,15 @@ impl Device {
     /// Has it put datagrams to a UDP port into a queue, over IPv4 and IPv6; says whether it does. Many devices cannot, and
     /// only an attempt tells.
     pub fn steer_udp_port(&self, udp_port: u16, queue: u16) -> bool {
-        usize::from(queue) < self.0.mempools.len() && self.0.port.steer_udp_port(udp_port, queue)
+        let does = usize::from(queue) < self.0.mempools.len() && self.0.port.steer_udp_port(udp_port, queue);
+        self.0.ruled_count.fetch_add(u16::from(does), Ordering::Relaxed);
+        does
+    }
+
+    /// Whether there is a rule for each of its queues, so that no hash decides. All are made before the queues move to their
+    /// threads, which orders them with who asks.
+    pub(super) fn follows_rules(&self) -> bool {
+        usize::from(self.0.ruled_count.load(Ordering::Relaxed)) >= self.0.mempools.len()
     }
 }
 

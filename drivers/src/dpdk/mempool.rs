@@ -2,11 +2,10 @@
 
 use std::cell::RefCell;
 use std::ffi::{CString, c_uint, c_void};
-use std::marker::PhantomData;
 use std::ptr::NonNull;
-use std::rc::{Rc, Weak};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::thread::ThreadId;
 
 use adit_sys::dpdk as sys;
 
@@ -129,7 +128,7 @@ impl Drop for DeviceMempool {
 /// The source of a [`Mempool`](crate::buffer::Mempool): a mempool of DPDK on the thread that uses it.
 pub(crate) struct ThreadMempool {
     /// The caches of DPDK belong to threads that it knows.
-    _thread: Rc<Registered>,
+    _thread: Arc<Registered>,
     shared: Arc<DeviceMempool>,
 }
 
@@ -174,13 +173,13 @@ impl ThreadMempool {
 struct Registered {
     /// Whether it was us who told it.
     is_ours: bool,
-    /// It is about this thread and no other.
-    _thread: PhantomData<*const ()>,
+    /// Whom it is about.
+    thread: ThreadId,
 }
 
 impl Registered {
     /// Tells EAL of this thread, unless it knows.
-    fn this_thread() -> Result<Rc<Self>, DeviceError> {
+    fn this_thread() -> Result<Arc<Self>, DeviceError> {
         THIS.with_borrow_mut(|this| {
             if let Some(known) = this.upgrade() {
                 return Ok(known);
@@ -191,8 +190,8 @@ impl Registered {
             if is_ours && unsafe { sys::rte_thread_register() } != 0 {
                 return Err(DeviceError::Thread { errno: last_errno() });
             }
-            let known = Rc::new(Self { is_ours, _thread: PhantomData });
-            *this = Rc::downgrade(&known);
+            let known = Arc::new(Self { is_ours, thread: std::thread::current().id() });
+            *this = Arc::downgrade(&known);
             Ok(known)
         })
     }
@@ -200,9 +199,9 @@ impl Registered {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        if self.is_ours {
-            // SAFETY: this is the thread that was registered (the type stays on it), and EAL still runs: it is dropped
-            // before the mempool beside it.
+        // An endpoint may have moved to another thread; then the one that opened it stays known to EAL, which ends with it.
+        if self.is_ours && self.thread == std::thread::current().id() {
+            // SAFETY: this is the thread that was registered, and EAL still runs: it is dropped before the mempool beside it.
             unsafe { sys::rte_thread_unregister() };
         }
     }

@@ -31,4 +31,6 @@ pub use error::{DeviceError, EalError};
 #[cfg(feature = "dpdk")]
 pub(crate) use mempool::ThreadMempool;
 #[cfg(feature = "dpdk")]
+pub(crate) use options::MEMIF;
+#[cfg(feature = "dpdk")]
 pub use queue::{DpdkFrames, DpdkQueue};

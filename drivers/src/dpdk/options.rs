@@ -39,7 +39,7 @@ pub(super) fn af_packet_place_bytes(mtu_bytes: u16) -> u16 {
 pub(super) const AF_PACKET: &str = "net_af_packet";
 
 /// The driver of shared memory.
-pub(super) const MEMIF: &str = "net_memif";
+pub(crate) const MEMIF: &str = "net_memif";
 /// What a buffer of a memif holds if it is not told, 2,048 bytes, less an Ethernet header with its VLAN tag. Of values in frames that
 /// lie in several of them DPDK 22.11 carries 20 kB and not 100.
 const MEMIF_MTU_USUAL: u16 = 2030;

@@ -14,6 +14,7 @@ use adit_sys::dpdk as sys;
 use super::device::{Device, Running};
 use super::error::DeviceError;
 use super::mempool::{ThreadMempool, buffer_of, header_of};
+use super::rss::Rss;
 use crate::buffer::{Buffer, Mempool};
 use crate::frames::{
     Checked, FRAMES_PER_BURST_MAX, Frame, FrameCounters, IpOffload, Offloads, TransportOffload, TxOffload,
@@ -55,9 +56,10 @@ impl DpdkQueue {
         let flag = |is_offered: bool, flag: u64| if is_offered { flag } else { 0 };
         let offloads = port.offloads;
         let transport = offloads.rx_udp && offloads.rx_tcp;
-        Ok(DpdkFrames {
+        let mut frames = DpdkFrames {
             mempool: Mempool::of_dpdk(source),
             tails: tails.transpose()?.map(Mempool::of_dpdk),
+            owes_tails: false,
             regions: Vec::new(),
             port: port.number,
             queue: self.queue,
@@ -69,8 +71,11 @@ impl DpdkQueue {
                 transport_good: flag(transport, sys::ADIT_RX_L4_CKSUM_GOOD),
             },
             counters: FrameCounters::default(),
+            counts_interrupts: false,
             device: self.device,
-        })
+        };
+        frames.counts_interrupts = frames.interrupt().is_some_and(is_eventfd);
+        Ok(frames)
     }
 }
 
@@ -79,6 +84,8 @@ pub struct DpdkFrames {
     mempool: Mempool,
     /// Headers without buffers, for what frames end with; none if the device takes no such frames.
     tails: Option<Mempool>,
+    /// The device has taken some, and was not seen to give all of them back.
+    owes_tails: bool,
     /// Memory that the device was asked for, and whether it reads that.
     regions: Vec<(Region, bool)>,
     port: u16,
@@ -88,6 +95,8 @@ pub struct DpdkFrames {
     burst_max: u16,
     accepts: Accepts,
     counters: FrameCounters,
+    /// Whether what becomes readable counts interrupts: see [`is_eventfd`].
+    counts_interrupts: bool,
     /// Stopped with the last of its queues.
     device: Arc<Running>,
 }
@@ -179,6 +188,12 @@ impl DpdkFrames {
         self.device.port.offloads
     }
 
+    /// See [`crate::frames::Frames::rss`].
+    pub fn rss(&self) -> Option<Rss> {
+        let device = self.device();
+        device.rss().filter(|_| !device.follows_rules()).map(Rss::folded)
+    }
+
     /// Whether there is somebody at the other end.
     pub fn link_is_up(&self) -> bool {
         self.device.port.link_is_up()
@@ -202,6 +217,15 @@ impl DpdkFrames {
         Some(unsafe { BorrowedFd::borrow_raw(fd) })
     }
 
+    /// See [`crate::frames::Frames::reclaim`].
+    pub fn reclaim(&mut self) {
+        if self.owes_tails {
+            // SAFETY: a started port and a queue of it, which nobody else polls; 0 is as many as there are.
+            let freed = unsafe { sys::rte_eth_tx_done_cleanup(self.port, self.queue, 0) };
+            self.owes_tails = freed > 0;
+        }
+    }
+
     /// See [`crate::frames::Frames::arm`].
     pub fn arm(&mut self) -> bool {
         if self.interrupt().is_none() {
@@ -216,7 +240,7 @@ impl DpdkFrames {
     /// See [`crate::frames::Frames::disarm`].
     pub fn disarm(&mut self) {
         let Some(fd) = self.interrupt() else { return };
-        if is_eventfd(fd) {
+        if self.counts_interrupts {
             // It counts interrupts until it is read, and does not block.
             let _ = rustix::io::read(fd, &mut [0_u8; 8]);
         }
@@ -339,6 +363,7 @@ impl DpdkFrames {
     #[cold]
     fn settle(&mut self, frames: &[Frame], taken: usize) {
         let Some(tails) = &self.tails else { return };
+        self.owes_tails = true;
         let (gone, left) = frames.split_at(taken);
         let gone_count = gone.iter().filter(|frame| frame.has_tail()).count();
         self.counters.tx_tails += gone_count as u64;

@@ -69,6 +69,27 @@ impl Rss {
         Some(self.queue_of_hash[index])
     }
 
+    /// Whether ports are part of what is hashed of UDP over IPv4 or IPv6: without them no choice of a port helps.
+    pub fn hashes_udp_ports(&self, is_ipv4: bool) -> bool {
+        if is_ipv4 { self.hashed.ipv4_udp } else { self.hashed.ipv6_udp }
+    }
+
+    /// The same with the shortest table: one whose halves are equal says no more than a half.
+    pub fn folded(&self) -> Self {
+        let mut queues = self.queue_of_hash.as_slice();
+        while let (half @ [_, ..], other) = queues.split_at(queues.len() / 2)
+            && half == other
+        {
+            queues = half;
+        }
+        Self { key: self.key.clone(), queue_of_hash: queues.to_vec(), hashed: self.hashed }
+    }
+
+    /// Which flows are hashed.
+    pub fn hashed(&self) -> Hashed {
+        self.hashed
+    }
+
     /// The key.
     pub fn key(&self) -> &[u8] {
         &self.key
@@ -166,6 +187,9 @@ mod tests {
         let none = Rss::new(STANDARD_KEY.to_vec(), vec![0], Hashed::default()).unwrap();
         assert_eq!(none.queue_of(client, server, Transport::Udp), None);
         assert_eq!(rss.queue_of(client, "[::1]:1".parse().unwrap(), Transport::Udp), None);
+        assert_eq!((rss.folded().queue_of_hash(), rss.folded().folded()), (&[0, 1, 2, 3][..], rss.folded()));
+        let uneven = Rss::new(STANDARD_KEY.to_vec(), (0..8).map(|i| i % 3).collect(), ALL).unwrap();
+        assert_eq!(uneven.folded(), uneven);
         assert!(Rss::new(vec![0; 39], vec![0], ALL).is_none());
         assert!(Rss::new(STANDARD_KEY.to_vec(), vec![0; 3], ALL).is_none());
     }

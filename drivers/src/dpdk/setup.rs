@@ -30,6 +30,8 @@ pub(super) struct Port {
     pub(super) rss: Option<Rss>,
     /// For each queue what becomes readable; none if the device does not interrupt.
     pub(super) interrupts: Vec<RawFd>,
+    /// Whose buffers the device may hold: they go after it.
+    holds: Vec<Arc<DeviceMempool>>,
 }
 
 /// A started device, with a mempool for each queue; and one of headers for what frames end with, if it takes that.
@@ -49,7 +51,9 @@ pub(super) fn start(eal: &Eal, config: &DeviceConfig) -> Result<Started, DeviceE
     let reach = Reach::of(config, &info);
     port.offloads = offloads(config, &info, &reach);
     let mempools = port.mempools(eal, config)?;
+    port.holds.extend_from_slice(&mempools);
     let tails = if port.offloads.tx_segments { port.tails(eal, config)? } else { Vec::new() };
+    port.holds.extend_from_slice(&tails);
     let interrupts = config.interrupts && !MUTE_DRIVERS.contains(&port.driver.as_str());
     // Some devices refuse interrupts only at their start.
     let first = port.bring_up(config, &info, &mempools, interrupts);
@@ -77,6 +81,10 @@ impl Port {
         // SAFETY: EAL runs, and writes a number.
         let result = unsafe { sys::rte_eth_dev_get_port_by_name(name.as_ptr(), &raw mut number) };
         if result < 0 {
+            if is_virtual(&config.name) {
+                // SAFETY: EAL runs, and has made the device above. The strings end with a NUL.
+                unsafe { sys::rte_eal_hotplug_remove(VIRTUAL_BUS.as_ptr(), name.as_ptr()) };
+            }
             return Err(DeviceError::Unknown { name: config.name.clone() });
         }
         Ok(Self {
@@ -89,6 +97,7 @@ impl Port {
             offloads: Offloads::default(),
             rss: None,
             interrupts: Vec::new(),
+            holds: Vec::new(),
         })
     }
 
@@ -290,7 +299,8 @@ impl Port {
     pub(super) fn link_is_up(&self) -> bool {
         // SAFETY: a port.
         let state = unsafe { sys::adit_link_is_up(self.number) };
-        state > 0
+        // A device that does not say is taken to be connected.
+        state != 0
     }
 
     pub(super) fn stats(&self) -> DeviceStats {
@@ -321,8 +331,12 @@ impl Drop for Port {
     fn drop(&mut self) {
         // SAFETY: a port that nobody polls any more: its queues hold it.
         unsafe { sys::rte_eth_dev_stop(self.number) };
-        // SAFETY: it is stopped.
-        unsafe { sys::rte_eth_dev_close(self.number) };
+        // SAFETY: DPDK refuses to close a port that did not stop.
+        let closed = unsafe { sys::rte_eth_dev_close(self.number) };
+        if closed < 0 {
+            // A device that goes on may write into its buffers at any time: they stay, and are missed at the end.
+            std::mem::forget(std::mem::take(&mut self.holds));
+        }
         if let (true, Ok(name)) = (is_virtual(&self.name), text(&self.name)) {
             // SAFETY: EAL runs: the device held it. The strings end with a NUL.
             unsafe { sys::rte_eal_hotplug_remove(VIRTUAL_BUS.as_ptr(), name.as_ptr()) };
@@ -427,7 +441,7 @@ const AF_XDP_DESCRIPTORS: u16 = 2048;
 /// vhost does not end every sleep: packets waited for the next timer.
 const MUTE_DRIVERS: [&str; 3] = ["net_e1000_em", "net_virtio_user", "net_vhost"];
 /// What every IPv4 network carries (RFC 791).
-const MTU_BYTES_MIN: u16 = 68;
+const MTU_BYTES_MIN: u16 = 1280;
 const MTU_BYTES_USUAL: u16 = 1500;
 /// A buffer holds one frame, and a client of jumbo frames needs no more.
 const MTU_BYTES_MAX: u16 = 9000;

@@ -164,13 +164,17 @@ impl<'a> Reader<'a> {
                     value.parse().map_err(|_| error(part, "a gateway is an address: gateway=10.0.0.1"))?;
                 spec.gateways.push(ip);
             }
-            "mtu" => spec.mtu_bytes = Some(within(part, value, MTU, "an MTU has 68 to 9000 bytes")?),
+            "mtu" => spec.mtu_bytes = Some(within(part, value, MTU, "an MTU has 1280 to 9000 bytes")?),
             "vlan" => spec.vlan = Some(within(part, value, VLAN, "a VLAN has a number of 1 to 4094")?),
             "queues" => {
                 spec.queues = Some(within(part, value, QUEUES, "a port has 1 to 256 queues")?);
             }
             "burst" => {
-                spec.burst = Some(within(part, value, BURST, "a burst has 1 to 32 frames")?);
+                let frames: u16 = within(part, value, BURST, BURST_WORDS)?;
+                if !frames.is_multiple_of(BURST.0) {
+                    return Err(error(part, BURST_WORDS));
+                }
+                spec.burst = Some(frames);
             }
             "descriptors" => {
                 let problem = "a ring has 32 to 32768 descriptors";
@@ -212,10 +216,6 @@ impl<'a> Reader<'a> {
                 let separator = if options.is_empty() { "" } else { "," };
                 options.push_str(&format!("{separator}mac={}", mac_of(*ip)));
             }
-        }
-        if spec.mtu_bytes.is_some_and(|bytes| bytes < MTU_OF_IPV6) && spec.ips.iter().any(|ip| ip.0.is_ipv6())
-        {
-            return Err(error(rest, "IPv6 needs an MTU of at least 1280 bytes"));
         }
         for (index, gateway) in spec.gateways.iter().enumerate() {
             let part = gateway.to_string();
@@ -343,15 +343,15 @@ const ONCE: [&str; 11] = [
     "memory",
     "log",
 ];
-/// Frames of a burst.
-const BURST: (u16, u16) = (1, 32);
+/// Frames of a burst, in steps of the least: drivers that receive with vector instructions take no others (`rte_eth_rx_burst`).
+const BURST: (u16, u16) = (8, 32);
+const BURST_WORDS: &str = "a burst has 8, 16, 24 or 32 frames";
 const KEYS: &str = "the keys are ip, gateway, mtu, vlan, queues, descriptors, burst, connections, checksums, huge, tails, \
                     memory and log";
 /// Drivers that draw the address of a device, and can be told it.
 const RANDOM_MAC: [&str; 2] = ["net_memif", "net_virtio_user"];
-const MTU: (u16, u16) = (68, 9000);
-/// RFC 8200, section 5.
-const MTU_OF_IPV6: u16 = 1280;
+/// The least is what every link that carries IPv6 carries (RFC 8200, section 5).
+const MTU: (u16, u16) = (1280, 9000);
 const VLAN: (u16, u16) = (1, 4094);
 const QUEUES: (u16, u16) = (1, 256);
 const DESCRIPTORS: (u16, u16) = (32, 32768);
@@ -428,12 +428,13 @@ mod tests {
             ("dpdk:0000:03:00.0,ip=0.0.0.0/8", "ip=0.0.0.0/8", "own address"),
             ("dpdk:0000:03:00.0,ip=10.0.0.2/24,role=server", "role=server", "the keys are"),
             ("dpdk:0000:03:00.0,ip=10.0.0.2/24,,", "", "a key is missing"),
-            ("dpdk:0000:03:00.0,ip=10.0.0.2/24,mtu=9001", "mtu=9001", "68 to 9000"),
-            ("dpdk:0000:03:00.0,ip=fd00::2/64,mtu=1279", "0000:03:00.0,ip=fd00::2/64,mtu=1279", "1280"),
+            ("dpdk:0000:03:00.0,ip=10.0.0.2/24,mtu=9001", "mtu=9001", "1280 to 9000"),
+            ("dpdk:0000:03:00.0,ip=fd00::2/64,mtu=1279", "mtu=1279", "1280 to 9000"),
             ("dpdk:0000:03:00.0,ip=10.0.0.2/24,vlan=4095", "vlan=4095", "4094"),
             ("dpdk:0000:03:00.0,ip=10.0.0.2/24,vlan=1,vlan=2", "vlan=2", "before"),
             ("dpdk:0000:03:00.0,ip=10.0.0.2/24,queues=0", "queues=0", "1 to 256"),
-            ("dpdk:0000:03:00.0,ip=10.0.0.2/24,burst=33", "burst=33", "1 to 32"),
+            ("dpdk:0000:03:00.0,ip=10.0.0.2/24,burst=33", "burst=33", "8, 16, 24 or 32"),
+            ("dpdk:0000:03:00.0,ip=10.0.0.2/24,burst=12", "burst=12", "8, 16, 24 or 32"),
             ("dpdk:0000:03:00.0,ip=10.0.0.2/24,huge=no", "huge=no", "huge=off"),
             ("dpdk:0000:03:00.0,ip=10.0.0.2/24,memory=1", "memory=1", "MiB"),
             ("dpdk:0000:03:00.0,ip=10.0.0.2/24,memory=8MiB", "memory=8MiB", "16MiB"),

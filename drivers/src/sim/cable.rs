@@ -1,13 +1,15 @@
-//! A simulated cable between two queues of Ethernet frames, on one thread: what a seed says is lost, copied, reordered or
-//! harmed.
+//! A simulated cable between queues of Ethernet frames, on one thread: what a seed says is lost, copied, reordered or harmed.
+//! One of its ends may be a device that spreads flows over several queues.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::faults::{corrupt, happens};
+use super::nic::Spread;
 use super::random::Random;
 use crate::buffer::Mempool;
+use crate::dpdk::rss::Rss;
 use crate::frames::{FRAME_HEADROOM_BYTES, FRAMES_PER_BURST_MAX, Frame, FrameCounters, Offloads};
 
 /// How a cable misbehaves: each fault once in so many frames; 0 is never.
@@ -39,11 +41,13 @@ impl CableFaults {
     };
 }
 
-/// One end of a cable.
+/// A queue at one end of a cable.
 pub struct SimFrames {
     cable: Rc<RefCell<Cable>>,
-    /// 0 or 1: frames to this end wait in the queue of this number.
+    /// 0 or 1.
     end: usize,
+    /// Which of the queues of this end it is.
+    queue: usize,
     mac: [u8; 6],
     mtu_bytes: usize,
     mempool: Mempool,
@@ -54,7 +58,13 @@ pub struct SimFrames {
 struct Cable {
     random: Random,
     faults: CableFaults,
-    queues: [VecDeque<Vec<u8>>; 2],
+    ends: [End; 2],
+}
+
+/// Frames on their way to one end.
+struct End {
+    queues: Vec<VecDeque<Vec<u8>>>,
+    spread: Option<Spread>,
 }
 
 impl SimFrames {
@@ -66,26 +76,49 @@ impl SimFrames {
         mtu_bytes: usize,
         ends: [([u8; 6], Mempool); 2],
     ) -> [Self; 2] {
-        let cable = Cable { random: Random::new(seed), faults, queues: Default::default() };
-        let cable = Rc::new(RefCell::new(cable));
-        let mut end = 0;
-        ends.map(|(mac, mempool)| {
-            let counters = FrameCounters::default();
-            let burst_max = FRAMES_PER_BURST_MAX;
-            let made = Self { cable: Rc::clone(&cable), end, mac, mtu_bytes, mempool, burst_max, counters };
-            end += 1;
-            made
-        })
+        let [near, (mac, mempool)] = ends;
+        let (near, mut far) = Self::to_device(seed, faults, mtu_bytes, near, (mac, vec![mempool], None));
+        [near, far.swap_remove(0)]
+    }
+
+    /// As [`SimFrames::pair`], with a device at the far end that has a queue for each of its mempools, and puts flows into them as
+    /// `rss` says; without it, and what it does not hash, into the first one.
+    ///
+    /// # Panics
+    /// If `rss` names a queue that there is not.
+    pub fn to_device(
+        seed: u64,
+        faults: CableFaults,
+        mtu_bytes: usize,
+        near: ([u8; 6], Mempool),
+        (mac, mempools, rss): ([u8; 6], Vec<Mempool>, Option<Rss>),
+    ) -> (Self, Vec<Self>) {
+        let spread = rss.map(|rss| Spread::new(rss, mempools.len()));
+        let end = |count, spread| End { queues: vec![VecDeque::new(); count], spread };
+        let ends = [end(1, None), end(mempools.len(), spread)];
+        let cable = Rc::new(RefCell::new(Cable { random: Random::new(seed), faults, ends }));
+        let made = |end, queue, mac, mempool| Self {
+            cable: Rc::clone(&cable),
+            end,
+            queue,
+            mac,
+            mtu_bytes,
+            mempool,
+            burst_max: FRAMES_PER_BURST_MAX,
+            counters: FrameCounters::default(),
+        };
+        let far = (0..).zip(mempools).map(|(queue, mempool)| made(1, queue, mac, mempool)).collect();
+        (made(0, 0, near.0, near.1), far)
     }
 
     /// Puts a frame into the queue of this end, as if it had come over the cable.
     pub fn inject(&self, bytes: &[u8]) {
-        self.cable.borrow_mut().queues[self.end].push_back(bytes.to_vec());
+        self.cable.borrow_mut().ends[self.end].queues[self.queue].push_back(bytes.to_vec());
     }
 
     /// Frames that wait to be received at either end.
     pub fn in_flight(&self) -> usize {
-        self.cable.borrow().queues.iter().map(VecDeque::len).sum()
+        self.cable.borrow().ends.iter().flat_map(|end| &end.queues).map(VecDeque::len).sum()
     }
 
     /// See [`crate::frames::Frames::set_burst`].
@@ -118,9 +151,14 @@ impl SimFrames {
         Offloads { tx_segments: true, ..Offloads::default() }
     }
 
+    /// See [`crate::frames::Frames::rss`].
+    pub fn rss(&self) -> Option<Rss> {
+        self.cable.borrow().ends[self.end].spread.as_ref().map(|spread| spread.rss().folded())
+    }
+
     /// See [`crate::frames::Frames::rx_burst`].
     pub fn rx_burst(&mut self, burst: &mut Vec<Frame>) {
-        let queue = &mut self.cable.borrow_mut().queues[self.end];
+        let queue = &mut self.cable.borrow_mut().ends[self.end].queues[self.queue];
         for _ in 0..self.burst_max.min(queue.len()) {
             let Some(buffer) = self.mempool.buffer() else {
                 self.counters.rx_dropped += 1;
@@ -162,7 +200,9 @@ impl SimFrames {
 impl Cable {
     /// Puts a frame into the queue of an end, if chance lets it arrive; says whether there was room.
     fn carry(&mut self, end: usize, bytes: &[u8]) -> bool {
-        let (random, faults, queue) = (&mut self.random, &self.faults, &mut self.queues[end]);
+        let (random, faults, end) = (&mut self.random, &self.faults, &mut self.ends[end]);
+        let queue = end.spread.as_ref().map_or(0, |spread| spread.queue_of(bytes));
+        let queue = &mut end.queues[queue];
         if happens(random, faults.lose_one_in) {
             return true;
         }

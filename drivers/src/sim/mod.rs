@@ -4,6 +4,7 @@ mod cable;
 mod datagrams;
 mod faults;
 mod network;
+mod nic;
 mod port;
 mod random;
 mod wire;

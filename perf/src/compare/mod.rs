@@ -191,9 +191,8 @@ fn adit_program(arguments: &CompareArguments) -> anyhow::Result<PathBuf> {
 
 fn write_files(directory: &Path, comparison: &Comparison) -> anyhow::Result<()> {
     let path = |suffix: &str| directory.join(format!("{}{suffix}", comparison.peer));
-    write_json(&path(".json"), comparison)?;
     let table = table::markdown(comparison);
-    std::fs::write(path(".md"), &table).with_context(|| format!("cannot write {}", path(".md").display()))?;
+    write_report(directory, comparison.peer, comparison, &table)?;
     draw(&path("-latency.svg"), &latency_chart(comparison))?;
     if let Some(point) = middle_point(comparison) {
         draw(&path("-percentiles.svg"), &percentile_chart(comparison, point))?;
@@ -201,6 +200,18 @@ fn write_files(directory: &Path, comparison: &Comparison) -> anyhow::Result<()> 
     print!("{table}");
     eprintln!("written to {}", directory.display());
     Ok(())
+}
+
+/// Writes a report as `NAME.json`, and its page as `NAME.md`.
+fn write_report(
+    directory: &Path,
+    name: &str,
+    report: &impl serde::Serialize,
+    page: &str,
+) -> anyhow::Result<()> {
+    write_json(&directory.join(format!("{name}.json")), report)?;
+    let path = directory.join(format!("{name}.md"));
+    std::fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Latency against offered rate, for both servers.

@@ -52,11 +52,40 @@ pub(super) fn write_facts(
     load_average_after: &str,
     servers: &[&Facts],
 ) -> std::fmt::Result {
-    writeln!(page, "- Machine: {}, {} cores, {}", machine.cpu_model, machine.cores, machine.kernel)?;
-    writeln!(page, "- Load average: {} before, {load_average_after} after", machine.load_average)?;
-    writeln!(page, "- Commit: {}", machine.commit.as_deref().unwrap_or("unknown"))?;
+    write_machine(page, machine, load_average_after)?;
     for Facts { name, version, commands, .. } in servers {
         writeln!(page, "- {name}: {version}; `{}`", commands.join("`, `"))?;
+    }
+    Ok(())
+}
+
+/// The machine that was measured on, and what was built.
+pub(super) fn write_machine(
+    page: &mut String,
+    machine: &Machine,
+    load_average_after: &str,
+) -> std::fmt::Result {
+    writeln!(page, "- Machine: {}, {} cores, {}", machine.cpu_model, machine.cores, machine.kernel)?;
+    writeln!(page, "- Load average: {} before, {load_average_after} after", machine.load_average)?;
+    writeln!(page, "- Commit: {}", machine.commit.as_deref().unwrap_or("unknown"))
+}
+
+/// Goals, each as the cells of a row.
+pub(super) fn write_goals(page: &mut String, goals: &[String]) -> std::fmt::Result {
+    writeln!(page, "\n## Goals\n\n| goal | found | |\n|---|---:|---|")?;
+    goals.iter().try_for_each(|goal| writeln!(page, "| {goal} |"))
+}
+
+/// What the last cell of a goal says.
+pub(super) fn told(is_held: bool) -> &'static str {
+    if is_held { "held" } else { "missed" }
+}
+
+/// The notes, and whether the rounds were enough to be quoted.
+pub(super) fn write_notes(page: &mut String, notes: &str, rounds: u16) -> std::fmt::Result {
+    page.write_str(notes)?;
+    if rounds < PAIRS_TO_QUOTE {
+        writeln!(page, "- Fewer than {PAIRS_TO_QUOTE} rounds: not to be quoted.")?;
     }
     Ok(())
 }

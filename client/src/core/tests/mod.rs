@@ -4,6 +4,7 @@ mod hostile;
 mod pieces;
 pub(crate) mod server;
 mod sessions;
+mod steering;
 mod uploads;
 mod world;
 

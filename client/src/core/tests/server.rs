@@ -22,6 +22,10 @@ pub(super) struct Moods {
 
 pub(crate) struct Server {
     pub(super) moods: Moods,
+    /// The body of the reply to STEERING; without it the opcode is not known.
+    pub(super) steering: Option<Vec<u8>>,
+    /// How often it came.
+    pub(super) steering_asked: u32,
     pub(super) password: Vec<u8>,
     pub(crate) frame_bytes: u16,
     /// Connecting has proven the address.
@@ -66,6 +70,8 @@ impl Server {
         let mut random = Random::new(seed);
         let mut server = Self {
             moods: Moods::default(),
+            steering: None,
+            steering_asked: 0,
             password: Vec::new(),
             frame_bytes: 1_472,
             has_streams: false,
@@ -145,7 +151,10 @@ impl Server {
         if self.happens(self.moods.new_map_one_in) {
             self.draw_map();
         }
-        let Some(opcode) = Opcode::of(frame.header.opcode) else {
+        let is_steering = frame.header.opcode == Opcode::Steering as u8;
+        self.steering_asked += u32::from(is_steering);
+        let known = Opcode::of(frame.header.opcode).filter(|_| !is_steering || self.steering.is_some());
+        let Some(opcode) = known else {
             return self.reply(&frame.header, Status::UnknownOpcode, 0, &[]);
         };
         match opcode {
@@ -356,6 +365,7 @@ impl Server {
                 self.map.encode(&mut body);
                 (Status::Ok, body)
             }
+            Request::Steering => (Status::Ok, self.steering.clone().unwrap_or_default()),
             Request::Stats => (Status::Ok, format!("shard {shard}\n").into_bytes()),
             _ => (Status::Ok, Vec::new()),
         }

@@ -8,6 +8,7 @@ pub mod opcode;
 pub mod reply;
 pub mod request;
 pub mod status;
+pub mod steering;
 
 pub use frame::{Frame, FrameError, HEADER_BYTES, Header};
 pub use opcode::Opcode;

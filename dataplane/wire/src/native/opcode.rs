@@ -18,6 +18,8 @@ pub enum Opcode {
     Stats = 0x06,
     /// For more segments of the reply to an earlier request.
     Continue = 0x07,
+    /// For how the device spreads datagrams over the shards.
+    Steering = 0x08,
     /// For a value.
     Get = 0x10,
     /// That a value is written.
@@ -42,7 +44,7 @@ pub enum Opcode {
 
 impl Opcode {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Hello,
         Self::Open,
         Self::Renew,
@@ -50,6 +52,7 @@ impl Opcode {
         Self::Map,
         Self::Stats,
         Self::Continue,
+        Self::Steering,
         Self::Get,
         Self::Put,
         Self::Delete,
@@ -73,6 +76,7 @@ impl Opcode {
             0x05 => Self::Map,
             0x06 => Self::Stats,
             0x07 => Self::Continue,
+            0x08 => Self::Steering,
             0x10 => Self::Get,
             0x11 => Self::Put,
             0x12 => Self::Delete,

@@ -4,6 +4,7 @@
 //! HELLO      cookie [24]
 //! OPEN       token u128, tenant u32, time to live in ms u32, frame length u16, resumed u8, 0 u8, shard u16, 0 u16
 //! MAP        see `map.rs`
+//! STEERING   see `steering.rs`
 //! STATS      lines of text: name, space, number
 //! GET, TAKE  version u64, expiry in ms since 1970 u64 or 0, value
 //! PUT        version u64; also if its condition failed: 0 if the key does not exist
@@ -19,6 +20,7 @@
 
 use super::bytes::Reader;
 use super::map::Map;
+use super::steering::Steering;
 use super::{Opcode, Status};
 
 /// A reply, as its status and its body tell.
@@ -32,6 +34,8 @@ pub enum Reply<'a> {
     Opened(Opened),
     /// Of MAP.
     Map(Map),
+    /// Of STEERING; nothing if nothing is hashed.
+    Steering(Option<Steering>),
     /// Of STATS.
     Stats(&'a str),
     /// Of GET and TAKE.
@@ -115,6 +119,7 @@ impl<'a> Reply<'a> {
             Opcode::Hello => Self::Cookie(reader.take(super::request::COOKIE_BYTES)?.first_chunk()?),
             Opcode::Open => Self::Opened(Opened::decode(&mut reader)?),
             Opcode::Map => return Map::decode(body).map(Self::Map),
+            Opcode::Steering => return Steering::decode(body).map(Self::Steering),
             Opcode::Stats => return std::str::from_utf8(body).ok().map(Self::Stats),
             Opcode::Get | Opcode::Take => {
                 let head = ValueHead::decode(&mut reader)?;

@@ -5,7 +5,7 @@
 //!                                                         before the value if there is one
 //! HELLO     24 zero bytes
 //! OPEN      cookie [24], token u128, frame length u16, 0 u16, tenant length u16, password length u16, tenant, password
-//! RENEW, CLOSE, MAP, STATS, CONTINUE   nothing
+//! RENEW, CLOSE, MAP, STATS, CONTINUE, STEERING   nothing
 //! GET, DELETE, TAKE   key
 //! PUT       key, condition u8, keeps expiry u8, 0 [6], version u64, time to live in ms u64, key, value
 //! ADD       key, number i64, key
@@ -39,6 +39,8 @@ pub enum Request<'a> {
     Stats,
     /// For more segments.
     Continue,
+    /// For how datagrams are spread.
+    Steering,
     /// On one key.
     Key(KeyRequest<'a>),
     /// For several values.
@@ -184,6 +186,7 @@ impl<'a> Request<'a> {
             Opcode::Map => empty(Self::Map),
             Opcode::Stats => empty(Self::Stats),
             Opcode::Continue => empty(Self::Continue),
+            Opcode::Steering => empty(Self::Steering),
             Opcode::MultiGet => KeyList::decode(reader).map(Self::MultiGet),
             Opcode::MultiPut => {
                 PairList::decode(reader).map(|(pairs, if_absent)| Self::MultiPut { pairs, if_absent })
@@ -210,6 +213,7 @@ impl<'a> Request<'a> {
             Self::Map => Opcode::Map,
             Self::Stats => Opcode::Stats,
             Self::Continue => Opcode::Continue,
+            Self::Steering => Opcode::Steering,
             Self::Key(request) => request.action.opcode(),
             Self::MultiGet(_) => Opcode::MultiGet,
             Self::MultiPut { .. } => Opcode::MultiPut,
@@ -222,7 +226,7 @@ impl<'a> Request<'a> {
         match self {
             Self::Hello => body.extend_from_slice(&[0; HELLO_BYTES]),
             Self::Open(open) => open.encode(body),
-            Self::Renew | Self::Close | Self::Map | Self::Stats | Self::Continue => {}
+            Self::Renew | Self::Close | Self::Map | Self::Stats | Self::Continue | Self::Steering => {}
             Self::Key(request) => request.encode(body),
             Self::MultiGet(keys) => {
                 [keys.bucket.0, keys.count]

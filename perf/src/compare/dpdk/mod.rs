@@ -13,17 +13,17 @@ mod round;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{bail, ensure};
 
 use self::placement::{Distance, Placement};
 use self::process::Processes;
 use self::round::Round;
 use crate::compare::contender::installed;
 use crate::compare::server::ScratchDirectory;
+use crate::compare::write_report;
 use crate::machine::{Machine, first_line, load_average};
 use crate::number::microseconds;
 use crate::plot::{Axis, Chart, Curve, draw};
-use crate::report::write_json;
 use crate::spread::Spread;
 use crate::tally::Latency;
 
@@ -200,9 +200,8 @@ pub(crate) fn run_dpdk(
         curve: round.curve,
         missing: round.missing,
     };
-    write_json(&directory.join("dpdk.json"), &report)?;
-    let (page, path) = (page::markdown(&report), directory.join("dpdk.md"));
-    std::fs::write(&path, &page).with_context(|| format!("cannot write {}", path.display()))?;
+    let page = page::markdown(&report);
+    write_report(directory, "dpdk", &report, &page)?;
     draw(&directory.join("dpdk-latency.svg"), &latency_chart(&report))?;
     print!("{page}");
     Ok(())

@@ -8,7 +8,7 @@ use super::round::{
     MEMCACHED_UDP, MEMIF, REDIS_TCP, TESTPMD, TESTPMD_16, VETH,
 };
 use super::{CurvePoint, Key, Report, Row, Sample};
-use crate::compare::table::PAIRS_TO_QUOTE;
+use crate::compare::table::{told, write_goals, write_machine, write_notes};
 use crate::number::{grouped, microseconds, whole};
 use crate::spread::Spread;
 
@@ -22,9 +22,7 @@ pub(super) fn markdown(report: &Report) -> String {
 fn write_page(page: &mut String, report: &Report) -> std::fmt::Result {
     let Report { machine, load_average_after, servers, terms, .. } = report;
     writeln!(page, "# Ports of NICs beside testpmd, memcached and Redis\n")?;
-    writeln!(page, "- Machine: {}, {} cores, {}", machine.cpu_model, machine.cores, machine.kernel)?;
-    writeln!(page, "- Load average: {} before, {load_average_after} after", machine.load_average)?;
-    writeln!(page, "- Commit: {}", machine.commit.as_deref().unwrap_or("unknown"))?;
+    write_machine(page, machine, load_average_after)?;
     for server in servers {
         writeln!(page, "- {}: {}; `{}`", server.name, server.version, server.command)?;
     }
@@ -40,18 +38,13 @@ fn write_page(page: &mut String, report: &Report) -> std::fmt::Result {
     )?;
     writeln!(page, "- Cores: {}", placements(report))?;
     report.missing.iter().try_for_each(|text| writeln!(page, "- Not measured: {text}"))?;
-    writeln!(page, "\n## Goals\n\n| goal | found | |\n|---|---:|---|")?;
-    goals(report).iter().try_for_each(|goal| writeln!(page, "| {goal} |"))?;
+    write_goals(page, &goals(report))?;
     write_echoes(page, report)?;
     write_memif(page, report)?;
     write_loopback(page, report)?;
     write_veth(page, report)?;
     write_curve(page, report)?;
-    page.write_str(NOTES)?;
-    if terms.pairs < PAIRS_TO_QUOTE {
-        writeln!(page, "- Fewer than {PAIRS_TO_QUOTE} rounds: not to be quoted.")?;
-    }
-    Ok(())
+    write_notes(page, NOTES, terms.pairs)
 }
 
 /// How far apart the cores were.
@@ -76,7 +69,6 @@ fn placements(report: &Report) -> String {
 
 /// Each as the cells of a row.
 fn goals(report: &Report) -> Vec<String> {
-    let told = |is_held| if is_held { "held" } else { "missed" };
     let get =
         |server, wire, clients, in_flight| report.row(Key { wire, server, work: "GET", clients, in_flight });
     let adit = get(ADIT, MEMIF, 1, 32);

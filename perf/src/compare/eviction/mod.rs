@@ -11,16 +11,16 @@ mod stream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 
 use crate::compare::eviction::cache::{Cache, Kind};
 use crate::compare::eviction::reference::Reference;
 pub(crate) use crate::compare::eviction::stream::KEYS_MAX;
 use crate::compare::eviction::stream::{Counts, Draw, Stream};
+use crate::compare::write_report;
 use crate::dataset::{Dataset, key_bytes_min};
 use crate::machine::{Machine, load_average};
 use crate::number::{grouped, index, per, whole};
-use crate::report::write_json;
 use crate::sizes::Sizes;
 
 /// How large the comparison is, and what is started.
@@ -100,10 +100,8 @@ pub(crate) fn run_eviction(plan: &Plan, directory: &Path, interrupted: &AtomicBo
         reference: Reference::of(Draw::new(plan.keys, SEED), plan.keys, plan.requests),
         rows,
     };
-    write_json(&directory.join("eviction.json"), &report)?;
     let page = page::markdown(&report);
-    let path = directory.join("eviction.md");
-    std::fs::write(&path, &page).with_context(|| format!("cannot write {}", path.display()))?;
+    write_report(directory, "eviction", &report, &page)?;
     print!("{page}");
     Ok(())
 }

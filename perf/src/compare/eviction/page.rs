@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::compare::eviction::{Report, Row};
+use crate::compare::table::write_machine;
 use crate::number::{grouped, microseconds, per};
 
 /// Terms, table, notes.
@@ -13,11 +14,8 @@ pub(super) fn markdown(report: &Report) -> String {
 }
 
 fn write_page(page: &mut String, report: &Report) -> std::fmt::Result {
-    let machine = &report.machine;
     writeln!(page, "# Hit ratios of caches that evict\n")?;
-    writeln!(page, "- Machine: {}, {} cores, {}", machine.cpu_model, machine.cores, machine.kernel)?;
-    writeln!(page, "- Load average: {} before, {} after", machine.load_average, report.load_average_after)?;
-    writeln!(page, "- Commit: {}", machine.commit.as_deref().unwrap_or("unknown"))?;
+    write_machine(page, &report.machine, &report.load_average_after)?;
     // The two servers of the first data set; the others were started alike.
     for row in report.rows.iter().take(2) {
         writeln!(page, "- {}: {}; `{}`", row.server, row.version, row.command)?;

@@ -8,18 +8,16 @@ mod page;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use anyhow::Context;
-
 use crate::compare::contender::Contender;
 use crate::compare::measure::take_turn;
 use crate::compare::result::{Facts, Sample, Transport};
 use crate::compare::server::ScratchDirectory;
+use crate::compare::write_report;
 use crate::dataset::Dataset;
 use crate::load::{Limit, Load, Way};
 use crate::machine::{Machine, load_average};
 use crate::number::microseconds;
 use crate::protocol::Protocol;
-use crate::report::write_json;
 use crate::sizes::Sizes;
 use crate::spread::Spread;
 use crate::tally::{Latency, Tally};
@@ -141,9 +139,8 @@ pub(crate) fn run_native(
         key_bytes: KEY_BYTES,
         value_bytes: VALUE_BYTES,
     };
-    write_json(&directory.join("native.json"), &report)?;
-    let (page, path) = (page::markdown(&report), directory.join("native.md"));
-    std::fs::write(&path, &page).with_context(|| format!("cannot write {}", path.display()))?;
+    let page = page::markdown(&report);
+    write_report(directory, "native", &report, &page)?;
     print!("{page}");
     Ok(())
 }

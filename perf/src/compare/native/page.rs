@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{Case, Peer, Report, Run, Work, cpu_ns, wire_name};
 use crate::compare::result::Sample;
-use crate::compare::table::{CLIENT_BUSY_LIMIT, PAIRS_TO_QUOTE, ratio, write_facts};
+use crate::compare::table::{CLIENT_BUSY_LIMIT, ratio, told, write_facts, write_goals, write_notes};
 use crate::load::Way;
 use crate::number::{grouped, microseconds, whole};
 use crate::workload::Mix;
@@ -29,8 +29,7 @@ fn write_page(page: &mut String, report: &Report) -> std::fmt::Result {
         terms.pairs,
         terms.seconds,
     )?;
-    writeln!(page, "\n## Goals\n\n| goal | found | |\n|---|---:|---|")?;
-    goals(report).iter().try_for_each(|goal| writeln!(page, "| {goal} |"))?;
+    write_goals(page, &goals(report))?;
     writeln!(page, "\n## CPU per operation (closed loop)\n")?;
     writeln!(
         page,
@@ -46,11 +45,7 @@ fn write_page(page: &mut String, report: &Report) -> std::fmt::Result {
     for case in report.cases.iter().filter(|case| is_lone(case)) {
         case.runs.iter().try_for_each(|run| write_round_trip(page, case, run))?;
     }
-    page.write_str(NOTES)?;
-    if terms.pairs < PAIRS_TO_QUOTE {
-        writeln!(page, "- Fewer than {PAIRS_TO_QUOTE} rounds: not to be quoted.")?;
-    }
-    Ok(())
+    write_notes(page, NOTES, terms.pairs)
 }
 
 /// Each as the cells of a row.
@@ -60,7 +55,6 @@ fn goals(report: &Report) -> Vec<String> {
         let cases = report.cases.iter().filter(|case| case.work == work);
         cases.flat_map(|case| case.runs.iter().map(move |run| (case, run))).find(|(_, run)| run.way == way)
     };
-    let told = |is_held| if is_held { "held" } else { "missed" };
     let cheaper =
         [(Way::NativeUdp, 1.3), (Way::NativeUdpOffload, 2.5)].into_iter().filter_map(|(way, goal)| {
             let (case, run) = find(32, way)?;

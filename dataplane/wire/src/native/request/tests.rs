@@ -46,6 +46,7 @@ fn requests() -> Vec<(Request<'static>, Vec<u8>)> {
         (Request::Map, vec![]),
         (Request::Stats, vec![]),
         (Request::Continue, vec![]),
+        (Request::Steering, vec![]),
         (on_key(Action::Get), b"\x02\0\0\0\x03\0\0\0key".to_vec()),
         (on_key(Action::Delete), b"\x02\0\0\0\x03\0\0\0key".to_vec()),
         (on_key(Action::Take), b"\x02\0\0\0\x03\0\0\0key".to_vec()),
