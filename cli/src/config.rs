@@ -226,9 +226,10 @@ impl Options {
             ports.is_empty() || native.is_some(),
             "native = off: a port serves native clients; name an address for them, such as 127.0.0.1:7400"
         );
+        check_shards(&ports, shards, native)?;
         for (port, queues) in ports.iter().filter_map(|port| Some((port, port.queues?))) {
             ensure!(
-                queues == shards,
+                queues == shards && port.shard.is_none(),
                 "port: {} has queues={queues}, and there are {shards} shards: leave it out, each shard has a queue",
                 port.device.name()
             );
@@ -321,6 +322,43 @@ fn parse_ports(texts: Vec<String>) -> anyhow::Result<Vec<PortSpec>> {
     Ok(ports)
 }
 
+/// Whether the ports that are for one shard each can be one interface: clients are told where each shard is in one family of
+/// addresses.
+fn check_shards(ports: &[PortSpec], shards: u16, native: Option<SocketAddr>) -> anyhow::Result<()> {
+    let own: Vec<(&PortSpec, u16)> = ports.iter().filter_map(|port| Some((port, port.shard?))).collect();
+    for (index, (port, shard)) in own.iter().enumerate() {
+        let (name, (ip, _)) = (port.device.name(), port.ips[0]);
+        ensure!(
+            *shard < shards,
+            "port: {name} has shard={shard}, and the last of {shards} is {}: choose another, or raise --shards",
+            shards - 1
+        );
+        let is_same = |(other, taken): &&(&PortSpec, u16)| taken == shard || other.ips[0].0 == ip;
+        if let Some((other, _)) = own[..index].iter().find(is_same) {
+            let other = other.device.name();
+            bail!(
+                "port: {name} and {other} have the same shard or address: each port with shard= has its own"
+            );
+        }
+        let first = own[0].0.ips[0].0;
+        ensure!(
+            port.ips.iter().all(|(ip, _)| ip.is_ipv4() == first.is_ipv4()),
+            "port: {name}: of ports with shard= all addresses are of IPv4, or all of IPv6, as clients are told one for each shard"
+        );
+    }
+    let is_missing = |shard: &u16| !own.iter().any(|(_, taken)| taken == shard);
+    if let Some(missing) = (0..shards).find(is_missing).filter(|_| !own.is_empty()) {
+        // Who came by a port would take it for the address of that.
+        ensure!(
+            native.is_none_or(|address| !address.ip().is_unspecified()),
+            "port: no port has shard={missing}, and native = {} does not tell clients where it is: add a port, or name \
+             an address that they reach",
+            native.map_or_else(String::new, |address| address.to_string())
+        );
+    }
+    Ok(())
+}
+
 const OFF: &str = "off";
 const SHARDS_DEFAULT: u16 = 1;
 const MEMORY_DEFAULT: Size = Size(1 << 30);
@@ -379,6 +417,27 @@ mod tests {
                 "port = [\"dpdk:vdev=net_null0,ip=10.0.0.2/24\", \"dpdk:vdev=net_null0,ip=10.0.0.3/24\"]",
                 "net_null0 is there twice",
             ),
+            ("port = [\"dpdk:vdev=net_null0,ip=10.0.0.2/24,shard=1\"]", "shard=1, and the last of 1 is 0"),
+            (
+                "shards = 2\nport = [\"dpdk:vdev=net_null0,ip=10.0.0.2/24,shard=1\", \
+                 \"dpdk:vdev=net_null1,ip=10.0.0.3/24,shard=1\"]",
+                "net_null1 and net_null0 have the same shard",
+            ),
+            (
+                "shards = 2\nport = [\"dpdk:vdev=net_null0,ip=10.0.0.2/24,shard=0\", \
+                 \"dpdk:vdev=net_null1,ip=10.0.0.2/24,shard=1\"]",
+                "the same shard or address",
+            ),
+            (
+                "shards = 2\nport = [\"dpdk:vdev=net_null0,ip=10.0.0.2/24,shard=0\", \
+                 \"dpdk:vdev=net_null1,ip=fd00::2/64,shard=1\"]",
+                "all addresses are of IPv4, or all of IPv6",
+            ),
+            ("port = [\"dpdk:vdev=net_null0,ip=10.0.0.2/24,shard=0,queues=1\"]", "leave it out"),
+            (
+                "shards = 2\nnative = \"0.0.0.0:7400\"\nport = [\"dpdk:vdev=net_null0,ip=10.0.0.2/24,shard=0\"]",
+                "no port has shard=1",
+            ),
             ("connections-max = 0", "at least 1"),
             ("password = \"\"", "leave it out"),
             ("data = \"/tmp/x\"", "not available yet"),
@@ -390,6 +449,19 @@ mod tests {
         ] {
             let error = checked(toml).unwrap_err();
             assert!(error.contains(told), "{toml}: {error}");
+        }
+    }
+
+    #[test]
+    fn ports_may_be_for_one_shard_each() {
+        let port = |number: u16| {
+            format!("\"dpdk:vdev=net_null{number},ip=10.0.0.{}/24,shard={number}\"", number + 2)
+        };
+        for ports in [vec![0], vec![1], vec![1, 0]] {
+            let list: Vec<String> = ports.iter().map(|number| port(*number)).collect();
+            let config = checked(&format!("shards = 2\nport = [{}]", list.join(", "))).unwrap();
+            let shards: Vec<_> = config.ports.iter().filter_map(|port| port.shard).collect();
+            assert_eq!(shards, ports);
         }
     }
 

@@ -122,7 +122,7 @@ impl Appliance {
         let native_addresses: Vec<SocketAddr> =
             all_ends.iter().filter_map(|ends| ends.socket.as_ref()).map(UdpSocket::address).collect();
         let share_bytes = config.memory.0 / u64::from(config.shards);
-        let connections_max = connections_per_port(share_bytes, config.ports.len());
+        let connections_max = connections_per_port(share_bytes, ports::ports_of_a_shard(&config.ports));
         let pools = Pools::of(share_bytes, tcp_bytes(config, connections_max)).with_context(|| {
             format!(
                 "memory = {}: too little for the connections of the ports; give more, or pass connections=N with a \
@@ -152,14 +152,17 @@ impl Appliance {
             &NicPlan {
                 resp: resp.iter().find_map(|listener| listener.port()),
                 native: &native_ports,
+                kernel: &native_addresses,
                 wakers: &wakers,
                 connections_max,
                 secret: u128::from(random_secret()) << 64 | u128::from(random_secret()),
             },
         )?;
         let lines = nics.lines;
+        // Those that have a port wait for each other.
+        let ports_closed = nics.seeds.iter().filter(|seeds| !seeds.is_empty()).count();
+        let ports_closed = Arc::new(Barrier::new(ports_closed));
         let mut nic_seeds = nics.seeds.into_iter();
-        let ports_closed = Arc::new(Barrier::new(count));
         let (writers, pages): (Vec<StatsWriter>, Vec<StatsReader>) =
             (0..count).map(|_| adit_drivers::counters::page()).unzip();
         let ends = all_ends.into_iter().zip(sleepers).zip(Mesh::connect(&wakers)).zip(writers);
@@ -462,7 +465,10 @@ fn connections_per_port(share_bytes: u64, ports: usize) -> usize {
 /// Bytes that the connections of all ports may take at a shard, with so many at a port that does not say how many.
 fn tcp_bytes(config: &Config, connections_max: usize) -> u64 {
     let connections = |port: &PortSpec| port.connections.map_or(connections_max, |count| count as usize);
-    ports::tcp_bytes(config.ports.iter().map(connections).sum())
+    let (own, common): (Vec<_>, Vec<_>) = config.ports.iter().partition(|port| port.shard.is_some());
+    // A shard has one of those that are for one.
+    let own = own.into_iter().map(connections).max().unwrap_or(0);
+    ports::tcp_bytes(own + common.into_iter().map(connections).sum::<usize>())
 }
 
 fn announce(config: &Config, pools: &Pools, page_kind: &str, ports: &[String]) {

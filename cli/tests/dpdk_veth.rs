@@ -60,6 +60,40 @@ fn two_shards_share_a_port() {
     end(server, 2, false);
 }
 
+/// Devices with one queue, one for each shard: clients are told where each shard is.
+#[test]
+fn each_shard_has_a_port_of_its_own() {
+    enter();
+    address("10.77.0.1/24");
+    ip("link add v2 type veth peer name v3");
+    ["v2", "v3"].iter().for_each(|device| ip(&format!("link set {device} up")));
+    done("ethtool", "-K v2 tx off");
+    ip("address add 10.78.0.1/24 dev v2");
+    let first = port("af_packet", "ip=10.77.0.2/24,shard=0");
+    let second = "dpdk:vdev=net_af_packet1,iface=v3,huge=off,ip=10.78.0.2/24,shard=1";
+    let mut server = serve(2, &first, &["--port", second]);
+    let (native, next) = (server.native.port(), server.native.port() + 1);
+    for (host, port) in [("10.77.0.2", native), ("10.78.0.2", next)] {
+        pings_are_answered(host);
+        resp_is_served(&server, host);
+        let home = SocketAddr::new(host.parse().expect("an address"), port);
+        native_is_served_at(home, config);
+        let client = Client::connect(config(home, Transport::Datagram)).expect("a session");
+        let map: Vec<String> =
+            client.map().expect("a map").addresses.iter().map(SocketAddr::to_string).collect();
+        assert_eq!(map, [format!("10.77.0.2:{native}"), format!("10.78.0.2:{next}")]);
+        client.close();
+    }
+    assert_eq!(server.info("port_handed_over"), 0);
+    server.assert_alive("in the end");
+    end(server, 2, false);
+    // A shard without a port is where the kernel has it, which these clients reach as well.
+    let mut server = serve(2, &first, &[]);
+    native_is_served(&server, "10.77.0.2", config);
+    server.assert_alive("in the end");
+    end(server, 1, false);
+}
+
 /// The other end has a port too, since not every kernel knows VLANs.
 #[test]
 fn a_port_on_a_vlan_answers_there_and_nowhere_else() {
@@ -153,6 +187,7 @@ fn what_is_wrong_with_a_port_is_told() {
         (&["dpdk:vdev=v1,ip=10.77.0.2/24"], 1, "that of its driver and a number"),
         (&["eth0"], 1, "`dpdk:`"),
         (&[&good, &good], 1, "net_af_packet0"),
+        (&[&port("af_packet", "ip=10.77.0.2/24,shard=2")], 2, "shard=2, and the last of 2 is 1"),
         (&[&port("af_packet", "qpairs=1,ip=10.77.0.2/24")], 2, "1 queue pair(s), and 2 shards"),
         (&[&port("af_xdp", "ip=10.77.0.2/24,mtu=9000")], 1, "no MTU of 9000 bytes"),
         (&[&port("af_packet", "ip=10.77.0.2/24,memory=16MiB,descriptors=32768")], 1, "memory="),
@@ -279,7 +314,11 @@ fn resp_is_served(server: &Server, host: &str) {
 /// Values of several lengths go both ways over the native protocol, and a scan finds their keys.
 fn native_is_served(server: &Server, host: &str, config: impl Fn(SocketAddr, Transport) -> Config) {
     let host: IpAddr = host.parse().expect("an address");
-    let address = SocketAddr::new(host, server.native.port());
+    native_is_served_at(SocketAddr::new(host, server.native.port()), config);
+}
+
+/// The same by whichever shard is at an address.
+fn native_is_served_at(address: SocketAddr, config: impl Fn(SocketAddr, Transport) -> Config) {
     for transport in TRANSPORTS {
         let mut client = Client::connect(config(address, transport))
             .unwrap_or_else(|error| panic!("no session over {transport:?}: {error}"));

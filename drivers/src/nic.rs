@@ -46,7 +46,7 @@ pub struct NicFacts {
     pub kept_buffers_max: usize,
 }
 
-/// Opens ports, each with `queue_pairs` queue pairs. Once in a process.
+/// Opens ports, each with `queue_pairs` queue pairs, or one if it is for one shard. Once in a process.
 ///
 /// # Errors
 /// What DPDK, a device or a missing permission says; also if this build has no DPDK.
@@ -56,7 +56,7 @@ pub fn open(specs: &[PortSpec], queue_pairs: u16) -> Result<Vec<Vec<NicQueue>>, 
 
     let eal = Eal::start(&EalConfig::of(specs)).map_err(|error| NicError(error.to_string()))?;
     let open = |spec: &PortSpec| {
-        let config = DeviceConfig::of(spec, queue_pairs);
+        let config = DeviceConfig::of(spec, spec.shard.map_or(queue_pairs, |_| 1));
         let queues = Device::start(&eal, &config).map_err(|error| NicError(error.to_string()))?;
         Ok(queues.into_iter().map(|inner| NicQueue { burst: spec.burst, inner }).collect())
     };

@@ -19,12 +19,17 @@ from image import fail, need
 
 TAP = "tap0"
 HOST_IP, GUEST_IP, PREFIX = "10.77.0.1", "10.77.0.2", 24
+# Of a client that drives the tap device itself.
+NEIGHBOUR_IP = "10.77.0.3"
 HOST_MAC, GUEST_MAC = "52:54:00:77:00:01", "52:54:00:77:00:02"
 PCI_ADDRESS = "0000:00:03.0"
-# What a card is beside its address, its place and its network. With iommu_platform virtio goes through the IOMMU as all others do.
+# What a card is beside its address, its place and its network, and how many queues it has: as many shards serve. With
+# iommu_platform virtio goes through the IOMMU as all others do.
 CARDS = {
-    "virtio": "virtio-net-pci,disable-legacy=on,iommu_platform=on,ats=on",
-    "e1000e": "e1000e",
+    "virtio": ("virtio-net-pci,disable-legacy=on,iommu_platform=on,ats=on", 1),
+    "e1000e": ("e1000e", 1),
+    # It spreads flows over its queues by their hash.
+    "rss": ("virtio-net-pci,disable-legacy=on,iommu_platform=on,ats=on,mq=on,rss=on,vectors=6", 2),
 }
 MEMORY_MIB, PROCESSORS = 1024, 2
 CONSOLE_TAIL_LINES = 40
@@ -61,8 +66,10 @@ def way_in():
     return f"nsenter -t {os.getpid()} -n{' -U --preserve-credentials' if is_users else ''}"
 
 
-def make_tap():
-    ip("tuntap", "add", "dev", TAP, "mode", "tap")
+def make_tap(card):
+    # One with a single queue is another kind of device.
+    several = ["multi_queue"] if CARDS[card][1] > 1 else []
+    ip("tuntap", "add", "dev", TAP, "mode", "tap", *several)
     ip("link", "set", TAP, "address", HOST_MAC, "up")
     ip("address", "add", f"{HOST_IP}/{PREFIX}", "dev", TAP)
 
@@ -83,6 +90,8 @@ class Machine:
 
     def __init__(self, kernel, initramfs, card, log):
         self.log, self.log_file = log, open(log, "wb")
+        device, self.queues = CARDS[card]
+        queues = f",vhost=off,queues={self.queues}" if self.queues > 1 else ""
         self.folder = tempfile.TemporaryDirectory(prefix="adit-vm-")
         monitor = f"{self.folder.name}/monitor"
         self.process = subprocess.Popen(
@@ -96,8 +105,8 @@ class Machine:
              "-append", "console=ttyS0 quiet panic=-1 intel_iommu=on iommu=nopt",
              "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio",
              "-qmp", f"unix:{monitor},server=on,wait=off",
-             "-netdev", f"tap,id=net,ifname={TAP},script=no,downscript=no",
-             "-device", f"{CARDS[card]},netdev=net,mac={GUEST_MAC},addr={int(PCI_ADDRESS[8:10], 16)},romfile="],
+             "-netdev", f"tap,id=net,ifname={TAP},script=no,downscript=no{queues}",
+             "-device", f"{device},netdev=net,mac={GUEST_MAC},addr={int(PCI_ADDRESS[8:10], 16)},romfile="],
             stdin=subprocess.PIPE, stdout=self.log_file, stderr=subprocess.STDOUT,
         )  # fmt: skip
         self.monitor_path, self.monitor, self.page = monitor, None, 0

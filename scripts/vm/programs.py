@@ -1,17 +1,20 @@
 """The programs that the guest can run: how each is started, how it says that it serves, who its clients are, its last words."""
 
 import os
+import re
 import socket
 import subprocess
 import time
 from pathlib import Path
 
 from image import fail, need
-from machine import GUEST_IP, PCI_ADDRESS, PREFIX, Failure
+from machine import GUEST_IP, NEIGHBOUR_IP, PCI_ADDRESS, PREFIX, TAP, Failure
 
 RESP_PORT, NATIVE_PORT = 7379, 7400
 PONG = b"+PONG\r\n"
 CLIENT_SECONDS = 30
+# Of a client that picks its ports: what it says before it knows how. A long value is some 370 datagrams.
+STEERED_KEYS, STEERED_BYTES, FRAMES_BEFORE_MAX = 8, 512 * 1024, 20
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", Path(__file__).parents[2] / "target")).resolve()
 
 
@@ -39,7 +42,7 @@ class Adit:
     name = "adit"
     # vfio_iommu_type1 is what vfio asks for by name at run time: no module depends on it.
     modules, drivers = ["vfio-pci", "vfio_iommu_type1"], ["vfio-pci"]
-    script = f"exec adit serve --port dpdk:{PCI_ADDRESS},ip={GUEST_IP}/{PREFIX} --shards 1 --memory 256MiB"
+    script = f"exec adit serve --port dpdk:{PCI_ADDRESS},ip={GUEST_IP}/{PREFIX} --shards $SHARDS --memory 256MiB"
     ready = r"^serving Redis clients on "
     # What it says at its end: no buffer is missing.
     farewell = [r"^port .*: (\d+) of \1 buffers are home", r"^stopped"]
@@ -71,6 +74,31 @@ class Adit:
             self.held = connect()
         self.send_held()
         self.receive_held()
+
+    def steer_clients(self):
+        """A client past the kernel picks ports that lead to the shards; the kernel's have one port for all. QEMU leaves the
+        checksums that the card was to write to the kernel of this machine, which writes none for packet sockets."""
+        native = [self.path, "kv", "--native", f"{GUEST_IP}:{NATIVE_PORT}"]
+        port = ["--port", f"dpdk:vdev=net_af_packet0,iface={TAP},ip={NEIGHBOUR_IP}/{PREFIX},huge=off,checksums=off"]
+        counts = []
+        for way in port, []:
+            before = self.handed_over()
+            for key in range(STEERED_KEYS):
+                run(*native, *way, "set", f"steered {key}", "-", given=os.urandom(STEERED_BYTES // 2).hex().encode())
+            counts.append(self.handed_over() - before)
+        if counts[0] > STEERED_KEYS * FRAMES_BEFORE_MAX:
+            raise Failure(f"{counts[0]} frames of clients that pick their ports came to the wrong shard")
+        return f"{counts[0]} frames handed over of clients that pick their ports, {counts[1]} of the kernel's"
+
+    def handed_over(self):
+        """Frames that came to the wrong shard, once the counters rest."""
+        count = None
+        while True:
+            said = run("redis-cli", "-h", GUEST_IP, "-p", RESP_PORT, "info", "stats").decode()
+            before, count = count, int(re.search(r"^port_handed_over:(\d+)", said, re.MULTILINE)[1])
+            if count == before:
+                return count
+            time.sleep(0.5)
 
     def short_visit(self, is_rude):
         """A connection that ends at once: with FIN, or with RST and a request under way."""
@@ -120,8 +148,11 @@ class KernelAdit(Adit):
     modules, drivers = ["virtio_pci", "virtio_net", "e1000e"], ["virtio-pci", "e1000e"]
     script = f"""ip link set eth0 up
 ip address replace {GUEST_IP}/{PREFIX} dev eth0
-exec adit serve --resp {GUEST_IP}:{RESP_PORT} --native {GUEST_IP}:{NATIVE_PORT} --shards 1 --memory 64MiB"""
+exec adit serve --resp {GUEST_IP}:{RESP_PORT} --native {GUEST_IP}:{NATIVE_PORT} --shards $SHARDS --memory 64MiB"""
     farewell = [r"^stopped"]
+
+    def steer_clients(self):
+        """The guest's kernel takes any queue."""
 
 
 class Testpmd:
@@ -140,6 +171,9 @@ class Testpmd:
         self.path = Path(need("dpdk-testpmd", "dpdk-dev"))
 
     def serve_clients(self):
+        pass
+
+    def steer_clients(self):
         pass
 
     def send_held(self):

@@ -41,6 +41,8 @@ pub(super) struct NicPlan<'a> {
     pub(super) resp: Option<u16>,
     /// The native port of each shard.
     pub(super) native: &'a [u16],
+    /// Where the kernel serves each shard.
+    pub(super) kernel: &'a [SocketAddr],
     /// Who wakes each shard.
     pub(super) wakers: &'a [Waker],
     /// Connections of a shard at each port, unless a port says otherwise.
@@ -71,12 +73,29 @@ pub(super) fn open_all(specs: &[PortSpec], plan: &NicPlan<'_>) -> anyhow::Result
     let opened = open(specs, u16::try_from(shards)?)?;
     for (spec, queues) in specs.iter().zip(opened) {
         nics.lines.extend(queues.first().map(|queue| describe(spec, queue, plan)));
-        let handovers = Handover::connect(plan.wakers, plan.native[0]);
-        for (index, (queue, handover)) in queues.into_iter().zip(handovers).enumerate() {
-            nics.seeds[index].push(NicSeed::new(spec, (queue, handover), index, plan)?);
+        // The shards that have a queue of it: one, or all.
+        let own = spec.shard.map_or(0..shards, |shard| usize::from(shard)..usize::from(shard) + 1);
+        let handovers = Handover::connect(&plan.wakers[own.clone()], plan.native[own.start]);
+        let addresses = addresses(specs, spec, plan);
+        for (index, (queue, handover)) in own.zip(queues.into_iter().zip(handovers)) {
+            nics.seeds[index].push(NicSeed::new(spec, (queue, handover), index, &addresses, plan)?);
         }
     }
     Ok(nics)
+}
+
+/// Where clients that came by a port find each shard: by whichever address they came, at a port that all shards have. Those that
+/// are for one shard each are one interface together, which has each shard at its own device; a shard without one is at the kernel's.
+fn addresses(specs: &[PortSpec], spec: &PortSpec, plan: &NicPlan<'_>) -> Vec<SocketAddr> {
+    let here = IpAddr::from(Ipv4Addr::UNSPECIFIED);
+    let at = |(shard, port): (u16, &u16)| {
+        if spec.shard.is_none() {
+            return SocketAddr::new(here, *port);
+        }
+        let own = specs.iter().find(|other| other.shard == Some(shard));
+        own.map_or_else(|| plan.kernel[usize::from(shard)], |own| SocketAddr::new(own.ips[0].0, *port))
+    };
+    (0..).zip(plan.native).map(at).collect()
 }
 
 /// Bytes that the connections of a shard at one port may take, where it has so many.
@@ -103,14 +122,17 @@ fn describe(spec: &PortSpec, queue: &NicQueue, plan: &NicPlan<'_>) -> String {
     let ips: Vec<String> = spec.ips.iter().map(|(ip, bits)| format!("{ip}/{bits}")).collect();
     let state = if facts.link_is_up { "up" } else { "waits for its link" };
     let resp = plan.resp.map_or_else(String::new, |port| format!(", Redis clients at {port}"));
-    let native = plan.native.first().copied().unwrap_or(0);
+    let native = plan.native[usize::from(spec.shard.unwrap_or(0))];
+    let shard = spec.shard.map_or_else(String::new, |shard| format!(" of shard {shard}"));
     // The driver reads rings that a client does not have as if they were the first.
     let queues = match plan.native.len() {
-        count @ 2.. if facts.is_memif => format!("; its client has to say queues={count}, no fewer"),
+        count @ 2.. if facts.is_memif && spec.shard.is_none() => {
+            format!("; its client has to say queues={count}, no fewer")
+        }
         _ => String::new(),
     };
     let ips = ips.join(" and ");
-    format!("port {} at {mac}, {ips}: native clients at {native}{resp}; {state}{queues}", facts.name)
+    format!("port {} at {mac}, {ips}: native clients{shard} at {native}{resp}; {state}{queues}", facts.name)
 }
 
 impl NicSeed {
@@ -118,6 +140,7 @@ impl NicSeed {
         spec: &PortSpec,
         (queue, handover): (NicQueue, Handover),
         index: usize,
+        addresses: &[SocketAddr],
         plan: &NicPlan<'_>,
     ) -> anyhow::Result<Self> {
         let native = plan.native[index];
@@ -140,10 +163,7 @@ impl NicSeed {
             connections_max,
             ..tcp_config(plan.secret)
         };
-        // By whichever address a client came, all shards are there.
-        let ip = IpAddr::from(Ipv4Addr::UNSPECIFIED);
-        let addresses = plan.native.iter().map(|port| SocketAddr::new(ip, *port)).collect();
-        Ok(Self { queue, handover, stack, tcp, services, addresses })
+        Ok(Self { queue, handover, stack, tcp, services, addresses: addresses.to_vec() })
     }
 
     /// The interface, on the thread of the shard; `watch` is given what becomes readable when something comes while the
@@ -190,6 +210,12 @@ impl PortBuffers {
         };
         format!("port {}, shard {shard}: {free_count} of {count} buffers are home{kept}", self.name)
     }
+}
+
+/// Ports that one shard has at most: those that all have, and one of its own.
+pub(super) fn ports_of_a_shard(specs: &[PortSpec]) -> usize {
+    specs.iter().filter(|spec| spec.shard.is_none()).count()
+        + usize::from(specs.iter().any(|spec| spec.shard.is_some()))
 }
 
 /// The longest datagram that all ports carry.

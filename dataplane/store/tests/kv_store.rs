@@ -809,7 +809,8 @@ fn items_that_share_a_chain_change_apart() {
 /// A random key, and how many calls it took.
 fn random_key(store: &Store, bucket: BucketId, random: u64, now_ms: u64) -> (Option<Vec<u8>>, usize) {
     let mut cursor = 0;
-    let calls_max = usize::try_from(store.usage().index_buckets).unwrap() / RANDOM_BUCKETS_MAX + 3;
+    // Two rounds over the index.
+    let calls_max = 2 * usize::try_from(store.usage().index_buckets).unwrap() / RANDOM_BUCKETS_MAX + 3;
     for call in 1..=calls_max {
         match store.random_key(bucket, random, cursor, now_ms) {
             RandomKey::Found(key) => return (Some(key.to_vec()), call),
@@ -841,6 +842,48 @@ fn random_keys_are_drawn_evenly() {
         *few.entry(random_key(&store, ONE, random, 0).0.unwrap()).or_insert(0) += 1;
     }
     assert!(few.len() == 50 && few.values().all(|count| *count < 2_000), "{few:?}");
+}
+
+/// Where an index has grown and few keys are left, their places say nothing about their chances.
+#[test]
+fn few_keys_in_a_grown_index_are_drawn_evenly() {
+    let mut store = store(32);
+    for number in 0..60_000u32 {
+        put(&mut store, ZERO, &number.to_le_bytes(), b"value").unwrap();
+    }
+    for (count, rounds) in [(2, 12), (3, 4), (8, 4)] {
+        for round in 0..rounds {
+            let keys: Vec<Vec<u8>> =
+                (0..count).map(|key| format!("{count}:{round}:{key}").into_bytes()).collect();
+            keys.iter().for_each(|key| _ = put(&mut store, ONE, key, b"value").unwrap());
+            let mut draws = BTreeMap::new();
+            for random in 0..1_000_u64 {
+                let random = random.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                *draws.entry(random_key(&store, ONE, random, 0).0.unwrap()).or_insert(0) += 1;
+            }
+            let mean = 1_000 / count;
+            let is_even = draws.values().all(|draws| (mean * 6 / 10..mean * 14 / 10).contains(draws));
+            assert!(draws.len() as u64 == count && is_even, "{draws:?}");
+            keys.iter().for_each(|key| assert!(store.remove(&store.key(ONE, key), 0)));
+        }
+    }
+}
+
+/// Keys that have expired count until they are removed: what is left is found all the same.
+#[test]
+fn a_key_among_expired_ones_is_found() {
+    let mut store = store(32);
+    for number in 0..60_000u32 {
+        put(&mut store, ZERO, &number.to_le_bytes(), b"value").unwrap();
+    }
+    for number in 0..7u32 {
+        let key = number.to_le_bytes();
+        store.put(&store.key(ONE, &key), NewValue::Inline(b"value"), Some(10), 0).unwrap();
+    }
+    put(&mut store, ONE, b"alone", b"value").unwrap();
+    for random in 0..50 {
+        assert_eq!(random_key(&store, ONE, u64::MAX / 50 * random, 10).0.unwrap(), b"alone");
+    }
 }
 
 #[test]

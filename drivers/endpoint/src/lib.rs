@@ -60,6 +60,9 @@ impl PortEndpoint {
     /// What is wrong with the port or the machine.
     pub fn open(spec: &str, local_port: u16, now_ns: u64) -> Result<Self, OpenError> {
         let spec: PortSpec = spec.parse().map_err(told)?;
+        if spec.shard.is_some() {
+            return Err(OpenError("shard= is for the ports of servers: leave it out".into()));
+        }
         let config = StackConfig::of_port(&spec, local_port);
         config.check().map_err(told)?;
         let opened = nic::open(std::slice::from_ref(&spec), spec.queues.unwrap_or(1)).map_err(told)?;
@@ -293,6 +296,7 @@ mod tests {
     fn a_port_that_is_none_says_what_to_do() {
         let open = |spec| PortEndpoint::open(spec, 7000, 0).err().unwrap();
         assert!(open("eth0").to_string().contains("dpdk:"));
+        assert!(open("dpdk:vdev=net_null0,ip=10.0.0.2/24,shard=0").to_string().contains("leave it out"));
         #[cfg(not(feature = "dpdk"))]
         assert!(open("dpdk:vdev=net_null0,ip=10.0.0.2/24").to_string().contains("--features dpdk"));
     }

@@ -2,7 +2,7 @@
 //! nothing is looked up.
 //!
 //! ```text
-//! dpdk:0000:03:00.0,ip=10.0.0.2/24[,ip=fd00::2/64][,gateway=10.0.0.1][,mtu=1500][,vlan=7][,queues=1]
+//! dpdk:0000:03:00.0,ip=10.0.0.2/24[,ip=fd00::2/64][,gateway=10.0.0.1][,mtu=1500][,vlan=7][,queues=1][,shard=0]
 //!     [,descriptors=1024][,burst=32][,connections=1024][,checksums=off][,huge=off][,tails=on][,memory=256MiB][,log=debug]
 //! dpdk:vdev=net_memif0,role=server,socket=/run/adit/memif.sock,ip=10.0.0.2/24
 //! ```
@@ -29,6 +29,8 @@ pub struct PortSpec {
     pub vlan: Option<u16>,
     /// Queue pairs, for programs that have no shards to count; a server has one for each shard.
     pub queues: Option<u16>,
+    /// The only shard of a server that has it, with one queue pair; else all have it.
+    pub shard: Option<u16>,
     /// Places of each ring.
     pub descriptors: Option<u16>,
     /// Frames that are received at a time.
@@ -126,6 +128,7 @@ impl PortSpec {
             mtu_bytes: None,
             vlan: None,
             queues: None,
+            shard: None,
             descriptors: None,
             burst: None,
             connections: None,
@@ -169,6 +172,7 @@ impl<'a> Reader<'a> {
             "queues" => {
                 spec.queues = Some(within(part, value, QUEUES, "a port has 1 to 256 queues")?);
             }
+            "shard" => spec.shard = Some(within(part, value, SHARDS, "a shard has a number of 0 to 255")?),
             "burst" => {
                 let frames: u16 = within(part, value, BURST, BURST_WORDS)?;
                 if !frames.is_multiple_of(BURST.0) {
@@ -330,10 +334,11 @@ fn error(part: &str, problem: &'static str) -> SpecError {
 
 const PREFIX: &str = "dpdk:";
 /// Keys that make no sense twice.
-const ONCE: [&str; 11] = [
+const ONCE: [&str; 12] = [
     "mtu",
     "vlan",
     "queues",
+    "shard",
     "descriptors",
     "burst",
     "connections",
@@ -346,14 +351,15 @@ const ONCE: [&str; 11] = [
 /// Frames of a burst, in steps of the least: drivers that receive with vector instructions take no others (`rte_eth_rx_burst`).
 const BURST: (u16, u16) = (8, 32);
 const BURST_WORDS: &str = "a burst has 8, 16, 24 or 32 frames";
-const KEYS: &str = "the keys are ip, gateway, mtu, vlan, queues, descriptors, burst, connections, checksums, huge, tails, \
-                    memory and log";
+const KEYS: &str = "the keys are ip, gateway, mtu, vlan, queues, shard, descriptors, burst, connections, checksums, \
+                    huge, tails, memory and log";
 /// Drivers that draw the address of a device, and can be told it.
 const RANDOM_MAC: [&str; 2] = ["net_memif", "net_virtio_user"];
 /// The least is what every link that carries IPv6 carries (RFC 8200, section 5).
 const MTU: (u16, u16) = (1280, 9000);
 const VLAN: (u16, u16) = (1, 4094);
 const QUEUES: (u16, u16) = (1, 256);
+const SHARDS: (u16, u16) = (0, 255);
 const DESCRIPTORS: (u16, u16) = (32, 32768);
 const CONNECTIONS: (u32, u32) = (1, 1 << 24);
 const MEMORY_MIB: (u32, u32) = (1, 1 << 20);
@@ -372,7 +378,7 @@ mod tests {
     #[test]
     fn a_nic_with_everything() {
         let spec = read(
-            "dpdk:0000:03:00.0,ip=10.0.0.2/24,ip=fd00::2/64,gateway=10.0.0.1,gateway=fe80::1,mtu=9000,vlan=7,queues=2,\
+            "dpdk:0000:03:00.0,ip=10.0.0.2/24,ip=fd00::2/64,gateway=10.0.0.1,gateway=fe80::1,mtu=9000,vlan=7,queues=2,shard=1,\
              descriptors=512,burst=16,connections=100,checksums=off,huge=off,tails=off,memory=1GiB,log=debug",
         );
         let ips = vec![("10.0.0.2".parse().unwrap(), 24), ("fd00::2".parse().unwrap(), 64)];
@@ -383,6 +389,7 @@ mod tests {
             mtu_bytes: Some(9000),
             vlan: Some(7),
             queues: Some(2),
+            shard: Some(1),
             descriptors: Some(512),
             burst: Some(16),
             connections: Some(100),
@@ -435,6 +442,7 @@ mod tests {
             ("dpdk:0000:03:00.0,ip=10.0.0.2/24,queues=0", "queues=0", "1 to 256"),
             ("dpdk:0000:03:00.0,ip=10.0.0.2/24,burst=33", "burst=33", "8, 16, 24 or 32"),
             ("dpdk:0000:03:00.0,ip=10.0.0.2/24,burst=12", "burst=12", "8, 16, 24 or 32"),
+            ("dpdk:0000:03:00.0,ip=10.0.0.2/24,shard=256", "shard=256", "0 to 255"),
             ("dpdk:0000:03:00.0,ip=10.0.0.2/24,huge=no", "huge=no", "huge=off"),
             ("dpdk:0000:03:00.0,ip=10.0.0.2/24,memory=1", "memory=1", "MiB"),
             ("dpdk:0000:03:00.0,ip=10.0.0.2/24,memory=8MiB", "memory=8MiB", "16MiB"),

@@ -16,8 +16,14 @@ pub const RANDOM_BUCKETS_MAX: usize = 256;
 const BEGUN: u64 = 1 << 63;
 /// Bit of a cursor: the walk has come to the end and gone on from the start.
 const WRAPPED: u64 = 1 << 62;
+/// Bit of a cursor: the walk has passed by a key.
+const PASSED: u64 = 1 << 61;
+/// Where a cursor has the number of keys that the walk still passes by.
+const LEFT_AT: u32 = 58;
+/// Most keys that a walk passes by.
+const LEFT_MAX: u64 = 7;
 
-const _: () = assert!(CURSOR_BITS < 62);
+const _: () = assert!(CURSOR_BITS <= LEFT_AT && LEFT_MAX << LEFT_AT < PASSED && LEFT_MAX < FAIR_KEYS);
 
 /// What came of the search for a random key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,9 +40,9 @@ impl Store {
     /// A key of a bucket by a random number: some buckets of the index are tried, and then all of them walked
     /// over from a random one on, [`RANDOM_BUCKETS_MAX`] in each call. The first call has `cursor` 0.
     ///
-    /// Each key has the same chance, unless very many share its bucket of the index; where the bucket has so
-    /// few keys that the walk decides, it is by the distance to the key before. A key that comes or goes
-    /// between two calls may be missed.
+    /// Each key has the same chance, unless very many share its bucket of the index. Where the bucket has so few keys that the
+    /// walk decides, it takes the first to the eighth that it comes to, by chance: of up to eight keys each is as likely; of
+    /// more the distance to those before counts a little. A key that comes or goes between two calls may be missed.
     pub fn random_key(&self, bucket: BucketId, random: u64, cursor: u64, now_ms: u64) -> RandomKey<'_> {
         if self.count(bucket) == 0 {
             return RandomKey::None;
@@ -54,10 +60,12 @@ impl Store {
                 return RandomKey::Found(key);
             }
         }
-        RandomKey::Next(BEGUN | start)
+        let left = mixed(!random) % self.count(bucket).min(LEFT_MAX + 1);
+        RandomKey::Next(BEGUN | left << LEFT_AT | start)
     }
 
-    /// Walks on to the next bucket of the index with a key, from `start` round to there again.
+    /// Walks on to the next bucket of the index with the key that is meant, from `start` round to there again. If there are
+    /// fewer than were counted, since some have expired, the first one is taken in a second round.
     fn walk_to_key(
         &self,
         bucket: BucketId,
@@ -68,14 +76,20 @@ impl Store {
     ) -> RandomKey<'_> {
         for _ in 0..RANDOM_BUCKETS_MAX {
             let (at, next) = self.scan_step(cursor & CURSOR_MASK);
-            if let Some(key) = self.key_of_bucket(at, bucket, random, 1, now_ms) {
+            let (left, found) = (cursor >> LEFT_AT & LEFT_MAX, self.live_count(at, bucket, now_ms));
+            if left < found
+                && let Some(key) = self.key_of_bucket(at, bucket, random, 1, now_ms)
+            {
                 return RandomKey::Found(key);
             }
+            let is_round = cursor & WRAPPED != 0 && (next == 0 || next > start);
             let wrapped = cursor & WRAPPED | if next == 0 { WRAPPED } else { 0 };
-            if cursor & WRAPPED != 0 && (next == 0 || next > start) {
-                return RandomKey::None;
-            }
-            cursor = BEGUN | wrapped | next;
+            let passed = cursor & PASSED | if found > 0 { PASSED } else { 0 };
+            cursor = match (is_round, passed) {
+                (true, 0) => return RandomKey::None,
+                (true, _) => BEGUN | start,
+                (false, _) => BEGUN | wrapped | passed | left.saturating_sub(found) << LEFT_AT | next,
+            };
         }
         RandomKey::Next(cursor)
     }
@@ -90,9 +104,13 @@ impl Store {
         least: u64,
         now_ms: u64,
     ) -> Option<&[u8]> {
-        let count = self.keys_of_bucket(at, bucket, now_ms).count() as u64;
+        let count = self.live_count(at, bucket, now_ms);
         let chosen = (random & u64::from(u32::MAX)) % count.max(least);
         self.keys_of_bucket(at, bucket, now_ms).nth(to_usize(chosen))
+    }
+
+    fn live_count(&self, at: usize, bucket: BucketId, now_ms: u64) -> u64 {
+        self.keys_of_bucket(at, bucket, now_ms).count() as u64
     }
 
     fn keys_of_bucket(&self, at: usize, bucket: BucketId, now_ms: u64) -> impl Iterator<Item = &[u8]> {
