@@ -5,9 +5,14 @@
 //! that it has to be guarded at run time; it refuses what mixes up pointers and numbers. See `docs/functions.md`.
 #![forbid(unsafe_code)]
 
+pub mod call;
+pub mod helper;
 pub mod hook;
 pub mod instruction;
+pub mod memory;
 pub mod program;
 pub mod signature;
+pub mod stage;
+pub mod store;
 pub mod trap;
 pub mod verified;
