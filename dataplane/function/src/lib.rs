@@ -11,6 +11,7 @@ pub mod hook;
 pub mod instruction;
 pub mod memory;
 pub mod program;
+pub mod records;
 pub mod signature;
 pub mod stage;
 pub mod store;
