@@ -5,8 +5,12 @@
 //! that it has to be guarded at run time; it refuses what mixes up pointers and numbers. See `docs/functions.md`.
 #![forbid(unsafe_code)]
 
+pub mod decode;
+pub mod encode;
+pub mod encoding;
 pub mod hook;
 pub mod instruction;
+pub mod load;
 pub mod program;
 pub mod signature;
 pub mod trap;
