@@ -5,6 +5,7 @@
 //! that it has to be guarded at run time; it refuses what mixes up pointers and numbers. See `docs/functions.md`.
 #![forbid(unsafe_code)]
 
+pub mod arithmetic;
 pub mod assembly;
 pub mod decode;
 pub mod encode;
