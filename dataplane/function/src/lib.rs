@@ -7,13 +7,19 @@
 
 pub mod arithmetic;
 pub mod assembly;
+pub mod call;
 pub mod decode;
 pub mod encode;
 pub mod encoding;
+pub mod helper;
 pub mod hook;
 pub mod instruction;
+pub mod interpret;
 pub mod load;
+pub mod memory;
 pub mod program;
 pub mod signature;
+pub mod stage;
+pub mod store;
 pub mod trap;
 pub mod verified;
