@@ -14,6 +14,7 @@ pub mod encoding;
 pub mod helper;
 pub mod hook;
 pub mod instruction;
+pub mod interpret;
 pub mod load;
 pub mod memory;
 pub mod program;
