@@ -24,3 +24,4 @@ pub mod stage;
 pub mod store;
 pub mod trap;
 pub mod verified;
+pub mod verify;
