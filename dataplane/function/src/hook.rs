@@ -83,6 +83,16 @@ pub enum RegionBytes<'a> {
     Write(&'a mut [u8]),
 }
 
+impl RegionBytes<'_> {
+    /// The bytes, to be read.
+    pub const fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Read(bytes) => bytes,
+            Self::Write(bytes) => bytes,
+        }
+    }
+}
+
 /// A function is called by a client, with bytes of his; it may read and write the store. What it emits goes back to him.
 pub const CALL: Hook = Hook {
     name: "call",
