@@ -18,6 +18,7 @@ pub mod interpret;
 pub mod load;
 pub mod memory;
 pub mod program;
+pub mod records;
 pub mod signature;
 pub mod stage;
 pub mod store;
