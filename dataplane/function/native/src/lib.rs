@@ -11,6 +11,7 @@ mod compile;
 mod ending;
 mod entry;
 mod fault;
+pub mod kernels;
 mod layout;
 mod mapping;
 mod memory_of_entry;
