@@ -88,7 +88,7 @@ impl<'r> Maker<'r> {
     fn body(&mut self, holds: [Holds; 10], is_first: bool) {
         self.holds = holds;
         self.stack = [Holds::Nothing; STACK_WORDS];
-        self.budget = if is_first { 4 + self.random.below(10) as u32 } else { 3 };
+        self.budget = if is_first { self.random.pick(&[3, 4, 5, 6, 8, 10, 13]) } else { 3 };
         if is_first {
             // What lives across calls.
             self.copy(6, 1);
@@ -342,7 +342,7 @@ impl<'r> Maker<'r> {
         if [index, count, at].contains(&start) || [index, count, at].contains(&end) {
             return;
         }
-        let shift = self.random.below(4) as i32;
+        let shift = self.random.pick(&[0, 1, 2, 3]);
         self.copy(count, end);
         self.apply(Operation::Subtract, count, Operand::Register(register(start)));
         if shift > 0 {
@@ -405,7 +405,7 @@ impl<'r> Maker<'r> {
         }
         self.bound(index);
         self.copy(at, index);
-        let shift = self.random.below(4) as i32;
+        let shift = self.random.pick(&[0, 1, 2, 3]);
         self.apply(Operation::ShiftLeft, at, Operand::Immediate(shift));
         self.apply(Operation::Add, at, Operand::Register(Register::FRAME));
         self.holds[at] = Holds::Nothing;
@@ -427,7 +427,7 @@ impl<'r> Maker<'r> {
             0 => self.apply(Operation::And, index, Operand::Immediate(mask)),
             1 => self.apply(Operation::Modulo, index, Operand::Immediate(mask)),
             2 => {
-                self.apply(Operation::ShiftRight, index, Operand::Immediate(64 - mask.count_ones() as i32));
+                self.apply(Operation::ShiftRight, index, Operand::Immediate(32 + mask.leading_zeros().cast_signed()));
             }
             _ => {
                 // if (i < mask) skip; i = mask
@@ -559,7 +559,7 @@ impl<'r> Maker<'r> {
     fn data_address(&mut self, to: usize) {
         let destination = register(to);
         if self.random.once_in(2) {
-            let offset = self.random.below(25) as u32;
+            let offset = self.random.pick(&[0, 0, 8, 16, 23, 24]);
             self.put(Instruction::Data { destination, offset });
             self.holds[to] = Holds::Data;
         } else {

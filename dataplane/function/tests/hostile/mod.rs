@@ -66,6 +66,8 @@ pub struct Tally {
 /// Tries programs, one for each seed.
 pub struct Campaign {
     bases: Vec<Base>,
+    /// How often each is chosen, added up.
+    weights: Vec<usize>,
     interpreter: Interpreter,
     arena: Arena,
     /// What became of all programs so far.
@@ -75,8 +77,15 @@ pub struct Campaign {
 impl Campaign {
     /// A campaign that begins.
     pub fn new() -> Self {
+        let bases = corpus();
+        let mut sum = 0;
+        let weights = bases.iter().map(|base| {
+            sum += (2000 / base.program.instructions.len()).max(2).pow(2);
+            sum
+        });
         Self {
-            bases: corpus(),
+            weights: weights.collect(),
+            bases,
             interpreter: Interpreter::new(),
             arena: Arena::new(),
             tally: Tally::default(),
@@ -91,13 +100,19 @@ impl Campaign {
             mutate::change(&mut mutant, &mut random, 0);
             return mutant;
         }
-        let base = &self.bases[random.below(self.bases.len())];
+        let base = &self.bases[self.pick(&mut random)];
         let mut mutant = base.mutant.clone();
         if random.below(3) == 0 {
             mutate::rebuild(&mut mutant, base, &self.bases, &mut random);
         }
         mutate::change(&mut mutant, &mut random, 1);
         mutant
+    }
+
+    /// A program of the corpus: the shorter ones more often, as they take less time.
+    fn pick(&self, random: &mut Random) -> usize {
+        let number = random.below(*self.weights.last().unwrap());
+        self.weights.partition_point(|weight| *weight <= number)
     }
 
     /// Tries the program of a seed.

@@ -18,30 +18,48 @@ pub(super) fn change(mutant: &mut Mutant, random: &mut Random, least: usize) {
     }
 }
 
+/// Changes a field, mostly one that the instruction has.
 fn change_slot(slot: &mut Slot, random: &mut Random) {
-    match random.below(12) {
-        0 => slot.immediate = random.pick(NUMBERS),
-        1 => slot.immediate = slot.immediate.wrapping_add(random.pick(STEPS)),
-        2 => slot.immediate = 1_i32.wrapping_shl(u32::from(random.byte())).wrapping_sub(1),
-        3 => slot.offset = slot.offset.wrapping_add(i16::try_from(random.pick(STEPS)).unwrap()),
-        4 => slot.offset = i16::try_from(random.within(-24, 24)).unwrap(),
-        5 => slot.offset = -slot.offset,
-        6 => slot.destination = u8::try_from(random.below(11)).unwrap(),
-        7 => slot.source = u8::try_from(random.below(11)).unwrap(),
-        8 => std::mem::swap(&mut slot.destination, &mut slot.source),
-        // Register or immediate; the operation; the size.
-        9 => {
-            slot.opcode ^= 0x08;
-            if random.once_in(2) {
-                (slot.source, slot.immediate) = match slot.opcode & 0x08 {
-                    0 => (0, random.pick(NUMBERS)),
-                    _ => (u8::try_from(random.below(11)).unwrap(), 0),
-                };
-            }
+    let class = slot.opcode & 0x07;
+    let is_wide = slot.opcode == 0 || slot.opcode == 0x18;
+    // Loads and stores are the classes up to 3, arithmetic and jumps have a bit for their source.
+    let (mut has_number, mut has_source) = match class {
+        1 | 3 => (false, true),
+        2 => (true, false),
+        _ => (slot.opcode & 0x08 == 0 || is_wide, slot.opcode & 0x08 != 0 && !is_wide),
+    };
+    let mut has_offset = matches!(class, 1..=3 | 5 | 6) && !matches!(slot.opcode, 0x85 | 0x95);
+    let mut has_destination = slot.opcode != 0 && !matches!(slot.opcode, 0x05 | 0x85 | 0x95);
+    if random.once_in(32) {
+        (has_number, has_source, has_offset, has_destination) = (true, true, true, true);
+    }
+    match random.below(13) {
+        0 | 1 if has_number => slot.immediate = random.pick(NUMBERS),
+        2 | 3 if has_number => slot.immediate = slot.immediate.wrapping_add(random.pick(STEPS)),
+        4 if has_number => slot.immediate = 1_i32.wrapping_shl(random.byte().into()).wrapping_sub(1),
+        0..=2 if has_offset => slot.offset = slot.offset.wrapping_add(i16::try_from(random.pick(STEPS)).unwrap()),
+        3 if has_offset && class <= 3 => slot.offset = i16::try_from(random.within(-24, 24)).unwrap(),
+        4 if has_offset => slot.offset = -slot.offset,
+        5 | 6 if has_destination => slot.destination = u8::try_from(random.below(10)).unwrap(),
+        6 if has_source && has_destination => std::mem::swap(&mut slot.destination, &mut slot.source),
+        7 | 8 if has_source => slot.source = u8::try_from(random.below(11)).unwrap(),
+        // Another size of an access; 32 or 64 bits.
+        9 | 10 if class <= 3 && !is_wide => slot.opcode ^= 0x18 & random.byte(),
+        9 if class > 3 && has_destination => slot.opcode ^= 0x03,
+        // Another operation or condition.
+        10 | 11 if class > 3 && has_destination => {
+            let top = if class == 5 || class == 6 { 14 } else { 13 };
+            slot.opcode = slot.opcode & 0x0f | u8::try_from(random.below(top) << 4).unwrap();
         }
-        10 => slot.opcode = slot.opcode & 0x0f | random.byte() & 0xf0,
-        // 32 or 64 bits.
-        _ => slot.opcode ^= if slot.opcode & 0x04 != 0 { 0x03 } else { 0x18 & random.byte() },
+        // A register in place of a number, or the other way round.
+        _ if class > 3 && has_destination => {
+            slot.opcode ^= 0x08;
+            (slot.source, slot.immediate) = match slot.opcode & 0x08 {
+                0 => (0, random.pick(NUMBERS)),
+                _ => (u8::try_from(random.below(11)).unwrap(), 0),
+            };
+        }
+        _ => {}
     }
 }
 

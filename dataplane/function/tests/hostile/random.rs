@@ -20,7 +20,7 @@ impl Random {
 
     /// A number below another one, which is not 0.
     pub fn below(&mut self, bound: usize) -> usize {
-        let scaled = u128::from(self.next()) * bound as u128 >> 64;
+        let scaled = (u128::from(self.next()) * bound as u128) >> 64;
         usize::try_from(scaled).unwrap()
     }
 
