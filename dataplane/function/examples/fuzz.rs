@@ -29,7 +29,8 @@ fn main() {
     std::panic::set_hook(Box::new(|_| {}));
     println!("seeds {from} to {}", from + mutants - 1);
     let start = now();
-    let workers = (0..jobs).map(|job| move || work((from + job..from + mutants).step_by(jobs as usize)));
+    let step = usize::try_from(jobs).unwrap();
+    let workers = (0..jobs).map(|job| move || work((from + job..from + mutants).step_by(step)));
     let results: Vec<Worked> = std::thread::scope(|scope| {
         let threads: Vec<_> = workers.map(|worker| scope.spawn(worker)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
@@ -42,11 +43,12 @@ fn main() {
     let tally = total.tally;
     let percent = |part: u64, whole: u64| part as f64 * 100.0 / whole.max(1) as f64;
     println!(
-        "{} programs in {:.1} s, {:.0} per second: {:.1} % decoded, {:.1} % accepted, {} calls of which {:.1} % had a result and \
-        {:.1} % met a guard; the longest took {:.1} ms",
+        "{} programs in {:.1} s, {:.0} per second, {:.0} per second of each processor: {:.1} % decoded, {:.1} % accepted, {} calls of \
+        which {:.1} % had a result and {:.1} % met a guard; the longest took {:.1} ms",
         tally.made,
         took.as_secs_f64(),
         tally.made as f64 / took.as_secs_f64(),
+        tally.made as f64 / total.processor.as_secs_f64(),
         percent(tally.decoded, tally.made),
         percent(tally.accepted, tally.made),
         tally.runs,
@@ -67,6 +69,8 @@ struct Worked {
     tally: Tally,
     findings: u64,
     longest: Duration,
+    /// Time on a processor.
+    processor: Duration,
 }
 
 impl Worked {
@@ -80,6 +84,7 @@ impl Worked {
         sum.guarded += more.guarded;
         self.findings += other.findings;
         self.longest = self.longest.max(other.longest);
+        self.processor += other.processor;
     }
 }
 
@@ -100,7 +105,15 @@ fn work(seeds: impl Iterator<Item = u64>) -> Worked {
         worked.longest = worked.longest.max(start.elapsed());
     }
     worked.tally = campaign.tally;
+    worked.processor = processor_time();
     worked
+}
+
+/// What this thread has had of a processor: the first field, in nanoseconds (the kernel's `Documentation/scheduler/sched-stats.rst`).
+fn processor_time() -> Duration {
+    let fields = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let first = fields.split_whitespace().next().and_then(|field| field.parse().ok());
+    Duration::from_nanos(first.unwrap_or_default())
 }
 
 #[expect(clippy::disallowed_methods, reason = "a campaign says how fast it was; nothing depends on it")]

@@ -4,9 +4,7 @@
 use adit_function::encode::encode;
 use adit_function::helper::SIGNATURES;
 use adit_function::hook::{FieldKind, HOOKS, Hook};
-use adit_function::instruction::{
-    Condition, Instruction, Operand, Operation, Register, Size, Width,
-};
+use adit_function::instruction::{Condition, Instruction, Operand, Operation, Register, Size, Width};
 use adit_function::program::{Function, Program};
 use adit_function::signature::ArgumentKind;
 
@@ -160,7 +158,12 @@ impl<'r> Maker<'r> {
     }
 
     fn apply(&mut self, operation: Operation, to: usize, source: Operand) {
-        self.put(Instruction::Arithmetic { width: Width::Double, operation, destination: register(to), source });
+        self.put(Instruction::Arithmetic {
+            width: Width::Double,
+            operation,
+            destination: register(to),
+            source,
+        });
     }
 
     fn load(&mut self, to: usize, size: Size, base: usize, offset: i16) {
@@ -293,7 +296,9 @@ impl<'r> Maker<'r> {
     /// Reads memory, or writes it where that is allowed.
     fn access(&mut self, size: Size, to: usize, base: usize, offset: i16, of: usize) {
         let may_write = match self.holds[of] {
-            Holds::Start(region) => self.hook.regions.get(usize::from(region)).is_some_and(|region| region.writable),
+            Holds::Start(region) => {
+                self.hook.regions.get(usize::from(region)).is_some_and(|region| region.writable)
+            }
             Holds::Variables => true,
             _ => false,
         };
@@ -350,8 +355,12 @@ impl<'r> Maker<'r> {
         }
         self.number(index, 0);
         let head = self.here();
-        let condition =
-            self.random.pick(&[Condition::GreaterOrEqual, Condition::GreaterOrEqual, Condition::Greater, Condition::Equal]);
+        let condition = self.random.pick(&[
+            Condition::GreaterOrEqual,
+            Condition::GreaterOrEqual,
+            Condition::Greater,
+            Condition::Equal,
+        ]);
         let out = self.branch(condition, index, Operand::Register(register(count)), 0);
         self.copy(at, index);
         self.apply(Operation::ShiftLeft, at, Operand::Immediate(shift));
@@ -427,7 +436,11 @@ impl<'r> Maker<'r> {
             0 => self.apply(Operation::And, index, Operand::Immediate(mask)),
             1 => self.apply(Operation::Modulo, index, Operand::Immediate(mask)),
             2 => {
-                self.apply(Operation::ShiftRight, index, Operand::Immediate(32 + mask.leading_zeros().cast_signed()));
+                self.apply(
+                    Operation::ShiftRight,
+                    index,
+                    Operand::Immediate(32 + mask.leading_zeros().cast_signed()),
+                );
             }
             _ => {
                 // if (i < mask) skip; i = mask
@@ -609,7 +622,9 @@ impl<'r> Maker<'r> {
         (self.holds, self.stack) = (holds, stack);
         self.statement(depth + 1);
         self.land(out);
-        for (first, second) in first.iter_mut().zip(&self.holds).chain(first_stack.iter_mut().zip(&self.stack)) {
+        for (first, second) in
+            first.iter_mut().zip(&self.holds).chain(first_stack.iter_mut().zip(&self.stack))
+        {
             if first != second && !self.random.once_in(12) {
                 *first = Holds::Nothing;
             }

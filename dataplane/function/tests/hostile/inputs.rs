@@ -122,8 +122,14 @@ impl Arena {
             };
         }
         let inputs = Inputs { numbers, regions: &mut regions[..hook.regions.len()] };
-        let mut call =
-            Call::new(Means { store, room, output, now_ms: 1_700_000_000_000, kernels: &SCALAR, work: *work });
+        let mut call = Call::new(Means {
+            store,
+            room,
+            output,
+            now_ms: 1_700_000_000_000,
+            kernels: &SCALAR,
+            work: *work,
+        });
         let result = run(inputs, *fuel, &mut call);
         let output_bytes = if result.is_ok() { call.finish().output_bytes } else { 0 };
         Outcome { result, output_bytes }
@@ -186,7 +192,11 @@ impl Store for Values {
         let start = random.below(8).min(self.bytes.len() - length);
         let value = &self.bytes[start..start + length];
         let from = usize::try_from(offset).unwrap_or(usize::MAX).min(value.len());
-        Ok(Some(Found { bytes: &value[from..], value_bytes: value.len() as u64, version: 1 + random.next() % 3 }))
+        Ok(Some(Found {
+            bytes: &value[from..],
+            value_bytes: value.len() as u64,
+            version: 1 + random.next() % 3,
+        }))
     }
 
     fn reserve(&self, _key: &[u8], _value_bytes: u64) -> Result<(), Unready> {

@@ -1,6 +1,8 @@
 //! Hostile programs: real ones that were changed at random, and ones made up that look real, from seeds. Each is decoded and verified; what the
 //! verifier accepts runs in the strict interpreter on inputs that were chosen to hurt. The same seed gives the same program and inputs everywhere,
 //! so that the compiler is held against them as well.
+#![allow(dead_code, unused_imports, clippy::allow_attributes, reason = "each campaign uses some of it")]
+#![expect(clippy::unwrap_used, reason = "a campaign fails where something is not as it must be")]
 
 mod corpus;
 mod generate;
@@ -141,9 +143,9 @@ impl Campaign {
         for run in 0..runs {
             self.arena.prepare(mutant.hook, seed ^ run << 56);
             self.tally.runs += 1;
-            let outcome = self.arena.run(mutant.hook, |inputs, fuel, call| {
-                self.interpreter.run(&verified, inputs, fuel, call)
-            });
+            let outcome = self
+                .arena
+                .run(mutant.hook, |inputs, fuel, call| self.interpreter.run(&verified, inputs, fuel, call));
             match outcome.result {
                 Ok(_) => self.tally.results += 1,
                 Err(Stop::Fault(fault)) => return Some(format!("{:?}", fault.kind)),
@@ -172,7 +174,8 @@ impl Mutant {
 
     /// As text that can be kept as a test.
     pub fn text(&self) -> String {
-        let listing = self.decode().map_or_else(|| format!("{:x?}", self.code), |program| disassemble(&program));
+        let listing =
+            self.decode().map_or_else(|| format!("{:x?}", self.code), |program| disassemble(&program));
         format!("# hook {}\n{listing}", self.hook.name)
     }
 

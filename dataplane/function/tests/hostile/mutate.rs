@@ -37,7 +37,9 @@ fn change_slot(slot: &mut Slot, random: &mut Random) {
         0 | 1 if has_number => slot.immediate = random.pick(NUMBERS),
         2 | 3 if has_number => slot.immediate = slot.immediate.wrapping_add(random.pick(STEPS)),
         4 if has_number => slot.immediate = 1_i32.wrapping_shl(random.byte().into()).wrapping_sub(1),
-        0..=2 if has_offset => slot.offset = slot.offset.wrapping_add(i16::try_from(random.pick(STEPS)).unwrap()),
+        0..=2 if has_offset => {
+            slot.offset = slot.offset.wrapping_add(i16::try_from(random.pick(STEPS)).unwrap())
+        }
         3 if has_offset && class <= 3 => slot.offset = i16::try_from(random.within(-24, 24)).unwrap(),
         4 if has_offset => slot.offset = -slot.offset,
         5 | 6 if has_destination => slot.destination = u8::try_from(random.below(10)).unwrap(),
@@ -119,7 +121,9 @@ fn insert(program: &mut Program, at: usize, instruction: Instruction) {
         Instruction::Branch { width, condition, left, right, target } => {
             Instruction::Branch { width, condition, left, right, target: target.min(last) }
         }
-        Instruction::CallFunction { .. } if program.functions.len() < 2 => return insert(program, at, NOTHING),
+        Instruction::CallFunction { .. } if program.functions.len() < 2 => {
+            return insert(program, at, NOTHING);
+        }
         Instruction::CallFunction { .. } => Instruction::CallFunction { function: 1 },
         other => other,
     };

@@ -41,7 +41,9 @@ fn simpler(mutant: &Mutant, at: usize) -> Option<Mutant> {
     let before = *instruction;
     match instruction {
         Instruction::Move { source: source @ Operand::Immediate(_), .. }
-        | Instruction::Store { source: source @ Operand::Immediate(_), .. } => *source = Operand::Immediate(0),
+        | Instruction::Store { source: source @ Operand::Immediate(_), .. } => {
+            *source = Operand::Immediate(0)
+        }
         Instruction::Constant { value, .. } => *value = 0,
         _ => {}
     }
