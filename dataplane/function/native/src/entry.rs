@@ -61,6 +61,20 @@ impl Entry {
         self.state().fuel.get()
     }
 
+    /// For tests of those who watch: as if a call began or ended.
+    #[cfg(test)]
+    pub(crate) fn pretend_to_run(&self, runs: bool) {
+        let turn = self.memory.turn().load(Ordering::Acquire) + 1;
+        assert_eq!(turn % 2 == 1, runs);
+        self.memory.turn().store(turn, Ordering::Release);
+    }
+
+    /// Where the poll page is.
+    #[cfg(test)]
+    pub(crate) fn poll_address(&self) -> usize {
+        crate::memory_of_entry::poll_page(self.memory.address()).start
+    }
+
     fn state(&self) -> &State {
         // SAFETY: the memory starts with the state, which zeroes are allowed in; this thread is the only one that looks at more than its
         // atomic fields, as the entry stays on it.
@@ -180,6 +194,12 @@ impl Revoker {
     /// runs after a while it has to be revoked again.
     pub fn revoke(&self, turn: Turn) {
         self.memory.revoke(turn.0);
+    }
+
+    /// For tests: revokes the call that was the last one to end.
+    #[cfg(test)]
+    pub(crate) fn revoke_last(&self) {
+        self.memory.revoke(self.memory.turn().load(Ordering::Acquire) - 1);
     }
 }
 

@@ -30,3 +30,6 @@ pub use compile::{
 };
 pub use entry::{Entry, Revoker, Turn};
 pub use watchdog::{LOOK_MIN, Watch, Watchdog};
+
+#[cfg(test)]
+mod tests;

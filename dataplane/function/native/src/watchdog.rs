@@ -67,6 +67,7 @@ impl Watchdog {
     ///
     /// # Errors
     /// If the thread does not start.
+    #[expect(clippy::disallowed_methods, reason = "it is the thread that has the clock")]
     pub fn start(limit: Duration, entries: Vec<Revoker>) -> io::Result<Self> {
         let is_over = Arc::new(AtomicBool::new(false));
         let ends = Arc::clone(&is_over);
