@@ -4,7 +4,6 @@
 
 use std::time::{Duration, Instant};
 
-#[expect(unreachable_pub, reason = "a test uses the module as well")]
 #[path = "../tests/hostile/mod.rs"]
 mod hostile;
 

@@ -1,7 +1,13 @@
 //! Hostile programs: real ones that were changed at random, and ones made up that look real, from seeds. Each is decoded and verified; what the
 //! verifier accepts runs in the strict interpreter on inputs that were chosen to hurt. The same seed gives the same program and inputs everywhere,
 //! so that the compiler is held against them as well.
-#![allow(dead_code, unused_imports, clippy::allow_attributes, reason = "each campaign uses some of it")]
+#![allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    clippy::allow_attributes,
+    reason = "each campaign uses some of it"
+)]
 #![expect(clippy::unwrap_used, reason = "a campaign fails where something is not as it must be")]
 
 mod corpus;
