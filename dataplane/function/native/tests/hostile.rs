@@ -66,7 +66,7 @@ impl Comparison {
     /// Compares what becomes of the program of a seed; false if the verifier refuses it.
     fn compare(&mut self, seed: u64) -> bool {
         let mutant = self.campaign.mutant(seed);
-        let Some(verified) = self.campaign.verify(&mutant) else { return false };
+        let Some(verified) = self.campaign.verify(&mutant, hostile::SHORT) else { return false };
         self.memory.learn(verified.program());
         let mut expected = Vec::new();
         for run in 0..RUNS {
