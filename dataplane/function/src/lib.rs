@@ -9,6 +9,7 @@ pub mod arithmetic;
 pub mod assembly;
 pub mod call;
 pub mod decode;
+pub mod elf;
 pub mod encode;
 pub mod encoding;
 pub mod helper;
