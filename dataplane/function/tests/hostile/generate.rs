@@ -95,6 +95,16 @@ impl<'r> Maker<'r> {
             // What lives across calls.
             self.copy(6, 1);
             self.load_region(7, 8);
+        } else {
+            self.copy(7, 1);
+            self.copy(8, 2);
+        }
+        if self.random.once_in(2) {
+            for word in 0..STACK_WORDS {
+                let offset = -8 * (i16::try_from(word).unwrap() + 1);
+                self.store(Size::Double, 10, offset, Operand::Immediate(0));
+                self.stack[word] = Holds::Number;
+            }
         }
         while self.budget > 0 {
             self.statement(0);
@@ -234,7 +244,7 @@ impl<'r> Maker<'r> {
     /// After a loop little is certain.
     fn forget(&mut self) {
         for register in [0, 1, 2, 3, 4, 5, 9] {
-            if !self.random.once_in(8) {
+            if !self.random.once_in(24) {
                 self.holds[register] = Holds::Nothing;
             }
         }

@@ -178,7 +178,7 @@ impl Maker<'_> {
 
     pub(super) fn stack_load(&mut self) {
         let word = (0..STACK_WORDS).find(|word| self.stack[*word] != Holds::Nothing);
-        let word = if self.random.once_in(12) { Some(self.random.below(STACK_WORDS)) } else { word };
+        let word = if self.random.once_in(24) { Some(self.random.below(STACK_WORDS)) } else { word };
         let Some(word) = word else { return self.stack_store() };
         let (to, offset) = (self.scratch(), -8 * (i16::try_from(word).unwrap() + 1));
         self.load(to, Size::Double, 10, offset);
