@@ -326,7 +326,13 @@ impl Walk<'_> {
 
     /// Refuses bytes that may not have been written or may belong to a pointer. Those that were written at an index that was not known, or not, have
     /// to be zero from the start.
-    fn need_numbers(&mut self, state: &State, access: Access, frame: usize, start: usize) -> Result<(), Fault> {
+    fn need_numbers(
+        &mut self,
+        state: &State,
+        access: Access,
+        frame: usize,
+        start: usize,
+    ) -> Result<(), Fault> {
         let end = start + access.size.bytes() as usize;
         let held = &state.frames[frame];
         let pointers = held.pointers.any(start, end);

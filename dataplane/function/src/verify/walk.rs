@@ -451,7 +451,9 @@ fn together(one: Verdict, other: Verdict) -> Option<Verdict> {
 fn loop_steps(program: &Program, flow: &Flow, blocks: RangeInclusive<usize>, steps: &mut Vec<i64>) {
     for &block in &flow.sequence[blocks] {
         let last = flow.blocks[block].end - 1;
-        if let Instruction::Branch { right: Operand::Immediate(number), .. } = program.instructions[last as usize] {
+        if let Instruction::Branch { right: Operand::Immediate(number), .. } =
+            program.instructions[last as usize]
+        {
             let number = i64::from(number);
             steps.extend([number - 1, number, number + 1]);
         }
