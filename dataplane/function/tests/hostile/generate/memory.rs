@@ -1,7 +1,7 @@
 //! Memory: checks against an end, walks, indexes, spills.
 
 use adit_function::hook::FieldKind;
-use adit_function::instruction::{Condition, Instruction, Operand, Operation, Register, Size};
+use adit_function::instruction::{Condition, Instruction, Operand, Operation, Register, Size, Width};
 
 use super::super::mutate::NUMBERS;
 use super::{Holds, Maker, STACK_WORDS, register};
@@ -83,7 +83,10 @@ impl Maker<'_> {
         }
         self.copy(length, end);
         self.apply(Operation::Subtract, length, Operand::Register(register(start)));
-        self.copy(sum, x);
+        let width = self.random.pick(&[Width::Double, Width::Double, Width::Word]);
+        let source = Operand::Register(register(x));
+        self.put(Instruction::Move { width, destination: register(sum), source });
+        self.holds[sum] = Holds::Number;
         let operation = self.random.pick(&[
             Operation::Add,
             Operation::Add,
@@ -95,7 +98,14 @@ impl Maker<'_> {
             0 if operation != Operation::ShiftLeft => Operand::Register(register(y)),
             _ => Operand::Immediate(self.random.pick(&[1, 2, 3, 4, 8, 16, 63])),
         };
-        self.apply(operation, sum, operand);
+        if !self.random.once_in(3) {
+            self.put(Instruction::Arithmetic {
+                width,
+                operation,
+                destination: register(sum),
+                source: operand,
+            });
+        }
         let condition = self.random.pick(&[
             Condition::Greater,
             Condition::GreaterOrEqual,
