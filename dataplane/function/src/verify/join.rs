@@ -84,7 +84,7 @@ impl Join {
         self.changed = false;
         joined.regions.clear();
         joined.facts.clear();
-        joined.shifted = None;
+        joined.forget();
         for symbol in 0..inputs {
             let form = Form::symbol(Symbol::try_from(symbol).unwrap_or(Symbol::MAX));
             self.pairs.push(Pair { old: form, new: form });
@@ -483,10 +483,11 @@ impl Join {
         self.values = values;
     }
 
-    /// Whether a symbol is not the only one that stands for a symbol of the old state.
+    /// Whether a symbol is not the only one that stands for a symbol of the old state, or stands for a sum now.
     fn is_born(&self, index: usize) -> bool {
         let Some((old, _)) = self.pairs[index].is_old() else { return true };
-        self.pairs[..index].iter().any(|other| other.is_old().is_some_and(|other| other.0 == old))
+        self.pairs[index].new.terms().len() > 1
+            || self.pairs[..index].iter().any(|other| other.is_old().is_some_and(|other| other.0 == old))
     }
 
     /// Keeps `left - right <= bound`, if something is known of that.
@@ -501,11 +502,16 @@ impl Join {
             return;
         };
         let trivial = joined.highest(&sum);
-        let most = old.upper_soon(&there, i128::MIN);
+        // What has a long form on one side, as the middle of two others, takes longer.
+        let long = there.len() > 2 || here.len() > 2;
+        let upper = |facts: &Facts, sum: &Sum, goal: i128| {
+            if long { facts.upper(sum, goal) } else { facts.upper_soon(sum, goal) }
+        };
+        let most = upper(old, &there, if long { -1 } else { i128::MIN });
         if most >= trivial || most > 0 {
             return;
         }
-        let most = most.max(new.upper_soon(&here, most));
+        let most = most.max(upper(new, &here, most));
         if most < trivial && most <= 0 && near(&clamp(most)) {
             joined.keep_sum(&sum, clamp(most));
         }
