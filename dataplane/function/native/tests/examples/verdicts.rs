@@ -1,0 +1,88 @@
+//! What the verifier says of the examples: none needs a guard in a loop, and none is near its budget.
+
+use adit_function::elf;
+use adit_function::hook::{AGGREGATE, CALL, FILTER, Hook};
+use adit_function::instruction::Instruction;
+use adit_function::verified::{Finding, Verdict, Verified};
+use adit_function::verify::{Budget, Verifier};
+
+use crate::clang;
+use crate::engines::verified;
+
+/// The examples: hook, name, guards.
+const EXAMPLES: &[(&Hook, &str, usize)] = &[
+    (&AGGREGATE, "aggregate", 0),
+    (&CALL, "binary_search", 0),
+    (&CALL, "column_sum", 0),
+    (&CALL, "friends", 0),
+    (&FILTER, "iris", 0),
+    (&FILTER, "json_field", 0),
+    (&CALL, "list", 0),
+    (&FILTER, "projection", 0),
+    (&CALL, "tao_assoc_range", 0),
+    (&CALL, "tao_object_get", 0),
+    (&AGGREGATE, "top_k", 0),
+    (&CALL, "transfer", 0),
+    (&FILTER, "wine", 0),
+];
+
+#[test]
+fn all_examples_are_here() {
+    let files = std::fs::read_dir(clang::folder()).expect("the examples are there");
+    let mut names: Vec<String> = files
+        .filter_map(|file| file.ok()?.file_name().to_str()?.strip_suffix(".c").map(str::to_owned))
+        .collect();
+    names.sort();
+    assert_eq!(names, EXAMPLES.iter().map(|(_, name, _)| *name).collect::<Vec<_>>());
+}
+
+#[test]
+fn guards_are_few_and_in_no_loop() {
+    for clang in clang::all() {
+        for (hook, name, most) in EXAMPLES {
+            let verified = verified(clang, hook, name);
+            let guarded: Vec<u32> = (0..)
+                .zip(verified.findings())
+                .filter_map(|(index, finding)| is_guarded(*finding).then_some(index))
+                .collect();
+            assert!(guarded.len() <= *most, "{clang} {name}: {guarded:?}");
+            let looped = guarded.iter().find(|index| is_in_loop(&verified, **index));
+            assert_eq!(looped, None, "{clang} {name}: a guard in a loop");
+        }
+    }
+}
+
+#[test]
+fn examples_stay_far_below_the_budget() {
+    let mut verifier = Verifier::default();
+    for clang in clang::all() {
+        for (hook, name, _) in EXAMPLES {
+            let object = clang::compile(clang, name);
+            let program = elf::load(&object, Some(name)).expect("examples are loaded");
+            verifier.verify(program, hook, &Budget::SERVER).expect("examples are verified");
+            let steps = verifier.steps();
+            assert!(steps <= Budget::SERVER.steps / 2, "{clang} {name}: {steps} steps");
+        }
+    }
+}
+
+const fn is_guarded(finding: Finding) -> bool {
+    match finding {
+        Finding::Access(Verdict::Bounds | Verdict::Stack { .. }) => true,
+        Finding::Call { guarded } => guarded != 0,
+        Finding::Access(Verdict::Proven)
+        | Finding::Nothing
+        | Finding::Unreachable
+        | Finding::PointerInSource => false,
+    }
+}
+
+/// Whether an instruction lies between the start of a loop and the jump back to it.
+fn is_in_loop(verified: &Verified, index: u32) -> bool {
+    (0..).zip(&verified.program().instructions).any(|(from, instruction)| match instruction {
+        Instruction::Jump { target } | Instruction::Branch { target, .. } => {
+            (*target..=from).contains(&index)
+        }
+        _ => false,
+    })
+}
