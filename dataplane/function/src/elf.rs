@@ -50,6 +50,16 @@ pub fn functions(object: &[u8]) -> Result<Vec<String>, LoadError> {
     Ok(Functions::read(&open(object)?)?.global_names())
 }
 
+/// The section of a function of an object, by which it may say what it is for.
+///
+/// # Errors
+/// [`LoadError`], if it is no object for BPF, or there is no such function.
+pub fn section(object: &[u8], function: Option<&str>) -> Result<String, LoadError> {
+    let elf = open(object)?;
+    let functions = Functions::read(&elf)?;
+    Ok(functions.all[functions.find_entry(function)?].section_name.to_owned())
+}
+
 /// Reads the head of an object.
 fn open(object: &[u8]) -> Result<Elf<'_>, LoadError> {
     let fault = |fault| LoadError::Object(fault);

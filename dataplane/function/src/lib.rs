@@ -25,3 +25,4 @@ pub mod stage;
 pub mod store;
 pub mod trap;
 pub mod verified;
+pub mod verify;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::{functions, load};
+use super::{functions, load, section};
 use crate::call::{Call, Means};
 use crate::helper::SCALAR;
 use crate::hook::{CALL, Inputs, RegionBytes};
@@ -96,6 +96,7 @@ fn an_object_of_several_sections_becomes_a_program() {
         for arguments in [&["-g"][..], &[], &["-g", "-ffunction-sections", "-fdata-sections"]] {
             let object = compile(SUMS, compiler, arguments);
             assert_eq!(functions(&object).unwrap(), ["entry"]);
+            assert_eq!(section(&object, None).unwrap(), "call");
             let program = load(&object, None).unwrap();
             let names: Vec<_> = program.functions.iter().map(|function| function.name.as_str()).collect();
             assert_eq!(names[0], "entry", "{compiler:?}");
