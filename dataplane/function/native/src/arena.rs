@@ -12,6 +12,7 @@ use std::sync::Arc;
 use adit_function::hook::Hook;
 
 use crate::compile::{ALIGNMENT_BYTES, Code, PADDING};
+use crate::context::Plan;
 use crate::mapping::Mapping;
 use crate::ranges::Ranges;
 
@@ -36,6 +37,7 @@ pub(crate) struct Function {
     /// Where it is entered.
     pub(crate) start: usize,
     pub(crate) hook: &'static Hook,
+    pub(crate) context: Plan,
     pub(crate) data: Box<[u8]>,
     pub(crate) variables: Box<[u8]>,
     /// Whether the shadows of the context have to be there.
@@ -95,6 +97,7 @@ impl Arena {
         let function = Arc::new(Function {
             start: self.mapping.address() + range.start,
             hook: code.hook,
+            context: code.context.clone(),
             data: code.data.clone().into(),
             variables: code.variables.clone().into(),
             shadows: code.shadows,

@@ -43,8 +43,8 @@ pub(crate) struct State {
     pub(crate) result: [Cell<u64>; 2],
 }
 
-/// A shadow that no access fits into: its start is the last address, its end is so low that any size may be subtracted from it.
-pub(crate) const NOTHING: [u64; 2] = [u64::MAX, 64];
+/// A shadow that no access fits into.
+pub(crate) const NOTHING: [u64; 2] = [0, 0];
 
 pub(crate) const TURN: usize = offset_of!(State, turn);
 pub(crate) const REVOKED: usize = offset_of!(State, revoked);
