@@ -12,6 +12,7 @@ use super::flow::{FRAME_POINTER, Flow, Registers};
 use super::form::Form;
 use super::join::{Join, Widening};
 use super::refusal::{Fault, Known, Reason};
+use super::report::Before;
 use super::stack;
 use super::state::State;
 use super::value::{Absence, Place, Value};
@@ -25,6 +26,8 @@ pub(super) struct Walk<'p> {
     pub(super) frames: Vec<Frame>,
     pub(super) scratch: &'p mut Scratch,
     pub(super) steps: u32,
+    /// Where to tell what is known, of each instruction.
+    pub(super) trace: Option<&'p mut Vec<Before>>,
     budget: Budget,
     state_bytes: usize,
 }
@@ -45,7 +48,9 @@ pub(super) struct Scratch {
 #[derive(Debug, Default)]
 struct Station {
     state: Option<State>,
-    joins: u32,
+    births: u32,
+    /// Joins that came back from the end of the loop.
+    turns: u32,
     waits: bool,
 }
 
@@ -66,7 +71,7 @@ struct Activation {
     calls: Vec<Walked>,
     /// What is known behind it, with the frame of the caller.
     exit: Option<State>,
-    exits: u32,
+    births: u32,
 }
 
 impl<'p> Walk<'p> {
@@ -86,6 +91,7 @@ impl<'p> Walk<'p> {
             frames: vec![Frame::default(); program.functions.len()],
             scratch,
             steps: 0,
+            trace: None,
             budget,
             state_bytes: 0,
         }
@@ -154,6 +160,9 @@ impl<'p> Walk<'p> {
         if state.is_large() {
             state.compact(self.hook.regions.len());
         }
+        if let Some(trace) = &mut self.trace {
+            trace[at as usize].visit(state, self.hook);
+        }
         let finding = &mut self.findings[at as usize];
         if *finding == Finding::Unreachable {
             *finding = Finding::Nothing;
@@ -205,21 +214,26 @@ impl<'p> Walk<'p> {
         state.shifted = None;
         match &mut station.state {
             Some(held) if info.ways > 1 => {
-                let loops = info.loop_end.is_some();
-                let joins = station.joins;
-                if loops && joins >= JOINS_EXACT {
+                // Only what a loop itself changes is widened there, on its way back; what changes before it is not.
+                let turned = state.turned || at >= info.start;
+                let (births, turns) = (station.births, station.turns);
+                state.turned = false;
+                let widens = turned && turns >= TURNS_EXACT;
+                if widens {
                     let steps = &mut self.scratch.steps;
                     steps.clear();
-                    if joins < JOINS_EXACT + JOINS_STEPS {
-                        loop_steps(self.program, info.start, info.loop_end.unwrap_or(info.start), steps);
+                    if turns < TURNS_EXACT + TURNS_STEPS {
+                        let end = info.loop_end.unwrap_or(at).max(at);
+                        loop_steps(self.program, info.start.min(at), end, steps);
                     }
                 }
                 let Scratch { join, joined, steps, .. } = &mut *self.scratch;
                 let widening = Widening { steps };
-                let widen = (loops && joins >= JOINS_EXACT).then_some(&widening);
-                if join.join(held, state, info.live, self.hook.regions.len(), widen, joins, joined) {
+                let widen = widens.then_some(&widening);
+                if join.join(held, state, info.live, self.hook.regions.len(), widen, births, joined) {
                     std::mem::swap(held, joined);
-                    station.joins += 1;
+                    station.births += u32::from(join.bore);
+                    station.turns += u32::from(turned);
                     station.waits = true;
                 }
                 self.spend(JOIN_STEPS, at)
@@ -229,6 +243,8 @@ impl<'p> Walk<'p> {
                 std::mem::swap(&mut kept, state);
                 state.clone_from(&kept);
                 kept.keep_registers(info.live | FRAME_POINTER);
+                // A way back that leads to no join here leads to one later.
+                kept.turned = info.ways == 1 && (kept.turned || at >= info.start);
                 let bytes = kept.size_bytes();
                 *held = Some(kept);
                 station.waits = true;
@@ -302,9 +318,9 @@ impl<'p> Walk<'p> {
             Some(held) => {
                 let Scratch { join, joined, .. } = &mut *self.scratch;
                 let inputs = self.hook.regions.len();
-                if join.join(held, state, KEPT, inputs, None, activation.exits, joined) {
+                if join.join(held, state, KEPT, inputs, None, activation.births, joined) {
                     std::mem::swap(held, joined);
-                    activation.exits += 1;
+                    activation.births += u32::from(join.bore);
                 }
                 self.spend(JOIN_STEPS, at)
             }
@@ -382,6 +398,7 @@ impl State {
         }
         self.registers[10] = Value::Pointer(Place::Stack(self.depth()), Form::constant(0));
         self.shifted = None;
+        self.turned = false;
     }
 
     /// Leaves the current function. What pointed into its frame is gone.
@@ -449,9 +466,9 @@ fn loop_steps(program: &Program, start: u32, end: u32, steps: &mut Vec<i64>) {
 const ARGUMENTS: Registers = 0b11_1110;
 /// The result, and what a function keeps.
 const KEPT: Registers = 0b11_1100_0001;
-/// Joins of a loop before it is widened.
-const JOINS_EXACT: u32 = 3;
-/// Joins of a loop that are widened step by step.
-const JOINS_STEPS: u32 = 8;
+/// Turns of a loop before it is widened.
+const TURNS_EXACT: u32 = 1;
+/// Turns of a loop that are widened step by step.
+const TURNS_STEPS: u32 = 8;
 /// What a join costs, in steps.
 const JOIN_STEPS: u32 = 4;
