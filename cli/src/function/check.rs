@@ -20,6 +20,9 @@ pub(crate) struct CheckArguments {
     /// Print guards or the refusal only, not all instructions and costs
     #[arg(long, conflicts_with = "json")]
     quiet: bool,
+    /// Say before each instruction what is known of the registers
+    #[arg(long, conflicts_with = "quiet")]
+    explain: bool,
     /// Print JSON for machines
     #[arg(long)]
     json: bool,
@@ -54,8 +57,7 @@ pub(crate) fn run(arguments: &CheckArguments) -> anyhow::Result<bool> {
     let loaded = arguments.object.load()?;
     let judged = loaded.judge();
     let mut sources = Sources::of(&arguments.object.file);
-    let findings = judged.verdict.as_ref().map_or(&[][..], Verified::findings);
-    let rows = report::rows(&loaded.program, findings);
+    let rows = report::rows(&loaded.program, &loaded.explain(), arguments.explain);
     let cost = judged.verdict.as_ref().ok().map(|verified| measured_cost(verified, &judged));
     if arguments.json {
         let refusal = judged.verdict.as_ref().err().map(|refusal| RefusalReport::of(&loaded, refusal));

@@ -18,6 +18,9 @@ pub(crate) fn rows(rows: &[Row], sources: &mut Sources) -> String {
                 shown = Some(here);
             }
         }
+        for known in &row.known {
+            let _ = writeln!(text, "        {known}");
+        }
         let note = if row.note.is_empty() { String::new() } else { format!(": {}", row.note) };
         let line =
             format!("{:>6}  {:<40} {}{note}", row.instruction, row.text, row.verdict.unwrap_or_default());

@@ -7,7 +7,7 @@ use adit_function::elf;
 use adit_function::hook::{self, Hook};
 use adit_function::program::Program;
 use adit_function::verified::Verified;
-use adit_function::verify::{Budget, Refusal, Verifier};
+use adit_function::verify::{Budget, Explanation, Refusal, Verifier, explain};
 use anyhow::{Context, anyhow, bail};
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 
@@ -94,6 +94,11 @@ impl Loaded {
         let verdict = verifier.verify(program, self.hook, &Budget::SERVER).map_err(Box::new);
         let took = started.elapsed();
         Judged { verdict, steps: verifier.steps(), took }
+    }
+
+    /// Verifies it once more, and keeps what was known on the way.
+    pub(crate) fn explain(&self) -> Explanation {
+        explain(self.program.clone(), self.hook, &Budget::SERVER)
     }
 }
 

