@@ -67,7 +67,7 @@ fn the_rules_of_the_page_are_those_of_the_verifier() {
         assert_eq!(found, verdict, "{}\n{told}", block.text);
         judged += 1;
         if verdict != "accepted" {
-            let told = told.replace(&format!("{}/", folder.path("").display()), "");
+            let told = told.replace(&folder.path("").display().to_string(), "");
             let source = fenced(block.kind, block.text);
             let next = blocks.get(index + 1).filter(|next| next.kind == "text");
             written = match next {

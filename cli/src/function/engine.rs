@@ -48,10 +48,17 @@ pub(crate) struct Ran {
 
 impl Engine {
     /// Makes a verified function ready.
-    pub(crate) fn new(verified: &Verified, name: EngineName, now_ms: u64, fuel: u64) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        verified: &Verified,
+        name: EngineName,
+        hardened: bool,
+        now_ms: u64,
+        fuel: u64,
+    ) -> anyhow::Result<Self> {
         let way = match name {
             EngineName::Native => {
-                let code = compile(verified, &Options::default()).context("cannot compile the function")?;
+                let options = Options { hardened, ..Options::default() };
+                let code = compile(verified, &options).context("cannot compile the function")?;
                 let mut arena = Arena::new(ARENA_BYTES).context("cannot take memory for machine code")?;
                 let installed = arena.install(&code).context("cannot place the machine code")?;
                 let entry = Box::new(Entry::new().context("cannot take memory to call functions")?);

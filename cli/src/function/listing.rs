@@ -35,7 +35,7 @@ pub(crate) fn guards(rows: &[Row], sources: &mut Sources) -> String {
     for row in rows.iter().filter(|row| row.verdict == Some("guarded")) {
         let _ = writeln!(
             text,
-            "{}: guarded: `{}` {}",
+            "{}: guarded: `{}`: {}",
             at(row.place.as_ref(), row.instruction),
             row.text,
             row.note

@@ -11,6 +11,8 @@ use adit_function::verify::{Budget, Explanation, Refusal, Verifier, explain};
 use anyhow::{Context, anyhow, bail};
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 
+use super::report::from_here;
+
 /// Which function is meant.
 #[derive(clap::Args)]
 pub(crate) struct ObjectArguments {
@@ -61,7 +63,9 @@ impl ObjectArguments {
     pub(crate) fn load(&self) -> anyhow::Result<Loaded> {
         let object =
             std::fs::read(&self.file).with_context(|| format!("cannot read {}", self.file.display()))?;
-        let program = elf::load(&object, self.entry.as_deref()).with_context(|| self.place())?;
+        let program = elf::load(&object, self.entry.as_deref())
+            .map_err(|error| anyhow!("{}", from_here(&error.to_string())))
+            .with_context(|| self.place())?;
         let name = program.functions.first().map_or_else(String::new, |function| function.name.clone());
         let hook = match self.hook {
             Some(name) => name.hook(),

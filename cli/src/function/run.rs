@@ -35,6 +35,9 @@ pub(crate) struct RunArguments {
     /// What runs it
     #[arg(long, value_enum, default_value_t = EngineName::Native)]
     engine: EngineName,
+    /// Compile it as for people who must not know each other's data: no processor runs ahead of its bounds
+    #[arg(long)]
+    hardened: bool,
     /// The time that it is told, in milliseconds since 1970; now by default
     #[arg(long, value_name = "N")]
     now_ms: Option<u64>,
@@ -101,7 +104,7 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<bool> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis());
     let now_ms = arguments.now_ms.unwrap_or_else(|| u64::try_from(now).unwrap_or(u64::MAX));
     let mut session = Session {
-        engine: Engine::new(verified, arguments.engine, now_ms, arguments.fuel)?,
+        engine: Engine::new(verified, arguments.engine, arguments.hardened, now_ms, arguments.fuel)?,
         records: arguments.records(&loaded)?,
         input: arguments.input()?,
         state: vec![0; arguments.state],

@@ -43,10 +43,7 @@ pub fn each(hook: &'static Hook, example: &str, mut test: impl FnMut(&mut Functi
 }
 
 /// An example as it is verified.
-///
-/// # Panics
-/// If it is refused.
-pub fn verified(clang: &str, hook: &'static Hook, example: &str) -> Verified {
+fn verified(clang: &str, hook: &'static Hook, example: &str) -> Verified {
     let object = clang::compile(clang, example);
     let program =
         elf::load(&object, Some(example)).unwrap_or_else(|error| panic!("{clang} {example}: {error}"));
