@@ -38,7 +38,9 @@ pub(crate) struct Function {
     pub(crate) start: usize,
     pub(crate) hook: &'static Hook,
     pub(crate) context: Plan,
-    pub(crate) data: Box<[u8]>,
+    /// Its read-only data, and where compiled code finds that.
+    _data: Box<[u8]>,
+    pub(crate) data_start: u64,
     pub(crate) variables: Box<[u8]>,
     /// Whether the shadows of the context have to be there.
     pub(crate) shadows: bool,
@@ -93,12 +95,14 @@ impl Arena {
             }
         };
         self.mapping.write(range.clone(), &code.bytes, PADDING);
+        let data: Box<[u8]> = code.data.clone().into();
         let index = self.vacant.pop().unwrap_or(self.functions.len());
         let function = Arc::new(Function {
             start: self.mapping.address() + range.start,
             hook: code.hook,
             context: code.context.clone(),
-            data: code.data.clone().into(),
+            data_start: data.as_ptr().expose_provenance() as u64,
+            _data: data,
             variables: code.variables.clone().into(),
             shadows: code.shadows,
             range,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use adit_function::call::Call;
-use adit_function::hook::{Inputs, RegionBytes};
+use adit_function::hook::{Inputs, REGION_BYTES_MAX, RegionBytes};
 use adit_function::instruction::Size;
 use adit_function::program::VARIABLES_BYTES_MAX;
 use adit_function::trap::Trap;
@@ -141,7 +141,7 @@ impl Installed {
     /// writable at its hook is worth nothing.
     ///
     /// # Panics
-    /// If the inputs are not those of its hook.
+    /// If the inputs are not those of its hook, or longer than [`REGION_BYTES_MAX`].
     #[inline]
     pub fn call(
         &self,
@@ -158,12 +158,7 @@ impl Installed {
         let state = entry.state();
         state.fuel.set(fuel);
         state.host.set(std::ptr::from_mut(call).cast());
-        let data = if function.data.is_empty() {
-            entry.memory.address()
-        } else {
-            function.data.as_ptr().expose_provenance()
-        };
-        state.data.set(data as u64);
+        state.data.set(function.data_start);
         let turn = state.turn.load(Ordering::Relaxed) + 1;
         state.turn.store(turn, Ordering::Release);
         let context = entry.memory.address() as u64 + u64::from(CONTEXT.unsigned_abs());
@@ -207,6 +202,7 @@ fn bounds(region: &mut RegionBytes<'_>, writable: bool) -> Option<[u64; 2]> {
         }
         RegionBytes::Write(bytes) => (bytes.as_mut_ptr().expose_provenance(), bytes.len()),
     };
+    assert!(bytes <= REGION_BYTES_MAX as usize, "the verifier relies on it");
     (bytes > 0).then(|| [start as u64, (start + bytes) as u64])
 }
 
