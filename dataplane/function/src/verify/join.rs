@@ -85,7 +85,6 @@ impl Join {
         joined.regions.clear();
         joined.facts.clear();
         joined.shifted = None;
-        joined.turned = false;
         for symbol in 0..inputs {
             let form = Form::symbol(Symbol::try_from(symbol).unwrap_or(Symbol::MAX));
             self.pairs.push(Pair { old: form, new: form });
@@ -133,8 +132,10 @@ impl Join {
         let (a, b) = (&old.frames[index], &new.frames[index]);
         joined.frames[index].enter(a.function, [Value::UNSET; 4]);
         let (initialised, pointers) = (a.initialised.and(&b.initialised), a.pointers.or(&b.pointers));
-        self.changed |= initialised != a.initialised || pointers != a.pointers;
+        let touched = a.touched.or(&b.touched);
+        self.changed |= initialised != a.initialised || pointers != a.pointers || touched != a.touched;
         joined.frames[index].initialised = initialised;
+        joined.frames[index].touched = touched;
         joined.frames[index].pointers = pointers;
         for saved in 0..4 {
             let spot = Spot::Saved(index, saved);

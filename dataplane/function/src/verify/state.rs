@@ -20,8 +20,6 @@ pub(super) struct State {
     pub(super) facts: Facts,
     /// Numbers that were shifted out of 64 bits to the left, so that shifting them back can be understood.
     pub(super) shifted: Option<Shifted>,
-    /// Whether a loop was turned since the last join.
-    pub(super) turned: bool,
 }
 
 /// A form whose upper bits were shifted out.
@@ -46,7 +44,6 @@ impl Clone for State {
         self.regions.clone_from(&source.regions);
         self.facts.clone_from(&source.facts);
         self.shifted = source.shifted;
-        self.turned = source.turned;
     }
 }
 
@@ -62,7 +59,6 @@ impl State {
         self.regions.clear();
         self.facts.clear();
         self.shifted = None;
-        self.turned = false;
         for (index, region) in (0..).zip(hook.regions) {
             let length = self.facts.fresh(LENGTHS);
             self.regions.push(Region { kind: RegionKind::Input(index), length, writable: region.writable });

@@ -2,7 +2,9 @@
 //! place that calls it, with what is known there.
 
 use crate::hook::Hook;
-use crate::instruction::{Instruction, Register};
+use std::ops::RangeInclusive;
+
+use crate::instruction::{Instruction, Operand, Register};
 use crate::program::{DEPTH_MAX, Program};
 use crate::verified::{Finding, Frame, Verdict};
 
@@ -118,7 +120,8 @@ impl<'p> Walk<'p> {
             station.waits = false;
             let Some(state) = &station.state else { continue };
             current.clone_from(state);
-            self.blocks(&mut activation, first + waiting, &mut current)?;
+            let block = self.scratch.flow.sequence[first + waiting];
+            self.blocks(&mut activation, block, &mut current)?;
         }
         self.scratch.pool.push(current);
         for station in activation.stations {
@@ -169,7 +172,7 @@ impl<'p> Walk<'p> {
         }
         match self.program.instructions[at as usize] {
             Instruction::Jump { target } => {
-                let block = self.scratch.flow.block_at(target);
+                let block = self.scratch.flow.block_of(target);
                 self.arrive(activation, block, state, at)?;
                 Ok(false)
             }
@@ -180,7 +183,7 @@ impl<'p> Walk<'p> {
                 let mut taken = self.scratch.pool.pop().unwrap_or_default();
                 taken.clone_from(state);
                 if taken.assume(width, condition, comparison) {
-                    let block = self.scratch.flow.block_at(target);
+                    let block = self.scratch.flow.block_of(target);
                     self.arrive(activation, block, &mut taken, at)?;
                 }
                 self.scratch.pool.push(taken);
@@ -210,21 +213,20 @@ impl<'p> Walk<'p> {
         at: u32,
     ) -> Result<(), Fault> {
         let info = self.scratch.flow.blocks[block];
-        let station = &mut activation.stations[block - activation.first];
+        let station = &mut activation.stations[info.order];
         state.shifted = None;
         match &mut station.state {
             Some(held) if info.ways > 1 => {
                 // Only what a loop itself changes is widened there, on its way back; what changes before it is not.
-                let turned = state.turned || at >= info.start;
+                let from = self.scratch.flow.blocks[self.scratch.flow.block_of(at)].order;
                 let (births, turns) = (station.births, station.turns);
-                state.turned = false;
+                let turned = from >= info.order;
                 let widens = turned && turns >= TURNS_EXACT;
                 if widens {
-                    let steps = &mut self.scratch.steps;
-                    steps.clear();
+                    self.scratch.steps.clear();
                     if turns < TURNS_EXACT + TURNS_STEPS {
-                        let end = info.loop_end.unwrap_or(at).max(at);
-                        loop_steps(self.program, info.start.min(at), end, steps);
+                        let blocks = activation.first + info.order..=activation.first + from;
+                        loop_steps(self.program, &self.scratch.flow, blocks, &mut self.scratch.steps);
                     }
                 }
                 let Scratch { join, joined, steps, .. } = &mut *self.scratch;
@@ -243,8 +245,6 @@ impl<'p> Walk<'p> {
                 std::mem::swap(&mut kept, state);
                 state.clone_from(&kept);
                 kept.keep_registers(info.live | FRAME_POINTER);
-                // A way back that leads to no join here leads to one later.
-                kept.turned = info.ways == 1 && (kept.turned || at >= info.start);
                 let bytes = kept.size_bytes();
                 *held = Some(kept);
                 station.waits = true;
@@ -398,7 +398,6 @@ impl State {
         }
         self.registers[10] = Value::Pointer(Place::Stack(self.depth()), Form::constant(0));
         self.shifted = None;
-        self.turned = false;
     }
 
     /// Leaves the current function. What pointed into its frame is gone.
@@ -449,11 +448,10 @@ fn together(one: Verdict, other: Verdict) -> Option<Verdict> {
 }
 
 /// The numbers that a loop compares with, and their neighbours, ascending.
-fn loop_steps(program: &Program, start: u32, end: u32, steps: &mut Vec<i64>) {
-    for instruction in &program.instructions[start as usize..=end as usize] {
-        if let Instruction::Branch { right: crate::instruction::Operand::Immediate(number), .. } =
-            *instruction
-        {
+fn loop_steps(program: &Program, flow: &Flow, blocks: RangeInclusive<usize>, steps: &mut Vec<i64>) {
+    for &block in &flow.sequence[blocks] {
+        let last = flow.blocks[block].end - 1;
+        if let Instruction::Branch { right: Operand::Immediate(number), .. } = program.instructions[last as usize] {
             let number = i64::from(number);
             steps.extend([number - 1, number, number + 1]);
         }
