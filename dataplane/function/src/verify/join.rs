@@ -353,8 +353,10 @@ impl Join {
         let pair = self.pairs[index];
         let own = pair.old.as_single()?;
         let factor = quotient(a, own.symbol, own.factor)?;
+        let before = a.terms().len() + b.terms().len();
         let (a, b) = (a.plus(pair.old, -factor)?, b.plus(pair.new, -factor)?);
-        if a.terms().len() == 2 || b.terms().len() == 2 {
+        // Both have to become shorter, or their range is lost for nothing.
+        if a.terms().len() == 2 || b.terms().len() == 2 || a.terms().len() + b.terms().len() + 2 > before {
             return None;
         }
         let rest = self.short(a, b).unwrap_or_else(|| self.new_form(a, b));
@@ -373,8 +375,8 @@ impl Join {
     /// The intervals of the joined symbols.
     fn intervals(&mut self, old: &Facts, new: &Facts, widen: Option<&Widening<'_>>, joined: &mut State) {
         for (index, pair) in self.pairs.iter().enumerate() {
-            let was = old.range(&pair.old);
-            let mut both = was.union(new.range(&pair.new));
+            let was = old.operand_range(&pair.old);
+            let mut both = was.union(new.operand_range(&pair.new));
             if both != was {
                 // It may be only the plain interval that is wider.
                 both = was.union(new.close_range(&pair.new));

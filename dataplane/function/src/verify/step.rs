@@ -177,12 +177,13 @@ impl State {
     fn operate(&mut self, operation: Operation, width: Width, left: Form, right: Form) -> Form {
         let by =
             right.as_constant().and_then(|by| u32::try_from(by & 63).ok()).filter(|_| width == Width::Double);
-        if let (Width::Word, Operation::Add | Operation::Subtract, Some(by)) =
-            (width, operation, right.as_constant())
-        {
-            if let Some(whole) = self.added_to_cut(left, if operation == Operation::Add { by } else { -by }) {
-                return whole;
-            }
+        let added = match (width, operation, right.as_constant()) {
+            (Width::Word, Operation::Add, by) => by,
+            (Width::Word, Operation::Subtract, Some(by)) => by.checked_neg(),
+            _ => None,
+        };
+        if let Some(whole) = added.and_then(|by| self.added_to_cut(left, by)) {
+            return whole;
         }
         match (operation, by) {
             (Operation::ShiftRight | Operation::ShiftRightSigned, Some(by)) => {
