@@ -116,11 +116,12 @@ impl<'r> Maker<'r> {
 
     fn statement(&mut self, depth: u32) {
         self.budget = self.budget.saturating_sub(1);
-        match self.random.below(20) {
+        match self.random.below(22) {
             16 => self.unary(),
             17 => self.atomic(),
             18 => self.get_many(),
             19 => self.two_numbers(),
+            20 | 21 => self.calculated_access(),
             0 => self.fresh_region(),
             1..=3 => self.checked_access(),
             4 if depth < 2 => self.walk(depth),
@@ -207,10 +208,21 @@ impl<'r> Maker<'r> {
         let found = self.find(|holds| matches!(holds, Holds::Number | Holds::Upto(_)));
         found.unwrap_or_else(|| {
             let to = self.scratch();
-            let number = self.random.pick(NUMBERS);
-            self.number(to, number);
+            self.new_number(to);
             to
         })
+    }
+
+    /// A number in a register, a long one at times.
+    fn new_number(&mut self, to: usize) {
+        if self.random.once_in(4) {
+            let value = self.random.pick(LONG_NUMBERS);
+            self.put(Instruction::Constant { destination: register(to), value });
+            self.holds[to] = Holds::Number;
+        } else {
+            let number = self.random.pick(NUMBERS);
+            self.number(to, number);
+        }
     }
 
     /// Registers that hold the start and the end of some memory.
@@ -257,3 +269,21 @@ fn register(number: usize) -> Register {
 
 /// Words of the frame that are used.
 const STACK_WORDS: usize = 8;
+/// Numbers near the ends of 32 and 64 bits.
+const LONG_NUMBERS: &[u64] = &[
+    1 << 63,
+    (1 << 63) - 1,
+    (1 << 63) - 8,
+    (1 << 63) + 8,
+    1 << 62,
+    1 << 61,
+    1 << 47,
+    u64::MAX - 7,
+    1 << 32,
+    (1 << 32) - 1,
+    (1 << 32) - 8,
+    1 << 31,
+    (1 << 31) - 1,
+    u64::MAX << 32,
+    u64::MAX << 31,
+];
