@@ -17,6 +17,10 @@ pub struct Records {
     /// How far a hash is shifted to be an index.
     shift: u32,
     count: usize,
+    /// All records, each a version, the length of the key, the key and the value, from multiples of [`UNIT_BYTES`] on; and gaps.
+    bytes: Vec<u8>,
+    /// Bytes in gaps.
+    gap_bytes: usize,
     /// Bytes of keys and values.
     used_bytes: u64,
     reserved_bytes: Cell<u64>,
@@ -24,14 +28,15 @@ pub struct Records {
     last_version: u64,
 }
 
-/// A place for a record.
-#[derive(Clone, Debug, Default)]
+/// A place for a record; four of them are a line of the caches.
+#[derive(Clone, Copy, Debug)]
 struct Slot {
-    /// The hash of its key; 0 if there is none.
+    /// The hash of its key.
     hash: u64,
-    key_bytes: usize,
-    /// Its version, its key, and its value.
-    bytes: Box<[u8]>,
+    /// Where the record starts, in units; [`NOWHERE`] if there is none.
+    unit: u32,
+    /// Bytes of the value, and whether the key has [`WORD_BYTES`]: [`WORD_KEY`].
+    value: u32,
 }
 
 impl Records {
@@ -39,9 +44,11 @@ impl Records {
     pub fn new(capacity: usize) -> Self {
         let slots = capacity.saturating_mul(2).max(2).next_power_of_two();
         Self {
-            slots: vec![Slot::default(); slots].into(),
+            slots: vec![Slot::NONE; slots].into(),
             shift: u64::BITS - slots.trailing_zeros(),
             count: 0,
+            bytes: Vec::new(),
+            gap_bytes: 0,
             used_bytes: 0,
             reserved_bytes: Cell::new(0),
             limit_bytes: u64::MAX,
@@ -63,49 +70,51 @@ impl Records {
 
     /// All records, in no order: key, value, version.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8], u64)> {
-        let is_taken = |slot: &&Slot| slot.hash != 0;
-        self.slots.iter().filter(is_taken).map(|slot| (slot.key(), slot.value(), slot.version()))
+        let taken = self.slots.iter().filter(|slot| slot.is_taken());
+        taken.map(|slot| (self.key(slot), self.value_of(slot, self.key(slot).len()), self.version(slot)))
     }
 
     /// The value of a key.
     pub fn value(&self, key: &[u8]) -> Option<&[u8]> {
-        self.find(key, hash(key)).map(Slot::value)
+        self.find(key, hash(key)).map(|slot| self.value_of(slot, key.len()))
     }
 
     /// Writes a value.
+    ///
+    /// # Panics
+    /// If the value has more than 1 GiB, the key 4 GiB, or all together 32 GiB.
     pub fn put(&mut self, key: &[u8], value: &[u8]) {
         if self.count * 2 >= self.slots.len() {
-            self.grow();
+            self.rebuild(self.slots.len() * 2);
+        } else if self.gap_bytes > self.bytes.len() / 2 {
+            self.rebuild(self.slots.len());
         }
         self.last_version += 1;
         let hash = hash(key);
         let index = self.index(key, hash);
-        let slot = &mut self.slots[index];
-        self.count += usize::from(slot.hash == 0);
-        self.used_bytes = self.used_bytes - slot.len_bytes() + (key.len() + value.len()) as u64;
-        let bytes = [&self.last_version.to_le_bytes(), key, value].concat().into();
-        *slot = Slot { hash, key_bytes: key.len(), bytes };
+        self.leave(index);
+        self.slots[index] = Slot::new(hash, self.bytes.len(), key.len(), value.len());
+        self.count += 1;
+        self.used_bytes += (key.len() + value.len()) as u64;
+        append(&mut self.bytes, self.last_version, key, value);
     }
 
     /// Deletes a key; says whether it was there.
     pub fn delete(&mut self, key: &[u8]) -> bool {
         let mut gap = self.index(key, hash(key));
-        let gone = mem::take(&mut self.slots[gap]);
-        if gone.hash == 0 {
+        if !self.leave(gap) {
             return false;
         }
-        self.count -= 1;
-        self.used_bytes -= gone.len_bytes();
         // Those behind it that had to step over it move up.
         let mask = self.slots.len() - 1;
-        let mut next = (gap + 1) & mask;
-        while self.slots[next].hash != 0 {
+        let mut next = self.next(gap);
+        while self.slots[next].is_taken() {
             let home = self.home(self.slots[next].hash);
             if next.wrapping_sub(home) & mask >= next.wrapping_sub(gap) & mask {
                 self.slots.swap(gap, next);
                 gap = next;
             }
-            next = (next + 1) & mask;
+            next = self.next(next);
         }
         true
     }
@@ -126,23 +135,31 @@ impl Records {
         let mut index = self.home(hash);
         loop {
             let slot = &self.slots[index];
-            if slot.hash == hash && slot.has_key(key) {
+            if self.has(slot, key, hash) {
                 return Some(slot);
             }
-            if slot.hash == 0 {
+            if !slot.is_taken() {
                 return None;
             }
-            index = (index + 1) & (self.slots.len() - 1);
+            index = self.next(index);
         }
+    }
+
+    /// Whether a slot is that of a key, which has this hash.
+    #[inline]
+    fn has(&self, slot: &Slot, key: &[u8], hash: u64) -> bool {
+        // Keys of eight bytes that have one hash are the same.
+        let has_word = slot.value & WORD_KEY != 0;
+        slot.hash == hash
+            && slot.is_taken()
+            && if key.len() == WORD_BYTES { has_word } else { !has_word && self.key(slot) == key }
     }
 
     /// Where a key is, or belongs.
     fn index(&self, key: &[u8], hash: u64) -> usize {
         let mut index = self.home(hash);
-        while self.slots[index].hash != 0
-            && !(self.slots[index].hash == hash && self.slots[index].has_key(key))
-        {
-            index = (index + 1) & (self.slots.len() - 1);
+        while self.slots[index].is_taken() && !self.has(&self.slots[index], key, hash) {
+            index = self.next(index);
         }
         index
     }
@@ -155,15 +172,87 @@ impl Records {
         (hash >> self.shift) as usize & (self.slots.len() - 1)
     }
 
-    fn grow(&mut self) {
-        let slots = self.slots.len() * 2;
-        let old = mem::replace(&mut self.slots, vec![Slot::default(); slots].into());
-        self.shift -= 1;
-        for slot in old {
-            if slot.hash != 0 {
-                let index = self.index(slot.key(), slot.hash);
-                self.slots[index] = slot;
+    #[inline]
+    const fn next(&self, index: usize) -> usize {
+        (index + 1) & (self.slots.len() - 1)
+    }
+
+    /// Looks a record up by a key that is no word: that is not worth the registers of [`Store::get`].
+    #[inline(never)]
+    fn find_bytes(&self, key: &[u8]) -> Option<&Slot> {
+        self.find(key, rapidhash_v3(key))
+    }
+
+    /// Asks memory for the record that is most likely the one of a hash.
+    #[inline]
+    fn touch(&self, hash: u64) {
+        let mut index = self.home(hash);
+        while self.slots[index].hash != hash && self.slots[index].is_taken() {
+            index = self.next(index);
+        }
+        black_box(self.bytes.get(self.slots[index].start()));
+    }
+
+    #[inline]
+    fn version(&self, slot: &Slot) -> u64 {
+        let bytes = self.bytes.get(slot.start()..).and_then(<[u8]>::first_chunk);
+        bytes.map_or(0, |version| u64::from_le_bytes(*version))
+    }
+
+    fn key(&self, slot: &Slot) -> &[u8] {
+        let (head, bytes) = self.bytes[slot.start()..].split_at(HEAD_BYTES);
+        let key_bytes = head[8..].first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes));
+        &bytes[..key_bytes as usize]
+    }
+
+    /// The value of a record whose key has so many bytes.
+    #[inline]
+    fn value_of(&self, slot: &Slot, key_bytes: usize) -> &[u8] {
+        let start = slot.start() + HEAD_BYTES + key_bytes;
+        &self.bytes[start..start + slot.value_bytes()]
+    }
+
+    /// A piece of it.
+    #[inline]
+    fn found(&self, slot: &Slot, key_bytes: usize, offset: u64) -> Found<'_> {
+        let value = self.value_of(slot, key_bytes);
+        let is_whole = offset == 0 && value.len() <= RUN_BYTES;
+        let bytes = if is_whole { value } else { run(value, offset) };
+        Found { bytes, value_bytes: value.len() as u64, version: self.version(slot) }
+    }
+
+    /// Forgets the record of a slot; says whether there was one.
+    fn leave(&mut self, index: usize) -> bool {
+        let slot = self.slots[index];
+        if !slot.is_taken() {
+            return false;
+        }
+        let record_bytes = self.key(&slot).len() + slot.value_bytes();
+        self.count -= 1;
+        self.used_bytes -= record_bytes as u64;
+        self.gap_bytes += (HEAD_BYTES + record_bytes).next_multiple_of(UNIT_BYTES);
+        self.slots[index] = Slot::NONE;
+        true
+    }
+
+    /// Makes the table anew, of so many slots, and the records without gaps.
+    fn rebuild(&mut self, slots: usize) {
+        let mut bytes = Vec::with_capacity(self.bytes.len() - self.gap_bytes);
+        let mut all = Vec::with_capacity(self.count);
+        for slot in self.slots.iter().filter(|slot| slot.is_taken()) {
+            let key = self.key(slot);
+            all.push(Slot::new(slot.hash, bytes.len(), key.len(), slot.value_bytes()));
+            append(&mut bytes, self.version(slot), key, self.value_of(slot, key.len()));
+        }
+        (self.bytes, self.gap_bytes) = (bytes, 0);
+        self.slots = vec![Slot::NONE; slots].into();
+        self.shift = u64::BITS - slots.trailing_zeros();
+        for slot in mem::take(&mut all) {
+            let mut index = self.home(slot.hash);
+            while self.slots[index].is_taken() {
+                index = self.next(index);
             }
+            self.slots[index] = slot;
         }
     }
 }
@@ -171,7 +260,8 @@ impl Records {
 impl Store for Records {
     #[inline]
     fn get<'s>(&'s self, key: &[u8], offset: u64) -> Result<Option<Found<'s>>, Unready> {
-        Ok(self.find(key, hash(key)).map(|slot| slot.found(offset)))
+        let slot = if key.len() == WORD_BYTES { self.find(key, hash(key)) } else { self.find_bytes(key) };
+        Ok(slot.map(|slot| self.found(slot, key.len(), offset)))
     }
 
     fn get_many<'s>(
@@ -188,12 +278,13 @@ impl Store for Records {
                 *hash_of = hash(key(start + index));
                 black_box(self.slots[self.home(*hash_of)].hash);
             }
-            for &hash in &hashes[..views.len()] {
-                black_box(self.slots[self.home(hash)].bytes.first());
-            }
+            hashes[..views.len()].iter().for_each(|&hash| self.touch(hash));
             for (index, view) in views.iter_mut().enumerate() {
                 let slot = self.find(key(start + index), hashes[index]);
-                *view = slot.map(|slot| slot.found(0).bytes);
+                *view = slot.map(|slot| {
+                    let value = self.value_of(slot, key_bytes);
+                    if value.len() <= RUN_BYTES { value } else { run(value, 0) }
+                });
             }
         }
         Ok(())
@@ -214,51 +305,54 @@ impl Store for Records {
 }
 
 impl Slot {
-    #[inline]
-    fn has_key(&self, key: &[u8]) -> bool {
-        if let (Some(key), Some(own)) = (key.as_array::<8>(), self.bytes[8..].first_chunk::<8>())
-            && self.key_bytes == 8
-        {
-            return key == own;
-        }
-        self.key() == key
+    const NONE: Self = Self { hash: 0, unit: NOWHERE, value: 0 };
+
+    fn new(hash: u64, start: usize, key_bytes: usize, value_bytes: usize) -> Self {
+        let unit = u32::try_from(start / UNIT_BYTES).expect("all records have less than 32 GiB");
+        assert!(unit < NOWHERE && value_bytes <= VALUE_BYTES_MAX, "a value has 1 GiB at most");
+        let value = u32::try_from(value_bytes).expect("1 GiB at most");
+        Self { hash, unit, value: if key_bytes == WORD_BYTES { value | WORD_KEY } else { value } }
     }
 
     #[inline]
-    fn key(&self) -> &[u8] {
-        &self.bytes[8..8 + self.key_bytes]
+    const fn is_taken(&self) -> bool {
+        self.unit != NOWHERE
     }
 
     #[inline]
-    fn value(&self) -> &[u8] {
-        &self.bytes[8 + self.key_bytes..]
+    const fn start(&self) -> usize {
+        self.unit as usize * UNIT_BYTES
     }
 
     #[inline]
-    fn version(&self) -> u64 {
-        self.bytes.first_chunk().map_or(0, |version| u64::from_le_bytes(*version))
-    }
-
-    /// Bytes of its key and value.
-    fn len_bytes(&self) -> u64 {
-        self.bytes.len().saturating_sub(8) as u64
-    }
-
-    #[inline]
-    fn found(&self, offset: u64) -> Found<'_> {
-        let value = self.value();
-        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(value.len());
-        let end = (start - start % RUN_BYTES + RUN_BYTES).min(value.len());
-        Found { bytes: &value[start..end], value_bytes: value.len() as u64, version: self.version() }
+    const fn value_bytes(&self) -> usize {
+        (self.value & !WORD_KEY) as usize
     }
 }
 
-/// The hash of a key, which is not 0.
+/// Appends a record.
+fn append(bytes: &mut Vec<u8>, version: u64, key: &[u8], value: &[u8]) {
+    let key_bytes = u32::try_from(key.len()).expect("a key has less than 4 GiB");
+    bytes.extend_from_slice(&version.to_le_bytes());
+    bytes.extend_from_slice(&key_bytes.to_le_bytes());
+    bytes.extend_from_slice(&[0; HEAD_BYTES - 12]);
+    bytes.extend_from_slice(key);
+    bytes.extend_from_slice(value);
+    bytes.resize(bytes.len().next_multiple_of(UNIT_BYTES), 0);
+}
+
+/// The piece of a value from an offset on.
+fn run(value: &[u8], offset: u64) -> &[u8] {
+    let start = usize::try_from(offset).unwrap_or(usize::MAX).min(value.len());
+    &value[start..(start - start % RUN_BYTES + RUN_BYTES).min(value.len())]
+}
+
+/// The hash of a key. It tells keys of eight bytes apart: multiplying with an odd number can be undone.
 #[inline]
 fn hash(key: &[u8]) -> u64 {
     match key.as_array() {
-        Some(&key) => u64::from_le_bytes(key).wrapping_mul(GOLDEN_RATIO) | 1,
-        None => rapidhash_v3(key) | 1,
+        Some(&key) => u64::from_le_bytes(key).wrapping_mul(GOLDEN_RATIO),
+        None => rapidhash_v3(key),
     }
 }
 
@@ -268,6 +362,18 @@ pub const RUN_BYTES: usize = 64 << 10;
 const BATCH: usize = 16;
 /// 2^64 divided by the golden ratio: a product with it has its best bits at the top.
 const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15;
+/// Bytes in front of the key of a record.
+const HEAD_BYTES: usize = 16;
+/// What records start at multiples of.
+const UNIT_BYTES: usize = 8;
+/// Where no record starts.
+const NOWHERE: u32 = u32::MAX;
+/// Bytes of the keys that a table is good at.
+const WORD_BYTES: usize = 8;
+/// The bit of a slot for them.
+const WORD_KEY: u32 = 1 << 31;
+/// Most bytes of a value.
+const VALUE_BYTES_MAX: usize = 1 << 30;
 
 #[cfg(test)]
 mod tests {

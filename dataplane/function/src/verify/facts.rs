@@ -1,5 +1,7 @@
 //! What is known of symbols: an interval of each, and inequalities between up to three of them. What is asked is answered from both.
 
+use std::cell::Cell;
+
 use super::form::{Form, Sum, Symbol, gcd};
 
 /// A range of numbers, both ends included. Numbers of 64 bits are taken as signed ones.
@@ -25,11 +27,17 @@ pub(super) struct Inequality {
 pub(super) struct Facts {
     pub(super) intervals: Vec<Interval>,
     pub(super) inequalities: Vec<Inequality>,
+    /// Steps of searches since they were last asked for.
+    work: Cell<u32>,
 }
 
 impl Clone for Facts {
     fn clone(&self) -> Self {
-        Self { intervals: self.intervals.clone(), inequalities: self.inequalities.clone() }
+        Self {
+            intervals: self.intervals.clone(),
+            inequalities: self.inequalities.clone(),
+            work: Cell::default(),
+        }
     }
 
     fn clone_from(&mut self, source: &Self) {
@@ -87,6 +95,11 @@ impl Facts {
     pub(super) fn clear(&mut self) {
         self.intervals.clear();
         self.inequalities.clear();
+    }
+
+    /// The steps that searches took since this was last asked.
+    pub(super) fn take_work(&self) -> u32 {
+        self.work.take()
     }
 
     /// A new symbol. Whoever adds many sees to it that there are not too many, see `State::compact`.
@@ -191,6 +204,7 @@ impl Facts {
             }
             let mut nodes = SEARCH_NODES;
             best = best.min(self.search(sum, goal, depth, 0, &mut nodes));
+            self.work.set(self.work.get() + SEARCH_NODES - nodes);
             if nodes == SEARCH_NODES {
                 break;
             }
@@ -263,12 +277,12 @@ impl Facts {
             0 => return sum.constant <= bound,
             1 => {}
             _ => {
-                let least =
-                    sum.negated().map_or(i128::MIN, |negated| -self.upper(&negated, -i128::from(bound) - 1));
-                if least > i128::from(bound) {
+                let bound = i128::from(bound);
+                let least = sum.negated().map_or(i128::MIN, |sum| -self.upper_soon(&sum, -bound - 1));
+                if least > bound {
                     return false;
                 }
-                if self.at_most(sum, bound) {
+                if self.upper_soon(sum, bound) <= bound {
                     return true;
                 }
             }

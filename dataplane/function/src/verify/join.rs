@@ -84,7 +84,7 @@ impl Join {
         self.changed = false;
         joined.regions.clear();
         joined.facts.clear();
-        joined.shifted = None;
+        joined.forget();
         for symbol in 0..inputs {
             let form = Form::symbol(Symbol::try_from(symbol).unwrap_or(Symbol::MAX));
             self.pairs.push(Pair { old: form, new: form });
@@ -353,8 +353,10 @@ impl Join {
         let pair = self.pairs[index];
         let own = pair.old.as_single()?;
         let factor = quotient(a, own.symbol, own.factor)?;
+        let before = a.terms().len() + b.terms().len();
         let (a, b) = (a.plus(pair.old, -factor)?, b.plus(pair.new, -factor)?);
-        if a.terms().len() == 2 || b.terms().len() == 2 {
+        // Both have to become shorter, or their range is lost for nothing.
+        if a.terms().len() == 2 || b.terms().len() == 2 || a.terms().len() + b.terms().len() + 2 > before {
             return None;
         }
         let rest = self.short(a, b).unwrap_or_else(|| self.new_form(a, b));
@@ -373,8 +375,8 @@ impl Join {
     /// The intervals of the joined symbols.
     fn intervals(&mut self, old: &Facts, new: &Facts, widen: Option<&Widening<'_>>, joined: &mut State) {
         for (index, pair) in self.pairs.iter().enumerate() {
-            let was = old.range(&pair.old);
-            let mut both = was.union(new.range(&pair.new));
+            let was = old.operand_range(&pair.old);
+            let mut both = was.union(new.operand_range(&pair.new));
             if both != was {
                 // It may be only the plain interval that is wider.
                 both = was.union(new.close_range(&pair.new));
@@ -483,10 +485,11 @@ impl Join {
         self.values = values;
     }
 
-    /// Whether a symbol is not the only one that stands for a symbol of the old state.
+    /// Whether a symbol is not the only one that stands for a symbol of the old state, or stands for a sum now.
     fn is_born(&self, index: usize) -> bool {
         let Some((old, _)) = self.pairs[index].is_old() else { return true };
-        self.pairs[..index].iter().any(|other| other.is_old().is_some_and(|other| other.0 == old))
+        self.pairs[index].new.terms().len() > 1
+            || self.pairs[..index].iter().any(|other| other.is_old().is_some_and(|other| other.0 == old))
     }
 
     /// Keeps `left - right <= bound`, if something is known of that.
@@ -501,11 +504,16 @@ impl Join {
             return;
         };
         let trivial = joined.highest(&sum);
-        let most = old.upper_soon(&there, i128::MIN);
+        // What has a long form on one side, as the middle of two others, takes longer.
+        let long = there.len() > 2 || here.len() > 2;
+        let upper = |facts: &Facts, sum: &Sum, goal: i128| {
+            if long { facts.upper(sum, goal) } else { facts.upper_soon(sum, goal) }
+        };
+        let most = upper(old, &there, if long { -1 } else { i128::MIN });
         if most >= trivial || most > 0 {
             return;
         }
-        let most = most.max(new.upper_soon(&here, most));
+        let most = most.max(upper(new, &here, most));
         if most < trivial && most <= 0 && near(&clamp(most)) {
             joined.keep_sum(&sum, clamp(most));
         }

@@ -159,7 +159,7 @@ impl<'p> Walk<'p> {
         at: u32,
         state: &mut State,
     ) -> Result<bool, Fault> {
-        self.spend(1, at)?;
+        self.spend(1 + state.facts.take_work() / SEARCHES, at)?;
         if state.is_large() {
             state.compact(self.hook.regions.len());
         }
@@ -214,7 +214,7 @@ impl<'p> Walk<'p> {
     ) -> Result<(), Fault> {
         let info = self.scratch.flow.blocks[block];
         let station = &mut activation.stations[info.order];
-        state.shifted = None;
+        state.forget();
         match &mut station.state {
             Some(held) if info.ways > 1 => {
                 // Only what a loop itself changes is widened there, on its way back; what changes before it is not.
@@ -238,7 +238,8 @@ impl<'p> Walk<'p> {
                     station.turns += u32::from(turned);
                     station.waits = true;
                 }
-                self.spend(JOIN_STEPS, at)
+                let work = state.facts.take_work() + held.facts.take_work() + joined.facts.take_work();
+                self.spend(JOIN_STEPS + work / SEARCHES, at)
             }
             held => {
                 let mut kept = held.take().unwrap_or_else(|| self.scratch.pool.pop().unwrap_or_default());
@@ -397,7 +398,7 @@ impl State {
             self.registers[register] = Value::UNSET;
         }
         self.registers[10] = Value::Pointer(Place::Stack(self.depth()), Form::constant(0));
-        self.shifted = None;
+        self.forget();
     }
 
     /// Leaves the current function. What pointed into its frame is gone.
@@ -406,7 +407,7 @@ impl State {
         if let Some(frame) = self.frames.pop() {
             self.registers[6..10].copy_from_slice(&frame.saved);
         }
-        self.shifted = None;
+        self.forget();
         for register in 1..6 {
             self.registers[register] = Value::Nothing(Absence::Called);
         }
@@ -470,5 +471,7 @@ const KEPT: Registers = 0b11_1100_0001;
 const TURNS_EXACT: u32 = 1;
 /// Turns of a loop that are widened step by step.
 const TURNS_STEPS: u32 = 8;
+/// Steps of searches that are worth one.
+const SEARCHES: u32 = 4;
 /// What a join costs, in steps.
 const JOIN_STEPS: u32 = 4;
