@@ -8,6 +8,7 @@ mod connection;
 mod cpu;
 mod dataset;
 mod distribution;
+mod functions;
 mod generator;
 mod interrupt;
 mod load;
@@ -39,6 +40,7 @@ use anyhow::Context;
 
 pub use arguments::{CommonArguments, LoadArguments, MemcachedArguments, NativeArguments};
 pub use compare::CompareArguments;
+pub use functions::FunctionsArguments;
 use generator::run_load;
 use load::Load;
 use machine::Machine;
@@ -69,6 +71,8 @@ pub enum Workload {
     Compare(CompareArguments),
     /// Compare the key-value store with a hashbrown table, without a server
     Store(StoreArguments),
+    /// Compare functions in machine code with the interpreter and with loops in C
+    Functions(FunctionsArguments),
     /// Let a client and a shard take turns on one thread: what a request costs without a kernel in between
     Path(PathArguments),
     /// Send and fetch one very long value beside short GETs of another client
@@ -102,6 +106,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         }
         Workload::Compare(arguments) => compare::run_comparison(&arguments, &interrupted),
         Workload::Store(arguments) => store::run_store(&arguments, &interrupted),
+        Workload::Functions(arguments) => functions::run_functions(&arguments, &interrupted),
         Workload::Path(arguments) => path::run_path(&arguments, &interrupted),
         Workload::Echo(arguments) => packets::run_echo(&arguments, &interrupted),
         Workload::Packets(arguments) => packets::run_packets(&arguments, &interrupted),

@@ -4,7 +4,6 @@
 
 use std::time::{Duration, Instant};
 
-#[expect(unreachable_pub, reason = "a test uses the module as well")]
 #[path = "../tests/hostile/mod.rs"]
 mod hostile;
 
@@ -44,7 +43,7 @@ fn main() {
     let percent = |part: u64, whole: u64| part as f64 * 100.0 / whole.max(1) as f64;
     println!(
         "{} programs in {:.1} s, {:.0} per second, {:.0} per second of each processor: {:.1} % decoded, {:.1} % accepted, {} calls of \
-        which {:.1} % had a result and {:.1} % met a guard; the longest took {:.1} ms",
+        which {:.1} % had a result and {:.1} % met a guard; the longest took {:.1} ms, seed {}",
         tally.made,
         took.as_secs_f64(),
         tally.made as f64 / took.as_secs_f64(),
@@ -54,7 +53,8 @@ fn main() {
         tally.runs,
         percent(tally.results, tally.runs),
         percent(tally.guarded, tally.runs),
-        total.longest.as_secs_f64() * 1e3,
+        total.longest.0.as_secs_f64() * 1e3,
+        total.longest.1,
     );
     if total.findings > 0 {
         println!("{} findings", total.findings);
@@ -68,7 +68,8 @@ fn main() {
 struct Worked {
     tally: Tally,
     findings: u64,
-    longest: Duration,
+    /// The longest that a program took, and its seed.
+    longest: (Duration, u64),
     /// Time on a processor.
     processor: Duration,
 }
@@ -102,7 +103,7 @@ fn work(seeds: impl Iterator<Item = u64>) -> Worked {
             }
             continue;
         }
-        worked.longest = worked.longest.max(start.elapsed());
+        worked.longest = worked.longest.max((start.elapsed(), seed));
     }
     worked.tally = campaign.tally;
     worked.processor = processor_time();

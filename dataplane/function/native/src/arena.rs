@@ -12,6 +12,7 @@ use std::sync::Arc;
 use adit_function::hook::Hook;
 
 use crate::compile::{ALIGNMENT_BYTES, Code, PADDING};
+use crate::context::Plan;
 use crate::mapping::Mapping;
 use crate::ranges::Ranges;
 
@@ -36,7 +37,10 @@ pub(crate) struct Function {
     /// Where it is entered.
     pub(crate) start: usize,
     pub(crate) hook: &'static Hook,
-    pub(crate) data: Box<[u8]>,
+    pub(crate) context: Plan,
+    /// Its read-only data, and where compiled code finds that.
+    _data: Box<[u8]>,
+    pub(crate) data_start: u64,
     pub(crate) variables: Box<[u8]>,
     /// Whether the shadows of the context have to be there.
     pub(crate) shadows: bool,
@@ -91,11 +95,14 @@ impl Arena {
             }
         };
         self.mapping.write(range.clone(), &code.bytes, PADDING);
+        let data: Box<[u8]> = code.data.clone().into();
         let index = self.vacant.pop().unwrap_or(self.functions.len());
         let function = Arc::new(Function {
             start: self.mapping.address() + range.start,
             hook: code.hook,
-            data: code.data.clone().into(),
+            context: code.context.clone(),
+            data_start: data.as_ptr().expose_provenance() as u64,
+            _data: data,
             variables: code.variables.clone().into(),
             shadows: code.shadows,
             range,

@@ -11,6 +11,7 @@ use cranelift_codegen::settings::{self, Configurable};
 use cranelift_codegen::{Context, FinalizedRelocTarget};
 use cranelift_frontend::FunctionBuilderContext;
 
+use crate::context::Plan;
 use crate::layout;
 use crate::subject::Subject;
 use crate::translate;
@@ -52,6 +53,7 @@ pub enum Checks {
 pub struct Code {
     pub(crate) bytes: Vec<u8>,
     pub(crate) hook: &'static Hook,
+    pub(crate) context: Plan,
     pub(crate) data: Vec<u8>,
     pub(crate) variables: Vec<u8>,
     pub(crate) shadows: bool,
@@ -128,6 +130,7 @@ pub(crate) fn compile_subject(
     let mut code = Code {
         bytes: Vec::new(),
         hook: subject.hook,
+        context: Plan::of(subject.hook),
         data: subject.program.data.clone(),
         variables: subject.program.variables.clone(),
         shadows,

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use adit_function::call::Call;
-use adit_function::hook::{FieldKind, Inputs, RegionBytes};
+use adit_function::hook::{Inputs, REGION_BYTES_MAX, RegionBytes};
 use adit_function::instruction::Size;
 use adit_function::program::VARIABLES_BYTES_MAX;
 use adit_function::trap::Trap;
 
 use crate::arena::{Function, Installed};
+use crate::context::Plan;
 use crate::layout::{CONTEXT, NOTHING, SHADOWS, State, VARIABLES};
 use crate::memory_of_entry::EntryMemory;
 use crate::{ending, trampoline};
@@ -94,28 +95,21 @@ impl Entry {
     /// Writes the context of a call. Memory of no bytes is that at the start of the entry: its address is one that pointers can be compared with.
     #[inline]
     fn write_context(&mut self, function: &Function, inputs: &mut Inputs<'_>) {
-        let hook = function.hook;
-        assert_eq!(inputs.regions.len(), hook.regions.len(), "a call is given all memory of its hook");
-        let mut numbers = inputs.numbers.iter();
-        for field in hook.fields {
-            let place = CONTEXT + field.offset.cast_signed();
-            match field.kind {
-                FieldKind::Number(size) => {
-                    let number = *numbers.next().expect("a call is given all numbers of its hook");
-                    self.write_number(place, size, number);
-                }
-                FieldKind::Start(region) | FieldKind::End(region) => {
-                    let region = usize::from(region);
-                    let bounds = bounds(&mut inputs.regions[region], hook.regions[region].writable);
-                    let nowhere = [self.memory.address() as u64; 2];
-                    let bounds = bounds.unwrap_or(nowhere);
-                    let is_end = matches!(field.kind, FieldKind::End(_));
-                    self.write(place, bounds[usize::from(is_end)]);
-                    if function.shadows {
-                        self.write(SHADOWS + 2 * (place - CONTEXT), bounds);
-                    }
-                }
+        let Plan { regions, numbers } = &function.context;
+        assert_eq!(inputs.regions.len(), regions.len(), "a call is given all memory of its hook");
+        assert_eq!(inputs.numbers.len(), numbers.len(), "a call is given all numbers of its hook");
+        for (plan, region) in regions.iter().zip(inputs.regions.iter_mut()) {
+            let nowhere = [self.memory.address() as u64; 2];
+            let bounds = bounds(region, plan.writable).unwrap_or(nowhere);
+            self.write(plan.start, bounds[0]);
+            self.write(plan.end, bounds[1]);
+            if function.shadows {
+                self.write(SHADOWS + 2 * (plan.start - CONTEXT), bounds);
+                self.write(SHADOWS + 2 * (plan.end - CONTEXT), bounds);
             }
+        }
+        for ((place, size), number) in numbers.iter().zip(inputs.numbers) {
+            self.write_number(*place, *size, *number);
         }
     }
 
@@ -147,7 +141,7 @@ impl Installed {
     /// writable at its hook is worth nothing.
     ///
     /// # Panics
-    /// If the inputs are not those of its hook.
+    /// If the inputs are not those of its hook, or longer than [`REGION_BYTES_MAX`].
     #[inline]
     pub fn call(
         &self,
@@ -164,12 +158,7 @@ impl Installed {
         let state = entry.state();
         state.fuel.set(fuel);
         state.host.set(std::ptr::from_mut(call).cast());
-        let data = if function.data.is_empty() {
-            entry.memory.address()
-        } else {
-            function.data.as_ptr().expose_provenance()
-        };
-        state.data.set(data as u64);
+        state.data.set(function.data_start);
         let turn = state.turn.load(Ordering::Relaxed) + 1;
         state.turn.store(turn, Ordering::Release);
         let context = entry.memory.address() as u64 + u64::from(CONTEXT.unsigned_abs());
@@ -213,6 +202,7 @@ fn bounds(region: &mut RegionBytes<'_>, writable: bool) -> Option<[u64; 2]> {
         }
         RegionBytes::Write(bytes) => (bytes.as_mut_ptr().expose_provenance(), bytes.len()),
     };
+    assert!(bytes <= REGION_BYTES_MAX as usize, "the verifier relies on it");
     (bytes > 0).then(|| [start as u64, (start + bytes) as u64])
 }
 

@@ -9,8 +9,8 @@ use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::ending;
 use crate::memory_of_entry::{self, Poll};
-use crate::{ending, trampoline};
 
 /// Installs the handler, once in the life of the process.
 pub(crate) fn install() -> io::Result<()> {
@@ -70,8 +70,8 @@ extern "C" fn on_fault(signal: i32, info: *const libc::siginfo_t, context: *mut 
         // SAFETY: the entry is registered, and the thread that has faulted is in a call with it: code of an arena only polls its own.
         match unsafe { memory_of_entry::on_poll_fault(entry) } {
             Poll::Again => {}
-            Poll::Revoked { save } => {
-                registers[RIP] = register(trampoline::leave_address());
+            Poll::Revoked { save, leave } => {
+                registers[RIP] = leave.cast_signed();
                 registers[RSP] = save.cast_signed();
                 registers[RDX] = ending::REVOKED.cast_signed();
             }
@@ -117,10 +117,6 @@ fn install_once() -> Result<(), i32> {
     } else {
         Err(io::Error::last_os_error().raw_os_error().unwrap_or(libc::EINVAL))
     }
-}
-
-fn register(address: usize) -> i64 {
-    (address as u64).cast_signed()
 }
 
 /// Code of an arena; free while `end` is 0.

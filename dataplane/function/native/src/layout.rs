@@ -21,6 +21,8 @@ use adit_function::program::{DEPTH_MAX, FRAME_BYTES, VARIABLES_BYTES_MAX};
 pub(crate) struct State {
     /// The stack pointer of the trampoline, which a call that is taken back returns to.
     pub(crate) save: Cell<u64>,
+    /// Where it goes on there.
+    pub(crate) leave: Cell<u64>,
     /// The fuel left, whenever another function of the program is called, and at the end.
     pub(crate) fuel: Cell<u64>,
     /// The read-only data of the program that runs.
@@ -43,8 +45,8 @@ pub(crate) struct State {
     pub(crate) result: [Cell<u64>; 2],
 }
 
-/// A shadow that no access fits into: its start is the last address, its end is so low that any size may be subtracted from it.
-pub(crate) const NOTHING: [u64; 2] = [u64::MAX, 64];
+/// A shadow that no access fits into.
+pub(crate) const NOTHING: [u64; 2] = [0, 0];
 
 pub(crate) const TURN: usize = offset_of!(State, turn);
 pub(crate) const REVOKED: usize = offset_of!(State, revoked);
@@ -78,7 +80,6 @@ pub(crate) const ENTRY_BYTES: usize = VARIABLES as usize + VARIABLES_BYTES_MAX;
 pub(crate) const PAGE_BYTES: u32 = 4096;
 
 const _: () = assert!(size_of::<State>() <= CONTEXT as usize, "the state ends before the context");
-const _: () = assert!(offset_of!(State, save) == 0, "the trampoline finds the stack pointer first");
 const _: () = assert!(SHADOWS + 2 * cast(POINTERS_BYTES) <= POLL, "the shadows end before the poll page");
 const _: () = assert!(VARIABLES_BYTES_MAX.is_multiple_of(PAGE_BYTES as usize), "all of it is whole pages");
 

@@ -8,6 +8,7 @@ compile_error!(
 
 mod arena;
 mod compile;
+mod context;
 mod ending;
 mod entry;
 mod fault;

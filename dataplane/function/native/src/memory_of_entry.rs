@@ -23,10 +23,12 @@ unsafe impl Sync for EntryMemory {}
 pub(crate) enum Poll {
     /// It was not meant: it goes on.
     Again,
-    /// It ends, at this stack pointer.
+    /// It ends.
     Revoked {
-        /// What the trampoline has kept.
+        /// The stack pointer that the trampoline has kept.
         save: u64,
+        /// Where it goes on.
+        leave: u64,
     },
 }
 
@@ -111,7 +113,7 @@ pub(crate) unsafe fn on_poll_fault(entry: usize) -> Poll {
     // The page comes back first: a revocation from here on either is seen by the comparison, or faults again.
     assert!(protect(entry, libc::PROT_READ), "a mapped page can be protected");
     let is_meant = state.revoked.load(Ordering::SeqCst) == state.turn.load(Ordering::SeqCst);
-    if is_meant { Poll::Revoked { save: state.save.get() } } else { Poll::Again }
+    if is_meant { Poll::Revoked { save: state.save.get(), leave: state.leave.get() } } else { Poll::Again }
 }
 
 /// Sets the protection of the poll page of an entry. A signal handler may do so.

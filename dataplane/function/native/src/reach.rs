@@ -4,6 +4,7 @@
 use std::marker::PhantomData;
 
 use adit_function::helper::Failure;
+use adit_function::hook::REGION_BYTES_MAX;
 use adit_function::memory::{Memory, Place, refuse_overlap};
 
 use crate::ending;
@@ -122,8 +123,11 @@ impl<'s, const SHADOWED: bool> Memory<'s> for Reach<'s, SHADOWED> {
             None => [0, 0],
             // A value of no bytes is a value: its pointers are not null.
             Some([]) => [self.entry.addr() as u64; 2],
-            Some(bytes) => [bytes.as_ptr_range().start, bytes.as_ptr_range().end]
-                .map(|bound| bound.expose_provenance() as u64),
+            Some(bytes) => {
+                assert!(bytes.len() <= REGION_BYTES_MAX as usize, "the verifier relies on it");
+                let start = bytes.as_ptr().expose_provenance() as u64;
+                [start, start + bytes.len() as u64]
+            }
         };
         let target = std::ptr::with_exposed_provenance_mut::<[u64; 2]>(bounded(place.address));
         // SAFETY: the place may be written, see `new`, and has the 16 bytes of a view.

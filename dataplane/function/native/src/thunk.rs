@@ -7,7 +7,7 @@ use adit_function::helper::{Failure, Helper};
 use crate::ending;
 use crate::layout::State;
 use crate::reach::Reach;
-use crate::trampoline::Returned;
+use crate::trampoline::Answer;
 
 /// What kind of program calls.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,7 +33,7 @@ pub(crate) fn address(number: u32, kind: Kind) -> Option<usize> {
 }
 
 /// A function for a helper. Its safety is that of [`thunk`].
-type Thunk = unsafe extern "sysv64" fn(*const State, u64, u64, u64, u64, u64) -> Returned;
+type Thunk = unsafe extern "sysv64" fn(*const State, u64, u64, u64, u64, u64) -> Answer;
 
 /// The functions for a helper.
 struct Thunks {
@@ -69,7 +69,7 @@ unsafe extern "sysv64" fn thunk<H: Helper, const SHADOWED: bool, const HARDENED:
     third: u64,
     fourth: u64,
     fifth: u64,
-) -> Returned {
+) -> Answer {
     if HARDENED {
         // No branch in front of the call is open any more when the helper reaches for memory.
         // SAFETY: all processors of this architecture have the instruction.
@@ -83,8 +83,8 @@ unsafe extern "sysv64" fn thunk<H: Helper, const SHADOWED: bool, const HARDENED:
     let mut reach = unsafe { Reach::<'_, SHADOWED>::new(state) };
     let arguments = [first, second, third, fourth, fifth];
     match H::call(arguments, &mut reach, call) {
-        Ok(result) => Returned { result, ending: 0 },
-        Err(Failure::Refused(refusal)) => Returned { result: 0, ending: ending::refusal(refusal) },
-        Err(Failure::Argument(argument)) => Returned { result: 0, ending: reach.ending_of(argument) },
+        Ok(result) => Answer { result, ending: 0 },
+        Err(Failure::Refused(refusal)) => Answer { result: 0, ending: ending::refusal(refusal) },
+        Err(Failure::Argument(argument)) => Answer { result: 0, ending: reach.ending_of(argument) },
     }
 }

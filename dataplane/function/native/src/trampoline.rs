@@ -1,10 +1,11 @@
-//! The way into compiled code and out of it. It keeps the registers that a function has to keep on the stack, and that stack pointer in the entry, so
-//! that the fault handler can continue at the way out whatever the compiled code was doing.
+//! The way into compiled code and out of it. It keeps on the stack what the compiler of Rust cannot be told to keep, and in the entry where it is and where
+//! it goes on, so that the fault handler can continue there whatever the compiled code was doing.
+
+use std::mem::offset_of;
 
 use crate::layout::State;
 
 /// How a call ended.
-#[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Returned {
     /// Register 0 of the program.
@@ -13,53 +14,52 @@ pub(crate) struct Returned {
     pub(crate) ending: u64,
 }
 
-// System V ABI, AMD64: arguments in rdi, rsi, rdx; results in rax and rdx; rbx, rbp and r12 to r15 are kept; rsp is a multiple of 16 at
-// a call. The address of the entry starts with the place for the stack pointer.
-std::arch::global_asm!(
-    ".text",
-    ".p2align 4",
-    ".hidden adit_function_enter",
-    ".globl adit_function_enter",
-    ".type adit_function_enter, @function",
-    "adit_function_enter:",
-    "push rbp",
-    "push rbx",
-    "push r12",
-    "push r13",
-    "push r14",
-    "push r15",
-    "sub rsp, 8",
-    "mov qword ptr [rdi], rsp",
-    "call rdx",
-    ".hidden adit_function_leave",
-    ".globl adit_function_leave",
-    "adit_function_leave:",
-    "add rsp, 8",
-    "pop r15",
-    "pop r14",
-    "pop r13",
-    "pop r12",
-    "pop rbx",
-    "pop rbp",
-    "ret",
-    ".size adit_function_enter, . - adit_function_enter",
-);
-
-unsafe extern "sysv64" {
-    /// Calls the code at `start` with an entry and a context.
-    ///
-    /// # Safety
-    /// `start` is where code that [`crate::compile`] has made for this layout of the entry starts in an arena, and all that
-    /// it was compiled to reach is there: the context, what it points to, and what helpers are given.
-    #[link_name = "adit_function_enter"]
-    pub(crate) fn enter(entry: *const State, context: u64, start: usize) -> Returned;
-
-    /// Not a function: where `enter` goes on when the code returns.
-    #[link_name = "adit_function_leave"]
-    safe fn leave();
+/// What helpers return to compiled code: both in registers.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answer {
+    /// The result.
+    pub(crate) result: u64,
+    /// See [`crate::ending`], without the instruction.
+    pub(crate) ending: u64,
 }
 
-/// Where the fault handler goes on, with the stack pointer that `enter` has kept.
-pub(crate) fn leave_address() -> usize {
-    (leave as *const ()).addr()
+/// Calls the code at `start` with an entry and a context.
+///
+/// System V ABI, AMD64: arguments in rdi and rsi, results in rax and rdx; compiled code keeps rbx, rbp and r12 to r15, the fault handler comes without
+/// them. The block does not promise to leave the stack alone, so that the stack pointer is a multiple of 16 at its start, and at the call.
+///
+/// # Safety
+/// `start` is where code that [`crate::compile`] has made for this layout of the entry starts in an arena, and all that it was compiled to reach
+/// is there: the context, what it points to, and what helpers are given. The entry is one of this thread.
+#[inline]
+pub(crate) unsafe fn enter(entry: *const State, context: u64, start: usize) -> Returned {
+    let (result, ending): (u64, u64);
+    // SAFETY: the caller keeps the promises that the code relies on. Whether the code returns or the fault handler goes on at the label, the stack
+    // pointer is the one that was kept, rbx and rbp come from there, and all other registers are given up.
+    unsafe {
+        std::arch::asm!(
+            "push rbx",
+            "push rbp",
+            "lea r12, [rip + 2f]",
+            "mov qword ptr [rdi + {leave}], r12",
+            "mov qword ptr [rdi + {save}], rsp",
+            "call rax",
+            "2:",
+            "pop rbp",
+            "pop rbx",
+            leave = const offset_of!(State, leave),
+            save = const offset_of!(State, save),
+            inout("rdi") entry => _,
+            inout("rsi") context => _,
+            inout("rax") start => result,
+            out("rdx") ending,
+            out("r12") _,
+            out("r13") _,
+            out("r14") _,
+            out("r15") _,
+            clobber_abi("sysv64"),
+        );
+    }
+    Returned { result, ending }
 }

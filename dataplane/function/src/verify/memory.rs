@@ -8,7 +8,7 @@ use super::facts::{ANY, Interval};
 use super::form::{Form, Sum};
 use super::number::{signed_limits, unsigned_limits};
 use super::refusal::{Fault, Reason};
-use super::state::State;
+use super::state::{Loaded, State};
 use super::value::{Edge, Place, Value};
 use super::walk::Walk;
 
@@ -26,26 +26,16 @@ pub(super) struct Access {
 /// Where an access goes.
 #[derive(Clone, Copy, Debug)]
 enum Target {
-    Memory,
+    /// A region, and where in it, if that is known.
+    Memory(u16, Option<Form>),
     /// A byte of the context.
     Context(i64),
     /// Bytes of a frame, from its start.
-    Stack {
-        frame: usize,
-        start: usize,
-    },
+    Stack { frame: usize, start: usize },
     /// Some of these bytes of a frame.
-    StackWithin {
-        frame: usize,
-        start: usize,
-        end: usize,
-    },
+    StackWithin { frame: usize, start: usize, end: usize },
     /// A pointer of one of several views in a frame.
-    Views {
-        frame: usize,
-        edge: Edge,
-        at: Form,
-    },
+    Views { frame: usize, edge: Edge, at: Form },
 }
 
 impl Access {
@@ -65,7 +55,9 @@ impl Walk<'_> {
     ) -> Result<(), Fault> {
         let limits = if signed { signed_limits(access.size) } else { unsigned_limits(access.size) };
         let value = match self.target(state, access)? {
-            Target::Memory => Value::Number(state.facts.fresh(limits)),
+            Target::Memory(region, at) => {
+                Value::Number(load_number(state, region, at, access.size, signed, limits))
+            }
             Target::Context(offset) => self.load_field(state, access, offset, signed)?,
             Target::Views { frame, edge, at } => load_view(state, frame, edge, at),
             Target::Stack { frame, start } => self.load_slot(state, access, frame, start, limits)?,
@@ -91,7 +83,7 @@ impl Walk<'_> {
                     state.frames[frame].write_slot(slot_of(start), value);
                     return Ok(());
                 }
-                Target::Memory | Target::Context(_) => Reason::PointerStored,
+                Target::Memory(..) | Target::Context(_) => Reason::PointerStored,
                 _ => Reason::PointerStoredOddly,
             };
             let Operand::Register(register) = source else { unreachable!("numbers are no pointers") };
@@ -124,7 +116,7 @@ impl Walk<'_> {
         }
         let target = self.target(state, access)?;
         match target {
-            Target::Memory => {}
+            Target::Memory(..) => {}
             Target::Stack { frame, start } => self.need_numbers(state, access, frame, start)?,
             Target::StackWithin { frame, start, end } => self.need_zeroed(state, frame, start, end),
             Target::Context(_) | Target::Views { .. } => unreachable!("they are not written to"),
@@ -155,7 +147,7 @@ impl Walk<'_> {
                     None => Verdict::Bounds,
                 };
                 self.find(at, Finding::Access(verdict))?;
-                Ok(Target::Memory)
+                Ok(Target::Memory(region, moved))
             }
             Place::Context => {
                 if access.writes {
@@ -299,7 +291,7 @@ impl Walk<'_> {
 
     /// What a slot holds, or a number of any bytes that were written.
     fn load_slot(
-        &self,
+        &mut self,
         state: &mut State,
         access: Access,
         frame: usize,
@@ -324,11 +316,23 @@ impl Walk<'_> {
         Ok(value)
     }
 
-    /// Refuses bytes that may not have been written or may belong to a pointer.
-    fn need_numbers(&self, state: &State, access: Access, frame: usize, start: usize) -> Result<(), Fault> {
+    /// Refuses bytes that may not have been written or may belong to a pointer. Those that were written at an index that was not known, or not, have
+    /// to be zero from the start.
+    fn need_numbers(
+        &mut self,
+        state: &State,
+        access: Access,
+        frame: usize,
+        start: usize,
+    ) -> Result<(), Fault> {
         let end = start + access.size.bytes() as usize;
         let held = &state.frames[frame];
-        if held.initialised.all(start, end) && !held.pointers.any(start, end) {
+        let pointers = held.pointers.any(start, end);
+        if held.initialised.all(start, end) && !pointers {
+            return Ok(());
+        }
+        if held.initialised.or(&held.touched).all(start, end) && !pointers {
+            self.need_zeroed(state, frame, start, end);
             return Ok(());
         }
         let pointer = (start..end).find(|&at| held.pointers.any(at, at + 1));
@@ -377,6 +381,28 @@ fn memory_verdict(state: &mut State, region: u16, form: Form, bytes: i64) -> Ver
     Verdict::Bounds
 }
 
+/// Loads a number from a region; the same one as before, if the region does not change.
+fn load_number(
+    state: &mut State,
+    region: u16,
+    at: Option<Form>,
+    size: Size,
+    signed: bool,
+    limits: Interval,
+) -> Form {
+    let (Some(at), false) = (at, state.region(region).changes()) else { return state.facts.fresh(limits) };
+    let same = |held: &Loaded| (held.region, held.at, held.size, held.signed) == (region, at, size, signed);
+    if let Some(held) = state.loaded.iter().find(|held| same(held)) {
+        return held.number;
+    }
+    let number = state.facts.fresh(limits);
+    if state.loaded.len() == LOADED_MAX {
+        state.loaded.remove(0);
+    }
+    state.loaded.push(Loaded { region, at, size, signed, number });
+    number
+}
+
 /// Loads an end of a view. Both ends are of one region if they are loaded from a pair of pointers: those at the same distance.
 fn load_view(state: &mut State, frame: usize, edge: Edge, at: Form) -> Value {
     let Some(pair) = at.offset(if edge == Edge::End { -8 } else { 0 }) else { return Value::UNSET };
@@ -393,7 +419,7 @@ fn load_view(state: &mut State, frame: usize, edge: Edge, at: Form) -> Value {
 /// A number that is not known is written.
 fn write_number(state: &mut State, target: Target, access: Access) {
     match target {
-        Target::Memory => {}
+        Target::Memory(..) => {}
         Target::Stack { frame, start } => {
             state.frames[frame].write(start, start + access.size.bytes() as usize);
         }
@@ -438,5 +464,7 @@ pub(super) fn from_end(start: usize) -> i16 {
     i16::try_from(start).unwrap_or(i16::MAX) - 512
 }
 
+/// Most loads that are remembered.
+const LOADED_MAX: usize = 8;
 /// Bytes of a frame.
 pub(super) const FRAME: i64 = crate::program::FRAME_BYTES as i64;

@@ -71,6 +71,13 @@ pub enum RegionKind {
     Mixed,
 }
 
+impl Region {
+    /// Whether what it holds may change while the program runs. Of different regions in one, one may be writable.
+    pub(super) const fn changes(&self) -> bool {
+        self.writable || matches!(self.kind, RegionKind::Mixed)
+    }
+}
+
 impl Value {
     pub(super) const UNSET: Self = Self::Nothing(Absence::Unset);
 

@@ -80,7 +80,13 @@ impl Arena {
         for field in hook.fields {
             if matches!(field.kind, FieldKind::Number(_)) {
                 let number = self.length(&mut random) as u64;
-                self.numbers.push(random.pick(&[number, random.clone().next(), u64::MAX, 1 << 31, 1 << 63]));
+                let others = [random.next(), u64::MAX, 1 << 31, 1 << 63, edge(number, &mut random)];
+                self.numbers.push(match random.below(8) {
+                    0 | 1 => number,
+                    // Cut to 32 bits it is the same.
+                    2 => number | random.next() << 32,
+                    _ => random.pick(&others),
+                });
             }
         }
         for index in 0..hook.regions.len() {
@@ -153,17 +159,32 @@ impl Arena {
 
 /// Fills memory with numbers of one kind.
 fn fill(memory: &mut [u8], random: &mut Random) {
-    let kind = random.below(5);
+    let kind = random.below(7);
+    let len = memory.len() as u64;
     for word in memory.chunks_mut(8) {
         let number = match kind {
             0 => 0,
             1 => u64::MAX,
             2 => random.next() >> 61,
             3 => random.next() & 0x0f0f_0f0f_0f0f_0f0f,
+            4 => edge(len, random),
+            // Two numbers of 32 bits.
+            5 => edge(len, random) << 32 | edge(len, random) & 0xffff_ffff,
             _ => random.next(),
         };
         word.copy_from_slice(&number.to_le_bytes()[..word.len()]);
     }
+}
+
+/// A number where something overflows, or ends.
+fn edge(len: u64, random: &mut Random) -> u64 {
+    let near = match random.below(4) {
+        0 => len,
+        1 => 0,
+        2 => random.pick(&[1 << 31, 1 << 32, 1 << 63, 1 << 15, 1 << 16, 1 << 7, 1 << 8]),
+        _ => 1 << random.below(64),
+    };
+    near.wrapping_add_signed(random.within(-9, 9))
 }
 
 /// A store that has a value for most keys, of lengths that matter; the same key always has the same.

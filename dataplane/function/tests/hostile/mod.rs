@@ -1,7 +1,13 @@
 //! Hostile programs: real ones that were changed at random, and ones made up that look real, from seeds. Each is decoded and verified; what the
-//! verifier accepts runs in the strict interpreter on inputs that were chosen to hurt. The same seed gives the same program and inputs everywhere,
-//! so that the compiler is held against them as well.
-#![allow(dead_code, unused_imports, clippy::allow_attributes, reason = "each campaign uses some of it")]
+//! verifier accepts runs in the strict interpreter on inputs that were chosen to hurt. The same seed gives the same program and inputs as long as
+//! the corpus and the verifier stay the same; the compiler is held against them as well.
+#![allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    clippy::allow_attributes,
+    reason = "each campaign uses some of it"
+)]
 #![expect(clippy::unwrap_used, reason = "a campaign fails where something is not as it must be")]
 
 mod corpus;
@@ -20,7 +26,7 @@ use adit_function::hook::Hook;
 use adit_function::interpret::{Interpreter, Stop};
 use adit_function::program::Program;
 use adit_function::verified::Verified;
-use adit_function::verify::{Budget, verify};
+use adit_function::verify::{Budget, Verifier};
 
 pub use corpus::{Base, corpus, found};
 pub use inputs::{Arena, Outcome};
@@ -70,6 +76,7 @@ pub struct Campaign {
     bases: Vec<Base>,
     /// How often each is chosen, added up.
     weights: Vec<usize>,
+    verifier: Verifier,
     interpreter: Interpreter,
     arena: Arena,
     /// What became of all programs so far.
@@ -80,14 +87,21 @@ impl Campaign {
     /// A campaign that begins.
     pub fn new() -> Self {
         let bases = corpus();
+        let mut verifier = Verifier::default();
         let mut sum = 0;
         let weights = bases.iter().map(|base| {
-            sum += (2000 / base.program.instructions.len()).max(2).pow(2);
+            // None has more than a few times the weight of others.
+            let cost = match verifier.verify(base.program.clone(), base.mutant.hook, &Budget::default()) {
+                Ok(_) => verifier.steps().max(200),
+                Err(_) => 20_000,
+            };
+            sum += 10_000_000 / cost as usize;
             sum
         });
         Self {
             weights: weights.collect(),
             bases,
+            verifier,
             interpreter: Interpreter::new(),
             arena: Arena::new(),
             tally: Tally::default(),
@@ -111,7 +125,7 @@ impl Campaign {
         mutant
     }
 
-    /// A program of the corpus: the shorter ones more often, as they take less time.
+    /// A program of the corpus: those that take the verifier less time more often, so that each gets as much of it.
     fn pick(&self, random: &mut Random) -> usize {
         let number = random.below(*self.weights.last().unwrap());
         self.weights.partition_point(|weight| *weight <= number)
@@ -138,7 +152,7 @@ impl Campaign {
     }
 
     fn check_unguarded(&mut self, mutant: &Mutant, seed: u64, runs: u64) -> Option<String> {
-        let verified = self.verify(mutant)?;
+        let verified = self.verify(mutant, if seed.is_multiple_of(16) { Budget::SERVER } else { SHORT })?;
         self.arena.learn(verified.program());
         for run in 0..runs {
             self.arena.prepare(mutant.hook, seed ^ run << 56);
@@ -157,10 +171,13 @@ impl Campaign {
     }
 
     /// The program as the verifier accepts it, if it does.
-    pub fn verify(&mut self, mutant: &Mutant) -> Option<Verified> {
+    pub fn verify(&mut self, mutant: &Mutant, budget: Budget) -> Option<Verified> {
         let program = mutant.decode()?;
         self.tally.decoded += 1;
-        let verified = verify(program, mutant.hook, &Budget::default()).ok()?;
+        let verified = self.verifier.verify(program, mutant.hook, &budget);
+        let steps = self.verifier.steps();
+        assert!(steps <= budget.steps + STEPS_BEYOND, "the verifier took {steps} steps of {}", budget.steps);
+        let verified = verified.ok()?;
         self.tally.accepted += 1;
         Some(verified)
     }
@@ -185,5 +202,9 @@ impl Mutant {
     }
 }
 
+/// What most programs may cost the verifier: one in a hundred would take most of the time.
+pub const SHORT: Budget = Budget { steps: 3_000, ..Budget::SERVER };
+/// Steps beyond its budget that the verifier may take until it looks.
+const STEPS_BEYOND: u32 = 1000;
 /// Inputs that each program is tried on.
-pub const RUNS: u64 = 4;
+pub const RUNS: u64 = 8;

@@ -148,9 +148,7 @@ impl Translator<'_> {
             Verdict::Proven | Verdict::Bounds => self.outside_shadow(address, size, base),
         };
         if traps {
-            for bad in bad.into_iter().flatten() {
-                self.end_if(bad, ending::at(kind, self.instruction));
-            }
+            self.end_if(bad, ending::at(kind, self.instruction));
         }
         let base = if self.options.hardened { self.clamped(address, bad) } else { address };
         Address { base, offset: 0 }
@@ -165,31 +163,33 @@ impl Translator<'_> {
     }
 
     /// Whether an access leaves a part of this function's frame.
-    fn outside_stack(&mut self, address: Value, size: Size, low: i16, high: i16) -> [Option<Value>; 2] {
+    fn outside_stack(&mut self, address: Value, size: Size, low: i16, high: i16) -> Value {
         let room = i64::from(high) - i64::from(low) - i64::from(size.bytes());
         if room < 0 {
-            return [Some(self.number_of(1)), None];
+            return self.number_of(1);
         }
         let start = self.place(self.frame_end + i32::from(low));
         let distance = self.builder.ins().isub(address, start);
-        [Some(self.compare(IntCC::UnsignedGreaterThan, distance, room)), None]
+        self.compare(IntCC::UnsignedGreaterThan, distance, room)
     }
 
-    /// Whether an access leaves the memory that its pointer was made for. No end is so low that the subtraction wraps.
-    fn outside_shadow(&mut self, address: Value, size: Size, base: Register) -> [Option<Value>; 2] {
+    /// Whether an access leaves the memory that its pointer was made for: whether it starts behind the last place where it fits, counted from the
+    /// start of the memory. The number of those places does not change in a loop over that memory, and is 0 if it is too short.
+    fn outside_shadow(&mut self, address: Value, size: Size, base: Register) -> Value {
         let [start, end] = self.shadow(base);
-        let last = self.builder.ins().iadd_imm_s(end, -i64::from(size.bytes()));
-        let before = self.builder.ins().icmp(IntCC::UnsignedLessThan, address, start);
-        let behind = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, address, last);
-        [Some(before), Some(behind)]
+        let length = self.builder.ins().isub(end, start);
+        let is_short = self.compare(IntCC::UnsignedLessThan, length, i64::from(size.bytes()));
+        let places = self.builder.ins().iadd_imm_s(length, 1 - i64::from(size.bytes()));
+        let none = self.number_of(0);
+        let places = self.builder.ins().select(is_short, none, places);
+        let place = self.builder.ins().isub(address, start);
+        self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, place, places)
     }
 
     /// The address, or one that harms nobody if that is outside; chosen without a branch that could be mispredicted.
-    fn clamped(&mut self, address: Value, bad: [Option<Value>; 2]) -> Value {
+    fn clamped(&mut self, address: Value, bad: Value) -> Value {
         let harmless = self.place(layout::SINK);
-        bad.into_iter()
-            .flatten()
-            .fold(address, |address, bad| self.builder.ins().select_spectre_guard(bad, harmless, address))
+        self.builder.ins().select_spectre_guard(bad, harmless, address)
     }
 
     /// How the program's memory is read that does not change during a call.

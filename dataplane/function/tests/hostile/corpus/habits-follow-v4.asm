@@ -1,0 +1,25 @@
+# hook call
+f0:
+    mov32 %r6, 0
+    stw [%r10-4], 1
+i2:
+    mov %r1, %r10
+    add %r1, -4
+    mov %r4, %r10
+    add %r4, -24
+    mov %r2, 4
+    mov %r3, 0
+    call 1
+    ldxdw %r1, [%r10-24]
+    mov %r2, %r1
+    add %r2, 4
+    ldxdw %r3, [%r10-16]
+    mov32 %r0, %r6
+    jgt %r2, %r3, i20
+    ldxw %r1, [%r1]
+    stxw [%r10-4], %r1
+    mov32 %r0, 20
+    add32 %r6, 1
+    jne32 %r6, 20, i2
+i20:
+    exit
