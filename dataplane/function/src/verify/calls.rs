@@ -222,18 +222,10 @@ fn length(state: &mut State, extent: Extent) -> Length {
     Length { form: product.filter(|_| range.is_some()), range }
 }
 
-/// Whether a helper stays in a region. If it has to be guarded, it did from here on.
-fn within(state: &mut State, end: Form, form: Form, length: Length) -> bool {
-    let (Some(bytes), Some(range)) = (length.form, length.range) else { return false };
+/// Whether a helper stays in a region. If it has to be guarded, nothing follows from that behind the call: a helper that has its result already
+/// need not look at all of its arguments.
+fn within(state: &State, end: Form, form: Form, length: Length) -> bool {
+    let Some(bytes) = length.form else { return false };
     let sum = Sum::difference(form, end).and_then(|mut sum| sum.add(&bytes, 1).map(|()| sum));
-    let Some(sum) = sum else { return false };
-    if state.facts.at_least(&form, 0) && state.facts.at_most(&sum, 0) {
-        return true;
-    }
-    // Where nothing is touched a guard need not look.
-    if range.low >= 1 {
-        let passed = Sum::from(form).negated().is_none_or(|sum| state.facts.assume(&sum, 0));
-        let _ = passed && state.facts.assume(&sum, 0);
-    }
-    false
+    sum.is_some_and(|sum| state.facts.at_least(&form, 0) && state.facts.at_most(&sum, 0))
 }

@@ -128,8 +128,8 @@ impl Facts {
             return range;
         }
         let sum = Sum::from(*form);
-        let high = self.upper(&sum, i128::MIN).min(i128::from(range.high));
-        let low = sum.negated().map_or(i128::MIN, |sum| -self.upper(&sum, i128::MIN));
+        let high = self.upper_within(&sum, i128::MIN, 2).min(i128::from(range.high));
+        let low = sum.negated().map_or(i128::MIN, |sum| -self.upper_within(&sum, i128::MIN, 2));
         let low = low.max(i128::from(range.low));
         // Contradicting facts describe no run at all; whatever is said of it is true.
         if low > high { range } else { Interval::new(clamp(low), clamp(high)) }
@@ -171,39 +171,75 @@ impl Facts {
 
     /// A number that a sum does not exceed, the least that is found; the search ends as soon as it is at most `goal`.
     pub(super) fn upper(&self, sum: &Sum, goal: i128) -> i128 {
-        self.search(sum, goal, SEARCH_DEPTH, 0, &mut { SEARCH_NODES })
+        self.upper_within(sum, goal, SEARCH_DEPTH)
+    }
+
+    /// As `upper`, by one inequality at most.
+    pub(super) fn upper_soon(&self, sum: &Sum, goal: i128) -> i128 {
+        self.upper_within(sum, goal, 1)
+    }
+
+    fn upper_within(&self, sum: &Sum, goal: i128, depth_max: u32) -> i128 {
+        let mut best = self.highest(sum);
+        if self.inequalities.is_empty() || sum.len() == 0 {
+            return best;
+        }
+        // Short proofs first: most are.
+        for depth in 1..=depth_max {
+            if best <= goal {
+                break;
+            }
+            let mut nodes = SEARCH_NODES;
+            best = best.min(self.search(sum, goal, depth, 0, &mut nodes));
+            if nodes == SEARCH_NODES {
+                break;
+            }
+        }
+        best
     }
 
     /// Any inequality that shares a term with the sum, with the same sign, may take its place: from `f*s + rest <= ?` and
     /// `h*s + others <= bound` follows `|h|*(f*s + rest) <= |h|*rest - |f|*others + |f|*bound`. What is then left is bounded the same way,
     /// each inequality used once. All numbers are whole, so each result is rounded down to what the common divisor of the factors allows.
+    /// Sums that would become longer are not followed, those that become shorter first.
     fn search(&self, sum: &Sum, goal: i128, depth: u32, used: u64, nodes: &mut u32) -> i128 {
         let mut best = self.highest(sum);
         if best <= goal || depth == 0 || sum.len() == 0 {
             return best;
         }
-        for (index, inequality) in self.inequalities.iter().enumerate() {
-            if used >> index & 1 == 1 {
-                continue;
-            }
-            for (symbol, factor) in sum.terms() {
-                let by = inequality.factor(symbol);
-                if by == 0 || (by > 0) != (factor > 0) {
+        for shorter in [true, false] {
+            for (index, inequality) in self.inequalities.iter().enumerate() {
+                if used >> index & 1 == 1 {
                     continue;
                 }
-                if *nodes == 0 {
-                    return best;
-                }
-                *nodes -= 1;
-                let Some((rest, kept, added)) = replace(sum, (symbol, factor), inequality, by) else {
-                    continue;
-                };
-                let added = i128::from(added) * i128::from(inequality.bound);
-                let wanted = goal.saturating_mul(i128::from(kept)).saturating_sub(added);
-                let found = self.search(&rest, wanted, depth - 1, used | 1 << index, nodes);
-                best = best.min(whole(sum, (found + added).div_euclid(i128::from(kept))));
-                if best <= goal {
-                    return best;
+                for term in sum.terms() {
+                    let by = inequality.factor(term.0);
+                    if by == 0 || (by > 0) != (term.1 > 0) {
+                        continue;
+                    }
+                    // As many terms vanish as come in, at least: that takes terms in common.
+                    let shared = inequality.terms().iter().filter(|own| sum.has(own.0)).count();
+                    if inequality.count - shared > shared || (shorter && inequality.count - shared >= shared)
+                    {
+                        continue;
+                    }
+                    let Some((rest, kept, added)) = replace(sum, term, inequality, by) else { continue };
+                    if shorter != (rest.len() < sum.len()) || rest.len() > sum.len() {
+                        continue;
+                    }
+                    if *nodes == 0 {
+                        return best;
+                    }
+                    *nodes -= 1;
+                    let added = i128::from(added) * i128::from(inequality.bound);
+                    let wanted = goal.saturating_mul(i128::from(kept)).saturating_sub(added);
+                    let found = self.search(&rest, wanted, depth - 1, used | 1 << index, nodes);
+                    let found = found + added;
+                    let found = if kept == 1 { found } else { found.div_euclid(i128::from(kept)) };
+                    best = best.min(whole(sum, found));
+                    if best <= goal {
+                        return best;
+                    }
                 }
             }
         }
@@ -332,9 +368,12 @@ impl Facts {
 
 /// Puts an inequality in the place of a term of a sum: what is left, and by how much the sum and the inequality were multiplied for it.
 fn replace(sum: &Sum, term: (Symbol, i64), inequality: &Inequality, by: i64) -> Option<(Sum, i64, i64)> {
-    let common = gcd(term.1.abs(), by.abs());
-    let (kept, added) = (by.abs() / common, term.1.abs() / common);
-    let mut rest = sum.times(kept)?;
+    let (mut kept, mut added) = (by.abs(), term.1.abs());
+    if kept != 1 {
+        let common = gcd(added, kept);
+        (kept, added) = (kept / common, added / common);
+    }
+    let mut rest = if kept == 1 { *sum } else { sum.times(kept)? };
     // The term itself goes first, so that there is room for the others.
     rest.add_term(term.0, by.checked_mul(added)?.checked_neg()?)?;
     for &(symbol, factor) in inequality.terms().iter().filter(|other| other.0 != term.0) {
@@ -345,6 +384,9 @@ fn replace(sum: &Sum, term: (Symbol, i64), inequality: &Inequality, by: i64) -> 
 
 /// A bound of a sum, rounded down to what its terms can be.
 fn whole(sum: &Sum, bound: i128) -> i128 {
+    if sum.terms().any(|term| term.1.abs() == 1) {
+        return bound;
+    }
     let divisor = i128::from(sum.divisor());
     if divisor <= 1 {
         return bound;

@@ -12,6 +12,10 @@ pub(super) struct Flow {
     pub(super) blocks: Vec<Block>,
     /// Of each function, its first block; one more at the end.
     pub(super) functions: Vec<usize>,
+    /// The blocks of each function, in the order in which they are taken. Those that are never reached are missing at the end.
+    pub(super) sequence: Vec<usize>,
+    /// Blocks that are on the way, and which of their successors are still to be gone to.
+    path: Vec<(usize, [Option<usize>; 2])>,
     /// Of each instruction, whether a block starts there; then its number.
     starts: Vec<u32>,
 }
@@ -23,8 +27,8 @@ pub(super) struct Block {
     pub(super) end: u32,
     /// How many edges lead here; entering the function is one.
     pub(super) ways: u32,
-    /// The last instruction that jumps back to here: the end of a loop.
-    pub(super) loop_end: Option<u32>,
+    /// Its place among the blocks of its function, such that most ways lead on to greater ones. The others go back: they turn loops.
+    pub(super) order: usize,
     /// The registers whose values matter here.
     pub(super) live: Registers,
 }
@@ -52,23 +56,24 @@ impl Flow {
             if self.starts[at] == 1 {
                 let start = u32::try_from(at).unwrap_or(u32::MAX);
                 self.close(start);
-                self.blocks.push(Block { start, end: start, ways: 0, loop_end: None, live: 0 });
+                self.blocks.push(Block { start, end: start, ways: 0, order: usize::MAX, live: 0 });
             }
             self.starts[at] = u32::try_from(self.blocks.len() - 1).unwrap_or(u32::MAX);
         }
         self.close(u32::try_from(instructions.len()).unwrap_or(u32::MAX));
         for function in &program.functions {
-            let first = self.block_at(function.start);
+            let first = self.block_of(function.start);
             self.functions.push(first);
             self.blocks[first].ways += 1;
         }
         self.functions.push(self.blocks.len());
         self.count_ways(instructions);
+        self.find_order(instructions);
         self.find_live(instructions);
     }
 
-    /// The block that starts at an instruction.
-    pub(super) fn block_at(&self, instruction: u32) -> usize {
+    /// The block that an instruction is in.
+    pub(super) fn block_of(&self, instruction: u32) -> usize {
         index(self.starts[index(instruction)])
     }
 
@@ -80,23 +85,54 @@ impl Flow {
 
     fn count_ways(&mut self, instructions: &[Instruction]) {
         for from in 0..self.blocks.len() {
-            let last = self.blocks[from].end - 1;
-            let [next, target] = self.successors(from, instructions);
-            for to in [next, target].into_iter().flatten() {
-                let block = &mut self.blocks[to];
-                block.ways += 1;
-                if block.start <= last {
-                    block.loop_end = block.loop_end.max(Some(last));
+            for to in self.successors(from, instructions).into_iter().flatten() {
+                self.blocks[to].ways += 1;
+            }
+        }
+    }
+
+    /// Numbers blocks so that each stands behind all that lead to it, but for loops: backwards as they are left by a search through the function,
+    /// which goes to targets of branches first, as compilers leave loops by them.
+    fn find_order(&mut self, instructions: &[Instruction]) {
+        self.sequence.clear();
+        self.sequence.resize(self.blocks.len(), usize::MAX);
+        for function in 0..self.functions.len() - 1 {
+            let (first, end) = (self.functions[function], self.functions[function + 1]);
+            let mut left = end - first;
+            self.visit(first, instructions);
+            while let Some((block, successors)) = self.path.last_mut() {
+                let block = *block;
+                match successors.iter_mut().rev().find_map(Option::take) {
+                    Some(next) if self.blocks[next].order == usize::MAX => self.visit(next, instructions),
+                    Some(_) => {}
+                    None => {
+                        left -= 1;
+                        self.blocks[block].order = left;
+                        self.path.pop();
+                    }
+                }
+            }
+            // What is never reached has left room at the front.
+            for block in first..end {
+                let order = self.blocks[block].order;
+                if order < VISITED {
+                    self.blocks[block].order = order - left;
+                    self.sequence[first + order - left] = block;
                 }
             }
         }
+    }
+
+    fn visit(&mut self, block: usize, instructions: &[Instruction]) {
+        self.blocks[block].order = VISITED;
+        self.path.push((block, self.successors(block, instructions)));
     }
 
     /// The block behind and the one that is jumped to.
     fn successors(&self, block: usize, instructions: &[Instruction]) -> [Option<usize>; 2] {
         let last = &instructions[index(self.blocks[block].end - 1)];
         let next = (!matches!(last, Instruction::Exit | Instruction::Jump { .. })).then_some(block + 1);
-        [next, target(last).map(|target| self.block_at(target))]
+        [next, target(last).map(|target| self.block_of(target))]
     }
 
     /// Goes backwards over the blocks until nothing changes.
@@ -161,6 +197,8 @@ fn index(number: u32) -> usize {
     number as usize
 }
 
+/// The place of a block that is on the way.
+const VISITED: usize = usize::MAX - 1;
 /// Registers 1 to 5.
 const ARGUMENTS: Registers = 0b11_1110;
 /// Registers 0 to 5, which a call overwrites.

@@ -143,9 +143,13 @@ impl Sum {
         (0..self.count).map(|index| (self.symbols[index], self.factors[index]))
     }
 
+    pub(super) fn has(&self, symbol: Symbol) -> bool {
+        self.symbols[..self.count].contains(&symbol)
+    }
+
     /// Adds a multiple of a symbol; none, and a sum that is not to be used, if there is no room or a factor overflows.
     pub(super) fn add_term(&mut self, symbol: Symbol, factor: i64) -> Option<()> {
-        let at = self.symbols[..self.count].partition_point(|&at| at < symbol);
+        let at = self.symbols[..self.count].iter().position(|&at| at >= symbol).unwrap_or(self.count);
         if at < self.count && self.symbols[at] == symbol {
             let sum = self.factors[at].checked_add(factor)?;
             self.factors[at] = sum;
@@ -153,16 +157,20 @@ impl Sum {
                 return None;
             }
             if sum == 0 {
-                self.symbols.copy_within(at + 1..self.count, at);
-                self.factors.copy_within(at + 1..self.count, at);
+                for index in at + 1..self.count {
+                    (self.symbols[index - 1], self.factors[index - 1]) =
+                        (self.symbols[index], self.factors[index]);
+                }
                 self.count -= 1;
             }
         } else if factor != 0 {
             if self.count == SUM_TERMS || factor.unsigned_abs() > FACTOR_MAX {
                 return None;
             }
-            self.symbols.copy_within(at..self.count, at + 1);
-            self.factors.copy_within(at..self.count, at + 1);
+            for index in (at..self.count).rev() {
+                (self.symbols[index + 1], self.factors[index + 1]) =
+                    (self.symbols[index], self.factors[index]);
+            }
             (self.symbols[at], self.factors[at]) = (symbol, factor);
             self.count += 1;
         }

@@ -6,7 +6,7 @@ use super::flow::{FRAME_POINTER, Registers};
 use super::form::{Form, Sum, Symbol};
 use super::stack::Frame;
 use super::state::State;
-use super::value::{Absence, Place, Region, RegionKind, Value};
+use super::value::{Absence, Place, Region, RegionKind, SIGNED_WORD, Value, WORD};
 
 /// Scratch of joins, kept from one to the next.
 #[derive(Debug, Default)]
@@ -17,10 +17,14 @@ pub(super) struct Join {
     later: Vec<(Spot, Form, Form)>,
     /// Values whose symbols have just been made.
     values: Vec<Value>,
+    /// Factors of the symbol that counts.
+    factors: Vec<i64>,
     /// Whether some constant differs: the first turn of a loop.
     stepping: bool,
     /// Whether the first state does not cover the second one.
-    pub(super) changed: bool,
+    changed: bool,
+    /// Whether new inequalities were looked for.
+    pub(super) bore: bool,
 }
 
 /// What a symbol of the joined state is in each of the two.
@@ -48,7 +52,7 @@ impl Pair {
 
 impl Join {
     /// Joins the new state into the old one. False if the old state covers the new one; else the result is in `joined`. What registers hold that
-    /// do not matter is forgotten. `inputs` is the number of regions of the hook.
+    /// do not matter is forgotten. `inputs` is the number of regions of the hook, `births` how often new inequalities were looked for here.
     #[expect(clippy::too_many_arguments, reason = "two states, the result, and how")]
     pub(super) fn join(
         &mut self,
@@ -57,15 +61,16 @@ impl Join {
         live: Registers,
         inputs: usize,
         widen: Option<&Widening<'_>>,
-        joins: u32,
+        births: u32,
         joined: &mut State,
     ) -> bool {
         self.locations(old, new, live, inputs, joined);
         self.intervals(&old.facts, &new.facts, widen, joined);
         self.inequalities(&old.facts, &new.facts, widen, &mut joined.facts);
-        let births =
-            joins == 0 || joins < JOINS_BORN && (0..self.pairs.len()).any(|index| self.is_born(index));
-        if self.changed && births {
+        let looks =
+            births == 0 || births < BIRTHS_MAX && (0..self.pairs.len()).any(|index| self.is_born(index));
+        self.bore = self.changed && looks;
+        if self.bore {
             self.born(&old.facts, &new.facts, joined);
         }
         self.changed
@@ -115,7 +120,8 @@ impl Join {
         for index in 0..old.frames.len() {
             self.frame(old, new, index, joined);
         }
-        while let Some((spot, a, b)) = self.later.pop() {
+        for index in 0..self.later.len() {
+            let (spot, a, b) = self.later[index];
             let form = self.long(a, b);
             place(joined, spot, form);
         }
@@ -126,8 +132,10 @@ impl Join {
         let (a, b) = (&old.frames[index], &new.frames[index]);
         joined.frames[index].enter(a.function, [Value::UNSET; 4]);
         let (initialised, pointers) = (a.initialised.and(&b.initialised), a.pointers.or(&b.pointers));
-        self.changed |= initialised != a.initialised || pointers != a.pointers;
+        let touched = a.touched.or(&b.touched);
+        self.changed |= initialised != a.initialised || pointers != a.pointers || touched != a.touched;
         joined.frames[index].initialised = initialised;
+        joined.frames[index].touched = touched;
         joined.frames[index].pointers = pointers;
         for saved in 0..4 {
             let spot = Spot::Saved(index, saved);
@@ -228,7 +236,11 @@ impl Join {
             self.later.push((spot, a, b));
             return a;
         }
-        self.short(a, b).unwrap_or_else(|| self.stepped(a, b).unwrap_or_else(|| self.new_form(a, b)))
+        let known = self.short(a, b).or_else(|| self.stepped(a, b));
+        // What has another shape on each side may be the sum of two others, as an end that moves on with its start.
+        let factor = |form: Form| form.as_single().map(|term| term.factor);
+        let known = known.or_else(|| if factor(a) == factor(b) { None } else { self.sum_of_two(a, b) });
+        known.unwrap_or_else(|| self.new_form(a, b))
     }
 
     /// A form that is the same function of a symbol of the joined state on both sides.
@@ -257,11 +269,16 @@ impl Join {
 
     /// The symbol that is 0 on the old side and 1 on the new one.
     fn counter(&mut self) -> Form {
-        let (old, new) = (Form::constant(0), Form::constant(1));
-        match self.pairs.iter().position(|pair| (pair.old, pair.new) == (old, new)) {
-            Some(index) => symbol(index),
-            None => self.made(old, new),
+        match self.counter_index() {
+            Some(index) => Form::symbol(index),
+            None => self.made(Form::constant(0), Form::constant(1)),
         }
+    }
+
+    fn counter_index(&self) -> Option<Symbol> {
+        let (old, new) = (Form::constant(0), Form::constant(1));
+        let index = self.pairs.iter().position(|pair| (pair.old, pair.new) == (old, new));
+        index.and_then(|index| Symbol::try_from(index).ok())
     }
 
     /// A form of a new symbol. It keeps a factor that both sides have, so that a stride is known.
@@ -392,7 +409,7 @@ impl Join {
                     self.changed = true;
                     match widen {
                         Some(widen) => widen.bound(clamp(most)),
-                        None => Some(clamp(most)),
+                        None => Some(clamp(most)).filter(near),
                     }
                 };
                 if let Some(bound) = kept.filter(|&bound| joined.highest(&sum) > i128::from(bound)) {
@@ -406,19 +423,42 @@ impl Join {
 
     /// Inequalities that hold in both states and stand in none of them, or only in the new one: where symbols have just been made.
     fn born(&mut self, old: &Facts, new: &Facts, joined: &mut State) {
+        let counter = self.counter_index();
+        let mut factors = std::mem::take(&mut self.factors);
+        if let Some(counter) = counter {
+            factors_of(counter, joined, &mut factors);
+        }
         for inequality in &new.inequalities {
             let Some((sum, _)) = self.translated(inequality.terms(), false, |pair| pair.new) else {
                 continue;
             };
             let Some(there) = self.substituted(&sum, |pair| pair.old) else { continue };
-            let most = old.upper(&there, i128::from(inequality.bound)).max(i128::from(inequality.bound));
-            if joined.facts.highest(&sum) > most {
+            let bound = i128::from(inequality.bound);
+            let most = old.upper(&there, bound).max(bound);
+            if near(&clamp(most)) && joined.facts.highest(&sum) > most {
                 joined.facts.keep_sum(&sum, clamp(most));
             }
+            if let (Some(counter), true) = (counter, most > bound) {
+                keep_with(&mut joined.facts, sum, clamp(most), inequality.bound, counter, &factors);
+            }
         }
+        if let Some(counter) = counter {
+            for index in 0..self.pairs.len() {
+                let pair = self.pairs[index];
+                let (was, is) = (old.range(&pair.old).low, new.range(&pair.new).low);
+                if was < is && index != usize::from(counter) {
+                    let sum = Sum::from(symbol(index)).negated();
+                    let (most, bound) = (was.checked_neg(), is.checked_neg());
+                    if let (Some(sum), Some(most), Some(bound)) = (sum, most, bound) {
+                        keep_with(&mut joined.facts, sum, most, bound, counter, &factors);
+                    }
+                }
+            }
+        }
+        self.factors = factors;
         let mut values = std::mem::take(&mut self.values);
         values.clear();
-        let is_born = |symbol: Symbol| self.is_born(usize::from(symbol));
+        let is_born = |symbol: Symbol| Some(symbol) != counter && self.is_born(usize::from(symbol));
         let made = joined.values().filter(|value| {
             value.form().is_some_and(|form| form.terms().iter().any(|term| is_born(term.symbol)))
         });
@@ -461,12 +501,12 @@ impl Join {
             return;
         };
         let trivial = joined.highest(&sum);
-        let most = old.upper(&there, i128::MIN);
-        if most >= trivial {
+        let most = old.upper_soon(&there, i128::MIN);
+        if most >= trivial || most > 0 {
             return;
         }
-        let most = most.max(new.upper(&here, most));
-        if most < trivial {
+        let most = most.max(new.upper_soon(&here, most));
+        if most < trivial && most <= 0 && near(&clamp(most)) {
             joined.keep_sum(&sum, clamp(most));
         }
     }
@@ -523,8 +563,9 @@ impl Widening<'_> {
         let (grows, sinks) = (both.high > was.high, both.low < was.low);
         wide.high = if grows { i64::MAX } else { both.high };
         wide.low = if sinks { i64::MIN } else { both.low };
-        for (factor, offset) in multiples.chain([(1, 0)]) {
-            for &step in self.steps {
+        let multiples: Vec<_> = multiples.chain([(1, 0)]).collect();
+        for &step in self.steps.iter().chain(&LIMITS) {
+            for &(factor, offset) in &multiples {
                 let Some(step) = step.checked_sub(offset) else { continue };
                 let step = step.div_euclid(factor);
                 if grows && step >= both.high {
@@ -587,6 +628,32 @@ fn aligned(a: Form, b: Form) -> [Option<(Form, Form)>; 2] {
     [pair(with(term(one), a.constant), with(term(first), b.constant)), pair(term(two), term(second))]
 }
 
+/// Keeps a bound that is tighter on the new side, where the counter is 1, with the greatest multiple of the counter there that values have.
+fn keep_with(joined: &mut Facts, mut sum: Sum, most: i64, bound: i64, counter: Symbol, factors: &[i64]) {
+    let fits = |factor: &i64| bound.checked_add(*factor).is_some_and(|stepped| stepped <= most);
+    let Some(&factor) = factors.iter().filter(|factor| fits(factor)).max() else { return };
+    if near(&most) && sum.add_term(counter, factor).is_some() && joined.highest(&sum) > i128::from(most) {
+        joined.keep_sum(&sum, most);
+    }
+}
+
+/// The factors with which values are multiples of a symbol.
+fn factors_of(symbol: Symbol, state: &State, factors: &mut Vec<i64>) {
+    factors.clear();
+    for form in state.values().filter_map(Value::form) {
+        let term = form.terms().iter().find(|term| term.symbol == symbol);
+        let factor = term.map(|term| i64::from(term.factor)).filter(|factor| !factors.contains(factor));
+        if factors.len() < FACTORS {
+            factors.extend(factor);
+        }
+    }
+}
+
+/// Whether a bound is one that programs work with, not one that is left of intervals.
+fn near(bound: &i64) -> bool {
+    bound.unsigned_abs() <= NEAR
+}
+
 /// Puts a form in its place.
 fn place(state: &mut State, spot: Spot, form: Form) {
     let value = match spot {
@@ -607,10 +674,16 @@ fn symbol(index: usize) -> Form {
     Form::symbol(Symbol::try_from(index).expect("there are fewer than values"))
 }
 
+/// Limits that numbers often have.
+const LIMITS: [i64; 3] = [SIGNED_WORD.low, 0, WORD.high];
 /// Bounds that are weakened to before they are given up.
 const BOUNDS: [i64; 4] = [-8, -4, -1, 0];
-/// Joins after which nothing new is looked for.
-const JOINS_BORN: u32 = 6;
+/// Most factors of a counter that are looked at.
+const FACTORS: usize = 4;
+/// Bounds beyond this are not worth their while.
+const NEAR: u64 = 1 << 16;
+/// How often new inequalities are looked for at the same place.
+const BIRTHS_MAX: u32 = 6;
 /// Most values that inequalities are looked for, and symbols that a number is compared with.
 const VALUES: usize = 32;
 const OTHERS: usize = 24;

@@ -299,7 +299,7 @@ impl Walk<'_> {
 
     /// What a slot holds, or a number of any bytes that were written.
     fn load_slot(
-        &self,
+        &mut self,
         state: &mut State,
         access: Access,
         frame: usize,
@@ -324,11 +324,17 @@ impl Walk<'_> {
         Ok(value)
     }
 
-    /// Refuses bytes that may not have been written or may belong to a pointer.
-    fn need_numbers(&self, state: &State, access: Access, frame: usize, start: usize) -> Result<(), Fault> {
+    /// Refuses bytes that may not have been written or may belong to a pointer. Those that were written at an index that was not known, or not, have
+    /// to be zero from the start.
+    fn need_numbers(&mut self, state: &State, access: Access, frame: usize, start: usize) -> Result<(), Fault> {
         let end = start + access.size.bytes() as usize;
         let held = &state.frames[frame];
-        if held.initialised.all(start, end) && !held.pointers.any(start, end) {
+        let pointers = held.pointers.any(start, end);
+        if held.initialised.all(start, end) && !pointers {
+            return Ok(());
+        }
+        if held.initialised.or(&held.touched).all(start, end) && !pointers {
+            self.need_zeroed(state, frame, start, end);
             return Ok(());
         }
         let pointer = (start..end).find(|&at| held.pointers.any(at, at + 1));

@@ -15,6 +15,7 @@ mod join;
 mod memory;
 mod number;
 mod refusal;
+mod report;
 mod stack;
 mod state;
 mod step;
@@ -23,6 +24,7 @@ mod walk;
 
 pub use budget::Budget;
 pub use refusal::{Known, Pointed, Reason, Refusal};
+pub use report::{Before, Explanation, explain};
 pub use value::{Absence, RegionKind};
 
 use crate::hook::Hook;

@@ -4,7 +4,7 @@ use crate::arithmetic;
 use crate::instruction::{Bytes, Operation, Size, Width};
 
 use super::facts::{ANY, Facts, Interval};
-use super::form::Form;
+use super::form::{Form, Sum, gcd};
 use super::value::{SIGNED_WORD, WORD};
 
 impl Facts {
@@ -106,7 +106,7 @@ impl Facts {
     /// What is left of an operation where it is not exact on forms: intervals, and what bounds the result by its operands. The operands are the
     /// numbers that the operation works with, signed ones where it is signed; the result is within `whole`.
     fn operate_within(&mut self, operation: Operation, left: Form, right: Form, whole: Interval) -> Form {
-        let (a, b) = (self.range(&left), self.range(&right));
+        let (a, b) = (self.operand_range(&left), self.operand_range(&right));
         match operation {
             Operation::Add => self.fresh_within(add(a, b), whole),
             Operation::Subtract => self.fresh_within(subtract(a, b), whole),
@@ -143,6 +143,11 @@ impl Facts {
         }
     }
 
+    /// The range of an operand. Of one symbol the interval is close enough.
+    fn operand_range(&self, form: &Form) -> Interval {
+        if form.terms().len() > 1 { self.close_range(form) } else { self.range(form) }
+    }
+
     /// A new symbol with an interval if that is within limits, so that the result did not wrap; else one within the limits.
     fn fresh_within(&mut self, interval: Option<Interval>, limits: Interval) -> Form {
         self.fresh(interval.filter(|interval| interval.within(limits.low, limits.high)).unwrap_or(limits))
@@ -155,8 +160,11 @@ impl Facts {
         less
     }
 
-    /// A number divided by one above 0, rounded down: `by*q <= number <= by*q + by-1`.
+    /// A number divided by one above 0, rounded down: `by*q <= number`.
     fn quotient(&mut self, form: Form, by: i64) -> Form {
+        // A common divisor of all does not matter.
+        let divisor = gcd(gcd(Sum::from(form).divisor(), by), form.constant.checked_abs().unwrap_or(1));
+        let (form, by) = form.divided(divisor, true).map_or((form, by), |form| (form, by / divisor));
         if let Some(exact) = form.divided(by, true) {
             return exact;
         }
@@ -164,11 +172,10 @@ impl Facts {
         if let Some(rounded) = form.divided(by, false) {
             return rounded;
         }
-        let range = self.range(&form);
+        let range = self.operand_range(&form);
         let quotient = self.fresh(Interval::new(range.low.div_euclid(by), range.high.div_euclid(by)));
         if let Some(multiple) = quotient.times(by) {
             self.assume_difference(multiple, form, 0);
-            self.assume_difference(form, multiple, by - 1);
         }
         quotient
     }
@@ -195,7 +202,7 @@ impl Facts {
         limits: Interval,
         whole: Interval,
     ) -> Form {
-        let range = self.range(&form);
+        let range = self.operand_range(&form);
         if operation == Operation::ShiftLeft || range.low < 0 || range.high > limits.high {
             return self.fresh(whole);
         }
@@ -203,7 +210,7 @@ impl Facts {
     }
 
     fn modulo(&mut self, left: Form, right: Form, whole: Interval) -> Form {
-        let (a, b) = (self.range(&left), self.range(&right));
+        let (a, b) = (self.operand_range(&left), self.operand_range(&right));
         if b.low <= 0 {
             // By 0 it leaves the number as it is.
             return if a.low >= 0 { self.not_above(left, a) } else { self.fresh(whole) };
@@ -221,7 +228,7 @@ impl Facts {
 
     fn and(&mut self, left: Form, right: Form, whole: Interval) -> Form {
         let (left, right) = if left.as_constant().is_some() { (right, left) } else { (left, right) };
-        let (a, b) = (self.range(&left), self.range(&right));
+        let (a, b) = (self.operand_range(&left), self.operand_range(&right));
         if let Some(mask) = right.as_constant() {
             if a.low >= 0 {
                 return self.masked(left, a, mask);
@@ -281,7 +288,7 @@ impl Facts {
 
     /// Numbers without a common bit are added.
     fn or(&mut self, left: Form, right: Form, whole: Interval) -> Form {
-        let (a, b) = (self.range(&left), self.range(&right));
+        let (a, b) = (self.operand_range(&left), self.operand_range(&right));
         if a.low < 0 || b.low < 0 {
             return self.fresh(whole);
         }

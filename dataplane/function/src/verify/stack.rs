@@ -12,6 +12,8 @@ pub(super) struct Frame {
     pub(super) saved: [Value; 4],
     /// Bytes that were written for sure.
     pub(super) initialised: Bytes,
+    /// Bytes that may have been written at an index that was not known.
+    pub(super) touched: Bytes,
     /// Bytes that may belong to a pointer.
     pub(super) pointers: Bytes,
     /// What aligned slots of 8 bytes hold, ascending; what is not here is any number, if it is initialised and no pointer.
@@ -40,6 +42,7 @@ impl Clone for Frame {
         self.function = source.function;
         self.saved = source.saved;
         self.initialised = source.initialised;
+        self.touched = source.touched;
         self.pointers = source.pointers;
         self.slots.clone_from(&source.slots);
         self.views.clone_from(&source.views);
@@ -52,6 +55,7 @@ impl Frame {
         self.function = function;
         self.saved = saved;
         self.initialised = Bytes::default();
+        self.touched = Bytes::default();
         self.pointers = Bytes::default();
         self.slots.clear();
         self.views.clear();
@@ -86,6 +90,7 @@ impl Frame {
     /// Some bytes of a range without pointers are overwritten by numbers.
     pub(super) fn write_within(&mut self, start: usize, end: usize) {
         self.forget(start, end);
+        self.touched.set(start, end);
     }
 
     /// A slot is overwritten.

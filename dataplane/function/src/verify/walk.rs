@@ -2,7 +2,9 @@
 //! place that calls it, with what is known there.
 
 use crate::hook::Hook;
-use crate::instruction::{Instruction, Register};
+use std::ops::RangeInclusive;
+
+use crate::instruction::{Instruction, Operand, Register};
 use crate::program::{DEPTH_MAX, Program};
 use crate::verified::{Finding, Frame, Verdict};
 
@@ -12,6 +14,7 @@ use super::flow::{FRAME_POINTER, Flow, Registers};
 use super::form::Form;
 use super::join::{Join, Widening};
 use super::refusal::{Fault, Known, Reason};
+use super::report::Before;
 use super::stack;
 use super::state::State;
 use super::value::{Absence, Place, Value};
@@ -25,6 +28,8 @@ pub(super) struct Walk<'p> {
     pub(super) frames: Vec<Frame>,
     pub(super) scratch: &'p mut Scratch,
     pub(super) steps: u32,
+    /// Where to tell what is known, of each instruction.
+    pub(super) trace: Option<&'p mut Vec<Before>>,
     budget: Budget,
     state_bytes: usize,
 }
@@ -45,7 +50,9 @@ pub(super) struct Scratch {
 #[derive(Debug, Default)]
 struct Station {
     state: Option<State>,
-    joins: u32,
+    births: u32,
+    /// Joins that came back from the end of the loop.
+    turns: u32,
     waits: bool,
 }
 
@@ -66,7 +73,7 @@ struct Activation {
     calls: Vec<Walked>,
     /// What is known behind it, with the frame of the caller.
     exit: Option<State>,
-    exits: u32,
+    births: u32,
 }
 
 impl<'p> Walk<'p> {
@@ -86,6 +93,7 @@ impl<'p> Walk<'p> {
             frames: vec![Frame::default(); program.functions.len()],
             scratch,
             steps: 0,
+            trace: None,
             budget,
             state_bytes: 0,
         }
@@ -112,7 +120,8 @@ impl<'p> Walk<'p> {
             station.waits = false;
             let Some(state) = &station.state else { continue };
             current.clone_from(state);
-            self.blocks(&mut activation, first + waiting, &mut current)?;
+            let block = self.scratch.flow.sequence[first + waiting];
+            self.blocks(&mut activation, block, &mut current)?;
         }
         self.scratch.pool.push(current);
         for station in activation.stations {
@@ -154,13 +163,16 @@ impl<'p> Walk<'p> {
         if state.is_large() {
             state.compact(self.hook.regions.len());
         }
+        if let Some(trace) = &mut self.trace {
+            trace[at as usize].visit(state, self.hook);
+        }
         let finding = &mut self.findings[at as usize];
         if *finding == Finding::Unreachable {
             *finding = Finding::Nothing;
         }
         match self.program.instructions[at as usize] {
             Instruction::Jump { target } => {
-                let block = self.scratch.flow.block_at(target);
+                let block = self.scratch.flow.block_of(target);
                 self.arrive(activation, block, state, at)?;
                 Ok(false)
             }
@@ -171,7 +183,7 @@ impl<'p> Walk<'p> {
                 let mut taken = self.scratch.pool.pop().unwrap_or_default();
                 taken.clone_from(state);
                 if taken.assume(width, condition, comparison) {
-                    let block = self.scratch.flow.block_at(target);
+                    let block = self.scratch.flow.block_of(target);
                     self.arrive(activation, block, &mut taken, at)?;
                 }
                 self.scratch.pool.push(taken);
@@ -201,25 +213,29 @@ impl<'p> Walk<'p> {
         at: u32,
     ) -> Result<(), Fault> {
         let info = self.scratch.flow.blocks[block];
-        let station = &mut activation.stations[block - activation.first];
+        let station = &mut activation.stations[info.order];
         state.shifted = None;
         match &mut station.state {
             Some(held) if info.ways > 1 => {
-                let loops = info.loop_end.is_some();
-                let joins = station.joins;
-                if loops && joins >= JOINS_EXACT {
-                    let steps = &mut self.scratch.steps;
-                    steps.clear();
-                    if joins < JOINS_EXACT + JOINS_STEPS {
-                        loop_steps(self.program, info.start, info.loop_end.unwrap_or(info.start), steps);
+                // Only what a loop itself changes is widened there, on its way back; what changes before it is not.
+                let from = self.scratch.flow.blocks[self.scratch.flow.block_of(at)].order;
+                let (births, turns) = (station.births, station.turns);
+                let turned = from >= info.order;
+                let widens = turned && turns >= TURNS_EXACT;
+                if widens {
+                    self.scratch.steps.clear();
+                    if turns < TURNS_EXACT + TURNS_STEPS {
+                        let blocks = activation.first + info.order..=activation.first + from;
+                        loop_steps(self.program, &self.scratch.flow, blocks, &mut self.scratch.steps);
                     }
                 }
                 let Scratch { join, joined, steps, .. } = &mut *self.scratch;
                 let widening = Widening { steps };
-                let widen = (loops && joins >= JOINS_EXACT).then_some(&widening);
-                if join.join(held, state, info.live, self.hook.regions.len(), widen, joins, joined) {
+                let widen = widens.then_some(&widening);
+                if join.join(held, state, info.live, self.hook.regions.len(), widen, births, joined) {
                     std::mem::swap(held, joined);
-                    station.joins += 1;
+                    station.births += u32::from(join.bore);
+                    station.turns += u32::from(turned);
                     station.waits = true;
                 }
                 self.spend(JOIN_STEPS, at)
@@ -302,9 +318,9 @@ impl<'p> Walk<'p> {
             Some(held) => {
                 let Scratch { join, joined, .. } = &mut *self.scratch;
                 let inputs = self.hook.regions.len();
-                if join.join(held, state, KEPT, inputs, None, activation.exits, joined) {
+                if join.join(held, state, KEPT, inputs, None, activation.births, joined) {
                     std::mem::swap(held, joined);
-                    activation.exits += 1;
+                    activation.births += u32::from(join.bore);
                 }
                 self.spend(JOIN_STEPS, at)
             }
@@ -432,11 +448,10 @@ fn together(one: Verdict, other: Verdict) -> Option<Verdict> {
 }
 
 /// The numbers that a loop compares with, and their neighbours, ascending.
-fn loop_steps(program: &Program, start: u32, end: u32, steps: &mut Vec<i64>) {
-    for instruction in &program.instructions[start as usize..=end as usize] {
-        if let Instruction::Branch { right: crate::instruction::Operand::Immediate(number), .. } =
-            *instruction
-        {
+fn loop_steps(program: &Program, flow: &Flow, blocks: RangeInclusive<usize>, steps: &mut Vec<i64>) {
+    for &block in &flow.sequence[blocks] {
+        let last = flow.blocks[block].end - 1;
+        if let Instruction::Branch { right: Operand::Immediate(number), .. } = program.instructions[last as usize] {
             let number = i64::from(number);
             steps.extend([number - 1, number, number + 1]);
         }
@@ -449,9 +464,9 @@ fn loop_steps(program: &Program, start: u32, end: u32, steps: &mut Vec<i64>) {
 const ARGUMENTS: Registers = 0b11_1110;
 /// The result, and what a function keeps.
 const KEPT: Registers = 0b11_1100_0001;
-/// Joins of a loop before it is widened.
-const JOINS_EXACT: u32 = 3;
-/// Joins of a loop that are widened step by step.
-const JOINS_STEPS: u32 = 8;
+/// Turns of a loop before it is widened.
+const TURNS_EXACT: u32 = 1;
+/// Turns of a loop that are widened step by step.
+const TURNS_STEPS: u32 = 8;
 /// What a join costs, in steps.
 const JOIN_STEPS: u32 = 4;
