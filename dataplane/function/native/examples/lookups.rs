@@ -1,36 +1,49 @@
-//! How fast helpers find records: `cargo run --release -p adit-native --example lookups`. First records in the caches, by one key after the other; then a
-//! million records, more than the caches hold. Each value is the key of another record: in one chain each look-up waits for the one before; `adit_get_many`
-//! goes along sixteen chains side by side. All take turns; printed are medians, least and most,
-//! in time of the processor.
+//! How fast compiled functions find records: `cargo run --release -p adit-native --example lookups`. The value of each record is the key of another one. One
+//! function goes along a chain, where each look-up waits for the one before; the other goes along sixteen chains by `adit_get_many`. A thousand records lie in
+//! the caches, a million do not. All take turns; printed are medians, least and most, in time of the processor.
 
-use std::hint::black_box;
-
+use adit_function::assembly;
 use adit_function::call::{Call, Means};
-use adit_function::helper::{Failure, Get, GetMany, Helper};
-use adit_function::memory::{Memory, Place};
+use adit_function::hook::{CALL, Inputs, RegionBytes};
 use adit_function::records::Records;
 use adit_function::stage::Room;
-use adit_native::kernels;
+use adit_function::verify::{Budget, verify};
+use adit_native::{Arena, Checks, Entry, Installed, Options, Termination, compile, kernels};
 use rustix::time::{ClockId, clock_gettime};
 
 fn main() {
+    let mut arena = Arena::new(1 << 20).expect("memory for code");
     let (small, large) = (ring(1 << 10, 8), ring(1 << 20, 8));
     let words = ring(1 << 10, 24);
-    let mut times: [Vec<f64>; 4] = Default::default();
-    for round in 0..ROUNDS as u64 {
-        time(&small, |running| running.chain::<8>(round));
-        times[0].push(time(&small, |running| running.chain::<8>(round)));
-        time(&words, |running| running.chain::<24>(round));
-        times[1].push(time(&words, |running| running.chain::<24>(round)));
-        // No round finds what the last one has left in the caches.
-        times[2].push(time(&large, |running| running.chain::<8>(round * 7_919)));
-        times[3].push(time(&large, |running| running.chains(round * 7_919 + 4_000)));
+    let (chain, chain_of_words) = (install(&mut arena, &chain(8)), install(&mut arena, &chain(24)));
+    let chains = install(&mut arena, &chains());
+    let rows: [(&str, &Installed, &Records, usize, u64, u64); 5] = [
+        ("one chain, 1 K records", &chain, &small, 8, 1, 1 << 10),
+        ("one chain, 1 K, keys of 24 bytes", &chain_of_words, &words, 24, 1, 1 << 10),
+        ("16 chains, 1 K", &chains, &small, 8, 16, 1 << 10),
+        ("one chain, 1 M", &chain, &large, 8, 1, 1 << 20),
+        ("16 chains, 1 M", &chains, &large, 8, 16, 1 << 20),
+    ];
+    let mut times = [const { Vec::new() }; 5];
+    for round in 0..ROUNDS {
+        for (index, ((_, program, records, key_bytes, chains, count), times)) in
+            (0..).zip(rows.iter().zip(&mut times))
+        {
+            // No round finds what another has left in the caches, where the records do not fit them.
+            let start = round * 7_919 + index * 4_001;
+            let keys: Vec<u8> =
+                (0..*chains).flat_map(|chain| key((start + chain * 65_521) % count, *key_bytes)).collect();
+            let input = [keys, (LOOKUPS / chains).to_le_bytes().to_vec()].concat();
+            if *count < 1 << 20 {
+                time(program, records, &input);
+            }
+            times.push(time(program, records, &input));
+        }
     }
-    let names = ["get, 1 K", "get, 1 K, keys of 24 bytes", "get, 1 M, one chain", "get_many, 1 M, 16 chains"];
-    for (name, times) in names.into_iter().zip(&mut times) {
+    for ((name, ..), times) in rows.iter().zip(&mut times) {
         times.sort_by(f64::total_cmp);
-        let (least, median, most) = (times[0], times[ROUNDS / 2], times[ROUNDS - 1]);
-        println!("{name:<30}{median:>8.1} ns a record ({least:.1} to {most:.1})");
+        let (least, median, most) = (times[0], times[times.len() / 2], times[times.len() - 1]);
+        println!("{name:<36}{median:>8.1} ns a record ({least:.1} to {most:.1})");
     }
 }
 
@@ -49,9 +62,9 @@ fn key(number: u64, bytes: usize) -> Vec<u8> {
 }
 
 /// Nanoseconds for a record.
-fn time(records: &Records, run: impl Fn(&mut Running<'_>)) -> f64 {
-    let (mut room, mut output) = (Room::new(0), []);
-    let call = Call::new(Means {
+fn time(program: &Installed, records: &Records, input: &[u8]) -> f64 {
+    let (mut room, mut output, mut entry) = (Room::new(0), [], Entry::new().expect("memory for an entry"));
+    let mut call = Call::new(Means {
         store: records,
         room: &mut room,
         output: &mut output,
@@ -59,10 +72,12 @@ fn time(records: &Records, run: impl Fn(&mut Running<'_>)) -> f64 {
         kernels: kernels::best(),
         work: u64::MAX,
     });
-    let mut running = Running { memory: Lanes { keys: [0; KEYS_BYTES], lent: [&[]; CHAINS] }, call };
+    let mut regions = [RegionBytes::Read(input)];
     let start = cpu_ns();
-    run(&mut running);
-    (cpu_ns() - start) / f64::from(LOOKUPS)
+    let result = program.call(&mut entry, Inputs { numbers: &[], regions: &mut regions }, 0, &mut call);
+    let time = cpu_ns() - start;
+    assert_eq!(result, Ok(0), "a chain ends nowhere");
+    time / LOOKUPS as f64
 }
 
 /// Nanoseconds that this thread has run for.
@@ -71,82 +86,101 @@ fn cpu_ns() -> f64 {
     time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
 }
 
-/// A call and its memory.
-struct Running<'s> {
-    memory: Lanes<'s>,
-    call: Call<'s>,
+/// Verifies and compiles a function.
+fn install(arena: &mut Arena, text: &str) -> Installed {
+    let program = assembly::program(text).expect("the function is well written");
+    let verified = verify(program, &CALL, &Budget::default()).unwrap_or_else(|refusal| panic!("{refusal}"));
+    let options = Options { termination: Termination::Poll, checks: Checks::Verdicts, hardened: false };
+    arena.install(&compile(&verified, &options).expect("it compiles")).expect("there is room")
 }
 
-impl Running<'_> {
-    /// Goes from record to record.
-    fn chain<const KEY_BYTES: usize>(&mut self, start: u64) {
-        self.memory.keys[..KEY_BYTES].copy_from_slice(&key(start, KEY_BYTES));
-        for _ in 0..LOOKUPS {
-            let arguments = black_box([0, KEY_BYTES as u64, 0, VIEWS, 0]);
-            let found = Get::call(arguments, &mut self.memory, &mut self.call);
-            assert_eq!(found.ok(), Some(KEY_BYTES as u64), "a record of the ring");
-            let next: &[u8; KEY_BYTES] = self.memory.lent[0].as_array().expect("the length that was told");
-            self.memory.keys[..KEY_BYTES].copy_from_slice(next);
-        }
-    }
-
-    /// Goes along sixteen chains at a time.
-    fn chains(&mut self, start: u64) {
-        for (index, chain) in (0..).zip(self.memory.keys.chunks_exact_mut(8)) {
-            chain.copy_from_slice(&key((start + index * 65_521) % (1 << 20), 8));
-        }
-        for _ in 0..LOOKUPS / 16 {
-            let arguments = black_box([0, 8, CHAINS as u64, VIEWS, CHAINS as u64]);
-            let found = GetMany::call(arguments, &mut self.memory, &mut self.call);
-            assert_eq!(found.ok(), Some(CHAINS as u64), "records of the ring");
-            for (chain, lent) in self.memory.keys.chunks_exact_mut(8).zip(&self.memory.lent) {
-                chain.copy_from_slice(lent.as_array::<8>().expect("a key"));
-            }
-        }
-    }
+/// A function that follows keys of so many bytes; its input is the first key and a count.
+fn chain(key_bytes: usize) -> String {
+    let key = -isize::try_from(key_bytes).expect("a small number");
+    let view = key - 16;
+    let follow = follow(key_bytes, view, key);
+    format!(
+        "{}
+        again:
+        mov %r1, %r10
+        add %r1, {key}
+        mov %r2, {key_bytes}
+        mov %r3, 0
+        mov %r4, %r10
+        add %r4, {view}
+        call 1
+        {follow}
+        {END}",
+        begin(key_bytes, key)
+    )
 }
 
-/// A memory of keys and, at their own addresses, of views.
-struct Lanes<'s> {
-    keys: [u8; KEYS_BYTES],
-    lent: [&'s [u8]; CHAINS],
+/// A function that follows sixteen keys of eight bytes; its input is the first ones and a count.
+fn chains() -> String {
+    let follow: Vec<String> = (0..16).map(|index| follow(8, index * 16 - 384, index * 8 - 128)).collect();
+    format!(
+        "{}
+        again:
+        mov %r1, %r10
+        add %r1, -128
+        mov %r2, 8
+        mov %r3, 16
+        mov %r4, %r10
+        add %r4, -384
+        mov %r5, 16
+        call 2
+        {}
+        {END}",
+        begin(128, -128),
+        follow.concat()
+    )
 }
 
-impl<'s> Memory<'s> for Lanes<'s> {
-    #[inline]
-    fn read(&self, place: Place) -> Result<&[u8], Failure> {
-        let start = usize::try_from(place.address).unwrap_or(usize::MAX);
-        let bytes = usize::try_from(place.bytes).unwrap_or(usize::MAX);
-        self.keys.get(start..start + bytes).ok_or(Failure::Argument(place.argument))
-    }
-
-    #[inline]
-    fn write_view(&mut self, place: Place, view: Option<&'s [u8]>) -> Result<(), Failure> {
-        let index = usize::try_from((place.address - VIEWS) / 16).unwrap_or(usize::MAX);
-        self.lent[index] = view.unwrap_or(&[]);
-        Ok(())
-    }
-
-    fn write(&mut self, place: Place) -> Result<&mut [u8], Failure> {
-        Err(Failure::Argument(place.argument))
-    }
-
-    fn read_and_write<const N: usize>(
-        &mut self,
-        _read: [Place; N],
-        write: Place,
-    ) -> Result<([&[u8]; N], &mut [u8]), Failure> {
-        Err(Failure::Argument(write.argument))
-    }
-
-    fn copy(&mut self, _from: Place, to: Place) -> Result<(), Failure> {
-        Err(Failure::Argument(to.argument))
-    }
+/// Copies so many bytes of the input to the stack, and the count behind them to r7.
+fn begin(bytes: usize, to: isize) -> String {
+    let copy = copy(bytes, to);
+    format!(
+        "
+        ldxdw %r2, [%r1+8]
+        ldxdw %r1, [%r1]
+        mov %r3, %r1
+        add %r3, {}
+        jgt %r3, %r2, bad
+        {copy}
+        ldxdw %r7, [%r1+{bytes}]",
+        bytes + 8
+    )
 }
 
-const CHAINS: usize = 16;
-const KEYS_BYTES: usize = 8 * CHAINS;
-/// Where views lie.
-const VIEWS: u64 = 4096;
-const LOOKUPS: u32 = 16_000;
-const ROUNDS: usize = 101;
+/// Copies so many bytes that a view on the stack shows.
+fn follow(bytes: usize, view: isize, to: isize) -> String {
+    let (end, copy) = (view + 8, copy(bytes, to));
+    format!(
+        "
+        ldxdw %r1, [%r10{view}]
+        ldxdw %r2, [%r10{end}]
+        mov %r3, %r1
+        add %r3, {bytes}
+        jgt %r3, %r2, bad
+        {copy}"
+    )
+}
+
+fn copy(bytes: usize, to: isize) -> String {
+    let word = |at: usize| {
+        let to = to + isize::try_from(at).expect("a small number");
+        format!("ldxdw %r4, [%r1+{at}]\nstxdw [%r10{to}], %r4\n")
+    };
+    (0..bytes).step_by(8).map(word).collect()
+}
+
+const END: &str = "
+        sub %r7, 1
+        jne %r7, 0, again
+        mov %r0, 0
+        exit
+        bad:
+        mov %r0, -1
+        exit";
+const LOOKUPS: u64 = 16_000;
+const ROUNDS: u64 = 101;

@@ -1,6 +1,9 @@
 //! Registers of AVX-512 and the memory that they are loaded from.
 
-use std::arch::x86_64::{__m512i, _mm512_loadu_si512, _mm512_maskz_loadu_epi8, _mm512_storeu_si512};
+use std::arch::x86_64::{
+    __m128i, __m256i, __m512i, _mm_loadu_si128, _mm256_loadu_si256, _mm512_loadu_si512,
+    _mm512_maskz_loadu_epi8, _mm512_storeu_si512,
+};
 
 /// All of a register.
 #[inline]
@@ -8,6 +11,22 @@ use std::arch::x86_64::{__m512i, _mm512_loadu_si512, _mm512_maskz_loadu_epi8, _m
 pub(super) fn load(bytes: &[u8; 64]) -> __m512i {
     // SAFETY: the 64 bytes are there, and the instruction needs no alignment (Intel SDM volume 2, VMOVDQU64).
     unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
+}
+
+/// Half of a register.
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(super) fn load_32(bytes: &[u8; 32]) -> __m256i {
+    // SAFETY: the 32 bytes are there, and the instruction needs no alignment (Intel SDM volume 2, VMOVDQU).
+    unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
+}
+
+/// A quarter of a register.
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(super) fn load_16(bytes: &[u8; 16]) -> __m128i {
+    // SAFETY: the 16 bytes are there, and the instruction needs no alignment (Intel SDM volume 2, MOVDQU).
+    unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
 }
 
 /// A register that starts with these bytes, at most 64, and ends with zeros.

@@ -113,13 +113,17 @@ pub fn select_above<T: Element>(values: &[u8], threshold: u64, indexes: &mut [u8
         Err(true) => return Some(0),
         Err(false) => None,
     };
-    let mut room = indexes.as_chunks_mut().0.iter_mut();
+    let room = indexes.as_chunks_mut().0;
     let mut selected = 0;
     for (index, value) in (0_u32..).zip(T::all(values)) {
-        if threshold.is_none_or(|threshold| value > threshold) {
-            *room.next()? = index.to_le_bytes();
-            selected += 1;
+        let is_taken = threshold.is_none_or(|threshold| value > threshold);
+        // What is not taken is written as well, and then written over: whether it is taken cannot be foreseen, so it is no branch.
+        match room.get_mut(selected) {
+            Some(place) => *place = index.to_le_bytes(),
+            None if is_taken => return None,
+            None => {}
         }
+        selected += usize::from(is_taken);
     }
-    Some(selected)
+    Some(selected as u64)
 }
