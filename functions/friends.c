@@ -21,10 +21,14 @@ static __u64 seen[NODES / 64];
 
 ADIT_CALL __u64 friends(const struct adit_call *call) {
     const struct request *request = (const void *)call->input;
-    if ((const __u8 *)(request + 1) > call->input_end || request->first >= NODES)
+    if ((const __u8 *)(request + 1) > call->input_end)
         return 0;
-    queue[0] = request->first;
-    seen[request->first / 64] |= 1ull << (request->first % 64);
+    // Read once: what is read twice may be two numbers for the verifier, one of them not compared.
+    __u32 first = request->first;
+    if (first >= NODES)
+        return 0;
+    queue[0] = first;
+    seen[first / 64] |= 1ull << (first % 64);
 
     __u32 head = 0, tail = 1;
     for (__u32 hops = request->hops; hops > 0 && head < tail; hops--) {

@@ -3,6 +3,7 @@
 
 mod config;
 mod doctor;
+mod function;
 mod kv;
 mod machine;
 mod serve;
@@ -25,6 +26,8 @@ enum Command {
     Serve(config::ServeArguments),
     /// Read and write keys of a running server
     Kv(kv::KvArguments),
+    /// Verify user functions, and try them out without a server
+    Function(function::FunctionArguments),
     /// Measure: put load on a server, or compare Adit with another
     Perf(adit_perf::Arguments),
     /// Say what this machine offers, what more would gain, and what to do next
@@ -37,6 +40,7 @@ fn main() -> std::process::ExitCode {
     let result = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Kv(arguments) => kv::run(&arguments),
+        Command::Function(arguments) => return function::run(&arguments),
         Command::Perf(arguments) => adit_perf::run(arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Setup(arguments) => setup::run(&arguments),
