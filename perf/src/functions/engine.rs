@@ -14,10 +14,11 @@ use anyhow::Context;
 
 use crate::cpu::thread_cpu_ns;
 
-/// How long calls took, and what the last one gave.
+/// How long calls took, how many those were, and what the last one gave.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Timed {
     pub(super) time_ns: u64,
+    pub(super) calls: u64,
     pub(super) result: u64,
 }
 
@@ -70,7 +71,7 @@ impl Compiled {
             let returned = self.installed.call(&mut self.entry, inputs, FUEL, &mut call);
             result = returned.map_err(|trap| anyhow::anyhow!("a call ended: {trap:?}"))?;
         }
-        Ok(Timed { time_ns: thread_cpu_ns() - start_ns, result })
+        Ok(Timed { time_ns: thread_cpu_ns() - start_ns, calls, result })
     }
 
     /// The way to stop its calls.
@@ -104,7 +105,7 @@ pub(super) fn interpret(verified: &Verified, input: &[u8], calls: u64) -> anyhow
         let returned = interpreter.run(verified, inputs, FUEL, &mut call);
         result = returned.map_err(|stop| anyhow::anyhow!("a call ended: {stop:?}"))?;
     }
-    Ok(Timed { time_ns: thread_cpu_ns() - start_ns, result })
+    Ok(Timed { time_ns: thread_cpu_ns() - start_ns, calls, result })
 }
 
 fn call_over<'s>(records: &'s Records, room: &'s mut Room) -> Call<'s> {

@@ -64,6 +64,7 @@ pub(super) fn compare(
 ) -> anyhow::Result<Vec<Loop>> {
     let mut peers = vec![Peer::start("C, scalar", &build.path("peer"), &[])?];
     if let Some(engines) = engines {
+        build.for_engines()?;
         for name in ["rbpf", "rbpf-jit", "wasmtime"] {
             peers.push(Peer::start(name, engines, &[Path::new(name), &build.path("")])?);
         }
@@ -102,25 +103,25 @@ fn run(
     let mut engines: Vec<Rounds> = Vec::new();
     for round in 0..=rounds {
         going()?;
-        let mut measured: Vec<(String, Timed, u64)> = Vec::new();
+        let mut measured: Vec<(String, Timed)> = Vec::new();
         for peer in peers.iter_mut() {
-            measured.push((peer.name().to_owned(), peer.time(case.function, case.bytes, calls)?, calls));
+            measured.push((peer.name().to_owned(), peer.time(case.function, case.bytes, calls)?));
         }
         for (name, compiled) in &mut compiled {
-            measured.push(((*name).to_owned(), compiled.time(&records, &input, calls)?, calls));
+            measured.push(((*name).to_owned(), compiled.time(&records, &input, calls)?));
         }
         if interprets {
             let calls = (calls / 50).max(2);
-            measured.push(("interpreter".to_owned(), interpret(&verified, &input, calls)?, calls));
+            measured.push(("interpreter".to_owned(), interpret(&verified, &input, calls)?));
         }
         let result = measured[0].1.result;
-        for (index, (engine, timed, calls)) in measured.into_iter().enumerate() {
+        for (index, (engine, timed)) in measured.into_iter().enumerate() {
             anyhow::ensure!(timed.result == result, "{engine} gives another result for {}", case.function);
             if round == 0 {
                 // The first round warms caches and is not kept.
                 engines.push(Rounds { engine, call_ns: Vec::new() });
             } else {
-                engines[index].call_ns.push(per(timed.time_ns, calls));
+                engines[index].call_ns.push(per(timed.time_ns, timed.calls));
             }
         }
     }

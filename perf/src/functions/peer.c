@@ -1,6 +1,6 @@
 // The loops in the machine code that a compiler of C makes without vectors, called and timed here: a program of its own, which `adit perf functions` starts and asks in turns
-// with its own engines. A line "NAME BYTES CALLS" asks for so many calls with so many bytes of input; the answer is the time of the processor in nanoseconds and
-// the last result.
+// with its own engines. A line "NAME BYTES CALLS" asks for so many calls with so many bytes of input; the answer is the time of the processor in nanoseconds, how
+// many calls that is for, and the last result.
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,7 +52,7 @@ int main(void) {
             const __u8 *p = start;
             result = found(p, p + bytes);
         }
-        printf("%lld %llu\n", now() - before, result);
+        printf("%lld %zu %llu\n", now() - before, calls, result);
         fflush(stdout);
         free(input);
     }

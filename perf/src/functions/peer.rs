@@ -48,8 +48,8 @@ impl Peer {
         let mut line = String::new();
         self.answers.read_line(&mut line)?;
         let mut fields = line.split_ascii_whitespace().map(str::parse);
-        match (fields.next(), fields.next()) {
-            (Some(Ok(time_ns)), Some(Ok(result))) => Ok(Timed { time_ns, result }),
+        match (fields.next(), fields.next(), fields.next()) {
+            (Some(Ok(time_ns)), Some(Ok(calls)), Some(Ok(result))) => Ok(Timed { time_ns, calls, result }),
             _ => anyhow::bail!("{} does not run {function}: it says {line:?}", self.name),
         }
     }

@@ -83,7 +83,7 @@ fn friends(build: &Build, rounds: u32, going: &impl Fn() -> anyhow::Result<()>) 
         for _ in 0..CALLS {
             result = count_natively(&records, black_box(1)).0;
         }
-        Ok(Timed { time_ns: thread_cpu_ns() - start_ns, result })
+        Ok(Timed { time_ns: thread_cpu_ns() - start_ns, calls: CALLS, result })
     };
     let mut walkers: Vec<(&str, Walker<'_>)> = vec![("Rust, same look-up", Box::new(natively))];
     for mode in MODES {
@@ -173,7 +173,7 @@ fn walk_natively(store: &dyn Store, input: &[u8], calls: u64) -> Timed {
             key = word(next);
         }
     }
-    Timed { time_ns: thread_cpu_ns() - start_ns, result: sum }
+    Timed { time_ns: thread_cpu_ns() - start_ns, calls, result: sum }
 }
 
 /// What `friends.c` does, in Rust over the same store; and how many pairs it has looked at.

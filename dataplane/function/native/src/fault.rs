@@ -29,12 +29,12 @@ pub(crate) fn add_code(range: Range<usize>) -> io::Result<()> {
     Err(io::Error::other(format!("there are {ARENAS_MAX} arenas already")))
 }
 
-/// From here on no code runs in the range that starts here.
+/// From here on no code runs in the range that starts here, if it was added.
 pub(crate) fn remove_code(start: usize) {
-    let slot = CODE.iter().find(|slot| slot.start.load(Ordering::Acquire) == start);
-    let slot = slot.expect("it was added");
-    slot.start.store(0, Ordering::Release);
-    slot.end.store(0, Ordering::Release);
+    if let Some(slot) = CODE.iter().find(|slot| slot.start.load(Ordering::Acquire) == start) {
+        slot.start.store(0, Ordering::Release);
+        slot.end.store(0, Ordering::Release);
+    }
 }
 
 /// From here on calls may run with the entry at this address.
@@ -47,10 +47,11 @@ pub(crate) fn add_entry(address: usize) -> io::Result<()> {
     Err(io::Error::other(format!("there are {ENTRIES_MAX} entries already")))
 }
 
-/// From here on none does.
+/// From here on none does, if it was added.
 pub(crate) fn remove_entry(address: usize) {
-    let slot = ENTRIES.iter().find(|slot| slot.load(Ordering::Acquire) == address);
-    slot.expect("it was added").store(0, Ordering::Release);
+    if let Some(slot) = ENTRIES.iter().find(|slot| slot.load(Ordering::Acquire) == address) {
+        slot.store(0, Ordering::Release);
+    }
 }
 
 /// The handler. It runs on the alternate stack of the thread that has faulted, and calls nothing that may not be called there.

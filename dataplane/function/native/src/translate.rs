@@ -10,6 +10,7 @@ mod memory;
 mod shadows;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use adit_function::instruction::{Instruction, Operand, Register};
 use adit_function::program::{self, Function};
@@ -87,7 +88,7 @@ struct Translator<'a> {
     /// Returns the kind of trap that it is given.
     trap: Option<Block>,
     /// Functions of the program that were called so far.
-    callees: Vec<Option<FuncRef>>,
+    callees: BTreeMap<usize, FuncRef>,
     /// How memory of the program is accessed, and that of the entry that the program cannot reach.
     program_memory: MemFlagsData,
     entry_memory: MemFlagsData,
@@ -128,7 +129,7 @@ impl<'a> Translator<'a> {
             blocks: vec![None; length],
             heads: vec![false; length],
             trap: None,
-            callees: vec![None; input.subject.program.functions.len()],
+            callees: BTreeMap::new(),
             program_memory,
             entry_memory,
             builder,

@@ -115,14 +115,16 @@ impl Translator<'_> {
     }
 
     fn callee(&mut self, function: usize) -> FuncRef {
-        if let Some(known) = self.callees[function] {
-            return known;
+        if let Some(known) = self.callees.get(&function) {
+            return *known;
         }
         let index = u32::try_from(function).expect("functions are few");
         let name = self.builder.func.declare_imported_user_function(UserExternalName { namespace: 0, index });
         let signature = self.builder.import_signature(signature(6));
         let data =
             ExtFuncData { name: ExternalName::user(name), signature, colocated: true, patchable: false };
-        *self.callees[function].insert(self.builder.import_function(data))
+        let callee = self.builder.import_function(data);
+        self.callees.insert(function, callee);
+        callee
     }
 }

@@ -1,0 +1,99 @@
+//! Other engines as peers of `adit perf functions --engines`: `engines NAME DIRECTORY`, with NAME one of rbpf, rbpf-jit and wasmtime, answers lines as
+//! `peer.c` does. The directory has the loops as `raw.o` and `programs.wasm`.
+//!
+//! Programs of rbpf get a pointer and a length instead of a context: it passes no other. Its compiled code is neither checked nor metered.
+
+use std::error::Error;
+use std::hint::black_box;
+use std::io::BufRead;
+use std::path::Path;
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// What an engine does with a function: nanoseconds, for how many calls, and the last result.
+type Timed = Result<(u64, u64, u64), Box<dyn Error>>;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let (Some(engine), Some(directory)) = (arguments.next(), arguments.next()) else {
+        return Err("engines rbpf|rbpf-jit|wasmtime DIRECTORY".into());
+    };
+    let directory = Path::new(&directory);
+    for line in std::io::stdin().lock().lines() {
+        let line = line?;
+        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+        let &[function, bytes, calls] = &fields[..] else { return Err("FUNCTION BYTES CALLS".into()) };
+        let (input, calls) = (input(bytes.parse()?), calls.parse()?);
+        let (time_ns, calls, result) = match engine.as_str() {
+            "rbpf" => rbpf(directory, function, input, calls, false)?,
+            "rbpf-jit" => rbpf(directory, function, input, calls, true)?,
+            "wasmtime" => wasmtime(directory, function, &input, calls)?,
+            _ => return Err(format!("there is no engine {engine}").into()),
+        };
+        println!("{time_ns} {calls} {result}");
+    }
+    Ok(())
+}
+
+fn rbpf(directory: &Path, function: &str, mut input: Vec<u8>, calls: u64, compiled: bool) -> Timed {
+    let object = std::fs::read(directory.join("raw.o"))?;
+    let program = adit_function::elf::load(&object, Some(function)).map_err(|error| error.to_string())?;
+    let code = adit_function::encode::encode(&program).ok_or("it has no encoding")?;
+    let mut machine = rbpf::EbpfVmRaw::new(Some(&code))?;
+    // The interpreter is so slow that fewer calls tell as much.
+    let calls = if compiled { calls } else { (calls / 50).max(2) };
+    if compiled {
+        machine.jit_compile()?;
+    }
+    let mut result = 0;
+    let start_ns = now_ns();
+    for _ in 0..calls {
+        let input = black_box(&mut input[..]);
+        result = if compiled {
+            // SAFETY: the loops read the input within its length, which clang has compiled them to look at, and nothing else; they end.
+            unsafe { machine.execute_program_jit(input)? }
+        } else {
+            machine.execute_program(input)?
+        };
+    }
+    Ok((now_ns() - start_ns, calls, result))
+}
+
+fn wasmtime(directory: &Path, function: &str, input: &[u8], calls: u64) -> Timed {
+    let engine = wasmtime::Engine::default();
+    let module = wasmtime::Module::from_file(&engine, directory.join("programs.wasm"))?;
+    let mut store = wasmtime::Store::new(&engine, ());
+    let instance = wasmtime::Instance::new(&mut store, &module, &[])?;
+    let memory = instance.get_memory(&mut store, "memory").ok_or("it has no memory")?;
+    // The module has no data of its own above its first page, and its stack lies below.
+    memory.grow(&mut store, 2)?;
+    let start = memory.data_size(&store) - (2 << 16);
+    memory.write(&mut store, start, input)?;
+    let (start, end) = (i32::try_from(start)?, i32::try_from(start + input.len())?);
+    let function = instance.get_typed_func::<(i32, i32), i64>(&mut store, function)?;
+    let mut result = 0;
+    let start_ns = now_ns();
+    for _ in 0..calls {
+        result = function.call(&mut store, black_box((start, end)))?;
+    }
+    Ok((now_ns() - start_ns, calls, result.cast_unsigned()))
+}
+
+/// The bytes that all engines are given, as in `peer.c`.
+fn input(bytes: usize) -> Vec<u8> {
+    let mut state = 88_172_645_463_325_252_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    (0..bytes / 8).flat_map(|_| next().to_le_bytes()).collect()
+}
+
+/// Processor time of this thread.
+fn now_ns() -> u64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    u64::try_from(time.tv_sec).unwrap_or_default() * 1_000_000_000
+        + u64::try_from(time.tv_nsec).unwrap_or_default()
+}
