@@ -83,6 +83,20 @@ pub enum RegionBytes<'a> {
     Write(&'a mut [u8]),
 }
 
+impl RegionBytes<'_> {
+    /// The bytes, to be read.
+    pub const fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Read(bytes) => bytes,
+            Self::Write(bytes) => bytes,
+        }
+    }
+}
+
+/// Most bytes of a region or a view. The verifier relies on it: a length, and an index below it, is never negative, in 32 bits either. Who calls a
+/// function hands in no more.
+pub const REGION_BYTES_MAX: u32 = (1 << 31) - 1;
+
 /// A function is called by a client, with bytes of his; it may read and write the store. What it emits goes back to him.
 pub const CALL: Hook = Hook {
     name: "call",

@@ -31,6 +31,11 @@ impl Register {
     pub const fn index(self) -> usize {
         self.0 as usize
     }
+
+    /// Its number as instructions carry it.
+    pub const fn number(self) -> u8 {
+        self.0
+    }
 }
 
 /// How much of its registers an operation takes.

@@ -5,9 +5,24 @@
 //! that it has to be guarded at run time; it refuses what mixes up pointers and numbers. See `docs/functions.md`.
 #![forbid(unsafe_code)]
 
+pub mod arithmetic;
+pub mod assembly;
+pub mod call;
+pub mod decode;
+pub mod elf;
+pub mod encode;
+pub mod encoding;
+pub mod helper;
 pub mod hook;
 pub mod instruction;
+pub mod interpret;
+pub mod load;
+pub mod memory;
 pub mod program;
+pub mod records;
 pub mod signature;
+pub mod stage;
+pub mod store;
 pub mod trap;
 pub mod verified;
+pub mod verify;

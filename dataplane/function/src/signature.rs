@@ -12,6 +12,8 @@ pub struct Signature {
     pub about: &'static str,
     /// Its arguments, five at most.
     pub arguments: &'static [Argument],
+    /// The type of its result in C.
+    pub c_result: &'static str,
     /// The least its result can be, as a signed number.
     pub result_min: i64,
     /// The most it can be.

@@ -41,4 +41,10 @@ pub enum Refused {
     Overlap,
     /// More elements than room for them was named.
     Count,
+    /// A record is not in memory; when it has been loaded the call can begin again.
+    Away,
+    /// A record belongs to another shard.
+    Elsewhere,
+    /// The device of a record has failed.
+    Device,
 }

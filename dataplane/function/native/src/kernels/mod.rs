@@ -1,0 +1,36 @@
+//! The loops of helpers for the vector units of the processor. They give what those of `adit_function::helper::kernels` give; which ones are used is
+//! found out when the program runs.
+//!
+//! The loops themselves are safe code (`wide`, `select`), written so that the compiler puts many elements into a register. They are compiled once for each
+//! kind of vector unit.
+
+#[cfg(target_arch = "x86_64")]
+mod dot;
+#[cfg(target_arch = "x86_64")]
+mod narrow;
+#[cfg(target_arch = "x86_64")]
+mod registers;
+#[cfg(target_arch = "x86_64")]
+mod select;
+#[cfg(target_arch = "x86_64")]
+mod tables;
+#[cfg(target_arch = "x86_64")]
+mod wide;
+
+use adit_function::helper::{Kernels, SCALAR};
+
+/// The fastest loops that this processor can run.
+pub fn best() -> &'static Kernels {
+    all().last().map_or(&SCALAR, |(_, kernels)| kernels)
+}
+
+/// All loops that this processor can run, the fastest last, with a name.
+pub fn all() -> Vec<(&'static str, &'static Kernels)> {
+    let mut all = vec![("scalar", &SCALAR)];
+    #[cfg(target_arch = "x86_64")]
+    all.extend(tables::all());
+    all
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,29 @@
+//! Registers of AVX-512 and the memory that they are loaded from.
+
+use std::arch::x86_64::{__m512i, _mm512_loadu_si512, _mm512_maskz_loadu_epi8, _mm512_storeu_si512};
+
+/// All of a register.
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(super) fn load(bytes: &[u8; 64]) -> __m512i {
+    // SAFETY: the 64 bytes are there, and the instruction needs no alignment (Intel SDM volume 2, VMOVDQU64).
+    unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
+}
+
+/// A register that starts with these bytes, at most 64, and ends with zeros.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+pub(super) fn load_some(bytes: &[u8]) -> __m512i {
+    assert!(bytes.len() <= 64, "a register has 64 bytes");
+    let mask = if bytes.len() == 64 { u64::MAX } else { (1 << bytes.len()) - 1 };
+    // SAFETY: only bytes whose bit is set are loaded, no others can fault (Intel SDM volume 1, 15.6.4), and those are there.
+    unsafe { _mm512_maskz_loadu_epi8(mask, bytes.as_ptr().cast()) }
+}
+
+/// Writes all of a register.
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(super) fn store(bytes: &mut [u8; 64], register: __m512i) {
+    // SAFETY: the 64 bytes are there and ours, and the instruction needs no alignment (Intel SDM volume 2, VMOVDQU64).
+    unsafe { _mm512_storeu_si512(bytes.as_mut_ptr().cast(), register) };
+}

@@ -1,0 +1,212 @@
+//! The loops compiled for each kind of vector unit, in tables.
+
+use adit_function::helper::Kernels;
+use adit_function::helper::kernels::{self, Lanes, Products};
+use crc_fast::{CrcAlgorithm, Digest};
+
+use super::{dot, narrow, select, wide};
+
+/// The tables that this processor can run, the fastest last.
+pub(super) fn all() -> impl Iterator<Item = (&'static str, &'static Kernels)> {
+    let has_avx2 = is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("bmi1")
+        && is_x86_feature_detected!("bmi2")
+        && is_x86_feature_detected!("lzcnt")
+        && is_x86_feature_detected!("popcnt");
+    let has_avx512 = has_avx2
+        && is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx512vnni");
+    let tables = [(has_avx2, "avx2", &AVX2), (has_avx512, "avx512", &AVX512)];
+    tables.into_iter().filter(|(is_there, ..)| *is_there).map(|(_, name, kernels)| (name, kernels))
+}
+
+/// A function compiled for vector units whose body is safe code.
+macro_rules! compiled {
+    ($features:literal, ($($argument:ident: $type:ty),+) -> $result:ty, $body:expr) => {{
+        #[target_feature(enable = $features)]
+        fn compiled($($argument: $type),+) -> $result {
+            $body($($argument),+)
+        }
+        fn entry($($argument: $type),+) -> $result {
+            // SAFETY: the processor has what this needs: else `all` had not handed out the table that it stands in, and nobody else does.
+            unsafe { compiled($($argument),+) }
+        }
+        entry
+    }};
+}
+
+macro_rules! lanes {
+    ($features:literal, $sum:expr, $min:expr, $max:expr, $count_above:expr, $count_equal:expr, $sum_above:expr, $select:expr) => {
+        Lanes {
+            sum: compiled!($features, (values: &[u8]) -> u64, $sum),
+            min: compiled!($features, (values: &[u8]) -> u64, $min),
+            max: compiled!($features, (values: &[u8]) -> u64, $max),
+            count_above: compiled!($features, (values: &[u8], threshold: u64) -> u64, $count_above),
+            count_equal: compiled!($features, (values: &[u8], number: u64) -> u64, $count_equal),
+            sum_above: compiled!($features, (values: &[u8], threshold: u64) -> u64, $sum_above),
+            select_above: compiled!(
+                $features,
+                (values: &[u8], threshold: u64, indexes: &mut [u8]) -> Option<u64>,
+                $select
+            ),
+        }
+    };
+}
+
+/// Loops in rows of so many elements: where sums are wider than elements, and where they are not.
+macro_rules! rows {
+    ($features:literal, $type:ty, $sums:literal, $lanes:literal, $sum_above:expr, $select:expr) => {
+        lanes!(
+            $features,
+            wide::sum::<$type, $sums>,
+            wide::min::<$type, $lanes>,
+            wide::max::<$type, $lanes>,
+            wide::count_above::<$type, $lanes>,
+            wide::count_equal::<$type, $lanes>,
+            $sum_above,
+            $select
+        )
+    };
+}
+
+/// Loops as they are written for one element after the other: wide elements need no rows.
+macro_rules! plain {
+    ($features:literal, $type:ty, $select:expr) => {
+        lanes!(
+            $features,
+            kernels::sum::<$type>,
+            kernels::min::<$type>,
+            kernels::max::<$type>,
+            kernels::count_above::<$type>,
+            kernels::count_equal::<$type>,
+            kernels::sum_above::<$type>,
+            $select
+        )
+    };
+}
+
+macro_rules! products {
+    ($features:literal, $dot:expr, $gemv:expr) => {
+        Products {
+            dot: compiled!($features, (left: &[u8], right: &[u8]) -> u64, $dot),
+            gemv: compiled!($features, (matrix: &[u8], vector: &[u8], sums: &mut [u8]) -> (), $gemv),
+        }
+    };
+}
+
+static AVX2: Kernels = Kernels {
+    lanes: [
+        rows!(
+            "avx2,bmi1,bmi2,lzcnt,popcnt",
+            i8,
+            64,
+            128,
+            wide::sum_above::<i8, 64>,
+            kernels::select_above::<i8>
+        ),
+        rows!(
+            "avx2,bmi1,bmi2,lzcnt,popcnt",
+            i16,
+            32,
+            64,
+            wide::sum_above::<i16, 32>,
+            kernels::select_above::<i16>
+        ),
+        plain!("avx2,bmi1,bmi2,lzcnt,popcnt", i32, kernels::select_above::<i32>),
+        plain!("avx2,bmi1,bmi2,lzcnt,popcnt", i64, kernels::select_above::<i64>),
+        rows!(
+            "avx2,bmi1,bmi2,lzcnt,popcnt",
+            u8,
+            64,
+            128,
+            wide::sum_above::<u8, 64>,
+            kernels::select_above::<u8>
+        ),
+        rows!(
+            "avx2,bmi1,bmi2,lzcnt,popcnt",
+            u16,
+            32,
+            64,
+            wide::sum_above::<u16, 32>,
+            kernels::select_above::<u16>
+        ),
+        plain!("avx2,bmi1,bmi2,lzcnt,popcnt", u32, kernels::select_above::<u32>),
+        plain!("avx2,bmi1,bmi2,lzcnt,popcnt", u64, kernels::select_above::<u64>),
+    ],
+    products: [
+        products!("avx2,bmi1,bmi2,lzcnt,popcnt", wide::dot_i8, wide::gemv_i8),
+        products!("avx2,bmi1,bmi2,lzcnt,popcnt", kernels::dot::<i16>, kernels::gemv::<i16>),
+        products!("avx2,bmi1,bmi2,lzcnt,popcnt", kernels::dot::<i32>, kernels::gemv::<i32>),
+    ],
+    crc32c,
+};
+
+static AVX512: Kernels = Kernels {
+    lanes: [
+        rows!(
+            "avx2,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni",
+            i8,
+            128,
+            256,
+            narrow::i8,
+            select::i8
+        ),
+        rows!(
+            "avx2,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni",
+            i16,
+            64,
+            128,
+            narrow::i16,
+            select::i16
+        ),
+        plain!("avx2,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni", i32, select::i32),
+        plain!("avx2,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni", i64, select::i64),
+        rows!(
+            "avx2,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni",
+            u8,
+            128,
+            256,
+            narrow::u8,
+            select::u8
+        ),
+        rows!(
+            "avx2,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni",
+            u16,
+            64,
+            128,
+            narrow::u16,
+            select::u16
+        ),
+        plain!("avx2,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni", u32, select::u32),
+        plain!("avx2,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni", u64, select::u64),
+    ],
+    products: [
+        products!(
+            "avx2,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni",
+            dot::dot,
+            dot::gemv
+        ),
+        products!(
+            "avx2,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni",
+            kernels::dot::<i16>,
+            kernels::gemv::<i16>
+        ),
+        products!(
+            "avx2,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni",
+            kernels::dot::<i32>,
+            kernels::gemv::<i32>
+        ),
+    ],
+    crc32c,
+};
+
+/// See [`kernels::crc32c`]. It finds out by itself what the processor has.
+#[expect(clippy::cast_possible_truncation, reason = "a CRC32C has 32 bits")]
+fn crc32c(crc: u32, bytes: &[u8]) -> u32 {
+    let mut digest = Digest::new_with_init_state(CrcAlgorithm::Crc32Iscsi, (!crc).into());
+    digest.update(bytes);
+    digest.finalize() as u32
+}

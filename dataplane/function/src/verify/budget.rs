@@ -1,0 +1,21 @@
+//! What the verifier may spend on a program.
+
+/// What the verifier may spend on a program. It refuses what needs more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Budget {
+    /// Steps: instructions that are visited, a hundred nanoseconds or less each, and what joining states costs in terms of them.
+    pub steps: u32,
+    /// Bytes of all states that are kept at a time.
+    pub state_bytes: usize,
+}
+
+impl Budget {
+    /// The one of servers: about 5 ms.
+    pub const SERVER: Self = Self { steps: 60_000, state_bytes: 8 << 20 };
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self::SERVER
+    }
+}

@@ -1,0 +1,106 @@
+//! What a register or a slot of the stack may hold, and the memory that pointers point into.
+
+use crate::hook::REGION_BYTES_MAX;
+
+use super::facts::Interval;
+use super::form::Form;
+
+/// What a register or a slot of the stack holds. The form of a pointer is its distance from the start of its memory, modulo 2^64 and taken
+/// as a signed number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Value {
+    /// Nothing that may be used.
+    Nothing(Absence),
+    Number(Form),
+    Pointer(Place, Form),
+    /// The first byte of a view, or one behind its last, as a helper wrote it to the stack: which view it is, is settled when it is loaded.
+    View(Edge),
+}
+
+/// Why there is nothing that may be used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Absence {
+    /// It was not written.
+    Unset,
+    /// A call has overwritten it.
+    Called,
+    /// There are different kinds of things on the ways that lead here.
+    Mixed,
+    /// It pointed into the frame of a function that has returned.
+    Returned,
+}
+
+/// An end of a view.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Edge {
+    Start,
+    End,
+}
+
+/// What a pointer points into.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Place {
+    Context,
+    /// The stack frame of the function that is so deep; distances are from its end, register 10.
+    Stack(u8),
+    /// A region, by its index in the state.
+    Memory(u16),
+}
+
+/// Memory that holds numbers only.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Region {
+    pub(super) kind: RegionKind,
+    /// Its length in bytes.
+    pub(super) length: Form,
+    pub(super) writable: bool,
+}
+
+/// What a region is, for messages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RegionKind {
+    /// Region `Hook::regions[i]`.
+    Input(u8),
+    /// Read-only data of the program.
+    Data,
+    /// Variables of the program.
+    Variables,
+    /// A view that a helper gave.
+    View,
+    /// Different ones on the ways that lead here.
+    Mixed,
+}
+
+impl Value {
+    pub(super) const UNSET: Self = Self::Nothing(Absence::Unset);
+
+    pub(super) const fn constant(number: i64) -> Self {
+        Self::Number(Form::constant(number))
+    }
+
+    pub(super) const fn form(&self) -> Option<&Form> {
+        match self {
+            Self::Number(form) | Self::Pointer(_, form) => Some(form),
+            Self::Nothing(_) | Self::View(_) => None,
+        }
+    }
+
+    pub(super) const fn form_mut(&mut self) -> Option<&mut Form> {
+        match self {
+            Self::Number(form) | Self::Pointer(_, form) => Some(form),
+            Self::Nothing(_) | Self::View(_) => None,
+        }
+    }
+
+    /// Whether its bytes are those of a pointer, which nothing but a pointer may be made of.
+    pub(super) const fn is_pointer(&self) -> bool {
+        matches!(self, Self::Pointer(..) | Self::View(_))
+    }
+}
+
+/// The lengths that memory handed to a function may have.
+pub(super) const LENGTHS: Interval = Interval::new(0, REGION_BYTES_MAX as i64);
+/// Numbers of 32 bits, as unsigned ones.
+pub(super) const WORD: Interval = Interval::new(0, 0xffff_ffff);
+/// Numbers of 32 bits, as signed ones.
+pub(super) const SIGNED_WORD: Interval = Interval::new(-(1 << 31), (1 << 31) - 1);
