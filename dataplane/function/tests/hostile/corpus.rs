@@ -32,9 +32,9 @@ pub fn found() -> Vec<Base> {
 
 fn read(folder: &str) -> Vec<Base> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    // The compiler is a package inside of this one.
-    let root = if root.ends_with("native") { root.parent().unwrap() } else { root };
-    let folder = root.join("tests/hostile").join(folder);
+    // The compiler and the oracle are packages inside of this one.
+    let root = root.ancestors().map(|root| root.join("tests/hostile")).find(|root| root.is_dir()).unwrap();
+    let folder = root.join(folder);
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     let bases = files.iter().map(|file| {
