@@ -17,7 +17,6 @@ use adit_function::verify::{Budget, verify};
 use clap::Parser;
 
 mod child;
-#[expect(unreachable_pub, reason = "shared with the tests")]
 #[path = "../../tests/hostile/mod.rs"]
 mod hostile;
 mod judge;
@@ -100,7 +99,7 @@ fn compare(
     program: &Program,
     seed: u64,
 ) -> anyhow::Result<()> {
-    let verified = campaign.verify(mutant);
+    let verified = campaign.verify(mutant, Budget::default());
     let opinion = judge.ask(&mutant.code)?;
     let what = match (&verified, &opinion) {
         (_, Opinion::Unread) => "it cannot read them",
