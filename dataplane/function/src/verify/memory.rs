@@ -228,7 +228,7 @@ impl Walk<'_> {
             && form.constant.unsigned_abs() <= FRAME.unsigned_abs()
             && step % 8 == 0
             && step <= FRAME;
-        if access.writes || access.size != Size::Double || !aligned {
+        if access.writes || access.size != Size::Double || !aligned || range.low >= 0 {
             return Ok(None);
         }
         let edge_at = |offset: i64| match state.frames[frame].slot(slot_of(from_start(offset))) {

@@ -14,7 +14,9 @@ mod form;
 mod join;
 mod memory;
 mod number;
+mod pairs;
 mod refusal;
+mod relate;
 mod report;
 mod stack;
 mod state;
@@ -77,3 +79,6 @@ impl Verifier {
 pub fn verify(program: Program, hook: &'static Hook, budget: &Budget) -> Result<Verified, Refusal> {
     Verifier::default().verify(program, hook, budget)
 }
+
+#[cfg(test)]
+mod tests;
