@@ -471,7 +471,7 @@ const KEPT: Registers = 0b11_1100_0001;
 /// Turns of a loop before it is widened.
 const TURNS_EXACT: u32 = 1;
 /// Turns of a loop that are widened step by step.
-const TURNS_STEPS: u32 = 8;
+const TURNS_STEPS: u32 = 4;
 /// Steps of searches that are worth one.
 const SEARCHES: u32 = 4;
 /// What a join costs, in steps.
