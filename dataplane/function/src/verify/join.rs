@@ -8,7 +8,7 @@ use super::pairs::{Pair, Pairs, expressed};
 use super::relate::Widening;
 use super::stack::Frame;
 use super::state::State;
-use super::value::{Absence, Place, Region, RegionKind, Value};
+use super::value::{Absence, LENGTH_MAX, Place, Region, RegionKind, Value};
 
 /// Scratch of joins, kept from one to the next.
 #[derive(Debug, Default)]
@@ -199,10 +199,40 @@ impl Join {
             (Value::View(a), Value::View(b)) if a == b => Value::View(a),
             (Value::Nothing(absence), _) => Value::Nothing(absence),
             (_, Value::Nothing(absence)) => Value::Nothing(absence),
-            _ => Value::Nothing(Absence::Mixed),
+            _ => match (target(a), target(b)) {
+                (Some(into), Some(other)) => {
+                    self.changed |= !matches!(a, Value::Maybe(..));
+                    self.maybe(old, new, into, other, spot, joined)
+                }
+                _ => Value::Nothing(Absence::Mixed),
+            },
         };
         self.changed |= matches!(made, Value::Nothing(_)) && !matches!(a, Value::Nothing(_));
         made
+    }
+
+    /// A pointer that may be null on one side, or on both. Where it is null for sure it does not matter what it would point to: to the start or the
+    /// end of memory that is long enough for whatever is known on the other side.
+    fn maybe(
+        &mut self,
+        old: &State,
+        new: &State,
+        a: Option<(u16, Form)>,
+        b: Option<(u16, Form)>,
+        spot: Spot,
+        joined: &mut State,
+    ) -> Value {
+        let stand_in =
+            |region: Region, form: Form| Form::constant(if form == region.length { LENGTH_MAX } else { 0 });
+        let (into, other) = (a.map_or(NOWHERE, |a| a.0), b.map_or(NOWHERE, |b| b.0));
+        let region = self.region(old, new, into, other, joined);
+        let form = match (a, b) {
+            (Some((_, a)), Some((_, b))) => self.form(a, b, spot),
+            (Some((region, a)), None) => self.form(a, stand_in(old.region(region), a), spot),
+            (None, Some((region, b))) => self.form(stand_in(new.region(region), b), b, spot),
+            (None, None) => unreachable!("numbers are joined as such"),
+        };
+        Value::Maybe(region, form)
     }
 
     /// The region of the joined state that stands for two of them.
@@ -210,7 +240,12 @@ impl Join {
         if let Some(found) = self.regions.iter().position(|pair| *pair == [a, b]) {
             return u16::try_from(found).unwrap_or(u16::MAX);
         }
-        let (one, other) = (old.region(a), new.region(b));
+        let nowhere = |region: Region| Region { length: Form::constant(LENGTH_MAX), ..region };
+        let (one, other) = match (a, b) {
+            (NOWHERE, b) => (nowhere(new.region(b)), new.region(b)),
+            (a, NOWHERE) => (old.region(a), nowhere(old.region(a))),
+            (a, b) => (old.region(a), new.region(b)),
+        };
         let kind = if one.kind == other.kind { one.kind } else { RegionKind::Mixed };
         let writable = one.writable && other.writable;
         let length = self
@@ -248,6 +283,16 @@ impl Join {
     }
 }
 
+/// The region that a value points into, none if it is null, if it is one of these.
+fn target(value: Value) -> Option<Option<(u16, Form)>> {
+    match value {
+        Value::Pointer(Place::Memory(region), form) | Value::Maybe(region, form) => {
+            Some(Some((region, form)))
+        }
+        value => value.is_null().then_some(None),
+    }
+}
+
 /// Puts a form in its place.
 fn place(state: &mut State, spot: Spot, form: Form) {
     let value = match spot {
@@ -264,5 +309,7 @@ fn place(state: &mut State, spot: Spot, form: Form) {
     }
 }
 
+/// The region of a pointer that is null.
+const NOWHERE: u16 = u16::MAX;
 /// How often new inequalities are looked for at the same place.
 const BIRTHS_MAX: u32 = 6;

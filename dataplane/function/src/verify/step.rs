@@ -145,7 +145,9 @@ impl Walk<'_> {
             }
             _ => {
                 let culprit = if left.is_pointer() { Operand::Register(destination) } else { source };
-                Err(self.refuse_source(state, at, Reason::PointerArithmetic, culprit))
+                let maybe = [left, right].iter().any(|value| matches!(value, Value::Maybe(..)));
+                let reason = if maybe { Reason::MaybeNull } else { Reason::PointerArithmetic };
+                Err(self.refuse_source(state, at, reason, culprit))
             }
         }
     }
