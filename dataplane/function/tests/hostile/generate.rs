@@ -7,7 +7,7 @@ mod numbers;
 
 use adit_function::encode::encode;
 use adit_function::helper::SIGNATURES;
-use adit_function::hook::{FieldKind, HOOKS, Hook};
+use adit_function::hook::{Field, FieldKind, HOOKS, Hook};
 use adit_function::instruction::{Condition, Instruction, Operand, Operation, Register, Size, Width};
 use adit_function::program::{Function, Program};
 use adit_function::signature::ArgumentKind;
@@ -213,9 +213,14 @@ impl<'r> Maker<'r> {
         })
     }
 
-    /// A number in a register, a long one at times.
+    /// A number in a register: one of the context, or a constant, a long one at times.
     fn new_number(&mut self, to: usize) {
-        if self.random.once_in(4) {
+        let is_number = |field: &&Field| matches!(field.kind, FieldKind::Number(_));
+        let field = self.hook.fields.iter().find(is_number);
+        let context = self.find(|holds| holds == Holds::Context);
+        if let (Some(field), Some(base), true) = (field, context, self.random.once_in(2)) {
+            self.load(to, Size::Double, base, i16::try_from(field.offset).unwrap());
+        } else if self.random.once_in(4) {
             let value = self.random.pick(LONG_NUMBERS);
             self.put(Instruction::Constant { destination: register(to), value });
             self.holds[to] = Holds::Number;

@@ -93,7 +93,7 @@ impl Campaign {
             // None has more than a few times the weight of others.
             let cost = match verifier.verify(base.program.clone(), base.mutant.hook, &Budget::default()) {
                 Ok(_) => verifier.steps().max(200),
-                Err(_) => 20_000,
+                Err(_) => 2_000,
             };
             sum += 10_000_000 / cost as usize;
             sum
