@@ -135,7 +135,8 @@ impl State {
         }
         self.registers[10] = Value::Pointer(Place::Stack(self.depth()), Form::constant(0));
         for value in self.values_mut() {
-            if matches!(value, Value::Pointer(Place::Stack(depth), _) if *depth == gone) {
+            if matches!(value, Value::Pointer(Place::Stack(depth), _) | Value::Half(Place::Stack(depth), _) if *depth == gone)
+            {
                 *value = Value::Nothing(Absence::Returned);
             }
         }

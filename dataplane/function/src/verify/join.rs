@@ -116,7 +116,7 @@ impl Join {
         for index in 0..self.later.len() {
             let (spot, a, b) = self.later[index];
             let form = self.pairs.long(a, b);
-            place(joined, spot, form);
+            put(joined, spot, form);
         }
         self.note_renamed();
     }
@@ -184,17 +184,16 @@ impl Join {
         let made = match (a, b) {
             (Value::Number(a), Value::Number(b)) => Value::Number(self.form(a, b, spot)),
             (Value::Pointer(place, a), Value::Pointer(other, b)) => {
-                let place = match (place, other) {
-                    (Place::Memory(a), Place::Memory(b)) => {
-                        Place::Memory(self.region(old, new, a, b, joined))
-                    }
-                    (place, other) if place == other => place,
-                    _ => {
-                        self.changed = true;
-                        return Value::Nothing(Absence::Mixed);
-                    }
-                };
-                Value::Pointer(place, self.form(a, b, spot))
+                match self.place(old, new, place, other, joined) {
+                    Some(place) => Value::Pointer(place, self.form(a, b, spot)),
+                    None => Value::Nothing(Absence::Mixed),
+                }
+            }
+            (Value::Half(place, a), Value::Half(other, b)) => {
+                match self.place(old, new, place, other, joined) {
+                    Some(place) => Value::Half(place, self.form(a, b, spot)),
+                    None => Value::Nothing(Absence::Mixed),
+                }
             }
             (Value::View(a), Value::View(b)) if a == b => Value::View(a),
             (Value::Nothing(absence), _) => Value::Nothing(absence),
@@ -209,6 +208,21 @@ impl Join {
         };
         self.changed |= matches!(made, Value::Nothing(_)) && !matches!(a, Value::Nothing(_));
         made
+    }
+
+    /// What pointers on both sides point into, if that is one thing.
+    fn place(
+        &mut self,
+        old: &State,
+        new: &State,
+        place: Place,
+        other: Place,
+        joined: &mut State,
+    ) -> Option<Place> {
+        match (place, other) {
+            (Place::Memory(a), Place::Memory(b)) => Some(Place::Memory(self.region(old, new, a, b, joined))),
+            (place, other) => (place == other).then_some(place),
+        }
     }
 
     /// A pointer that may be null on one side, or on both. Where it is null for sure it does not matter what it would point to: to the start or the
@@ -294,7 +308,7 @@ fn target(value: Value) -> Option<Option<(u16, Form)>> {
 }
 
 /// Puts a form in its place.
-fn place(state: &mut State, spot: Spot, form: Form) {
+fn put(state: &mut State, spot: Spot, form: Form) {
     let value = match spot {
         Spot::Register(index) => &mut state.registers[index],
         Spot::Saved(frame, index) => &mut state.frames[frame].saved[index],

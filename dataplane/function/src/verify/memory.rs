@@ -79,6 +79,7 @@ impl Walk<'_> {
         let target = self.target(state, access)?;
         if value.is_pointer() {
             let reason = match target {
+                _ if matches!(value, Value::Half(..)) => Reason::PointerCut,
                 Target::Stack { frame, start } if start % 8 == 0 && access.size == Size::Double => {
                     state.frames[frame].write_slot(slot_of(start), value);
                     return Ok(());
@@ -135,8 +136,8 @@ impl Walk<'_> {
         let (place, form) = match self.value(state, at, access.base)? {
             Value::Pointer(place, form) => (place, form),
             value => {
-                let maybe = matches!(value, Value::Maybe(..));
-                let reason = if maybe { Reason::MaybeNull } else { Reason::NotPointer };
+                let null = value.is_null() || matches!(value, Value::Maybe(..));
+                let reason = if null { Reason::MaybeNull } else { Reason::NotPointer };
                 return Err(self.refuse_register(state, at, reason, access.base));
             }
         };

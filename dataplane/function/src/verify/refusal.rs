@@ -39,6 +39,8 @@ pub enum Known {
     Number(i64, i64),
     /// It is null, or points into something.
     Maybe(Pointed),
+    /// It is the lower half of a pointer into something, from one distance to another.
+    Half(Pointed, i64, i64),
     /// It points into something, from one distance to another.
     Pointer(Pointed, i64, i64),
 }
@@ -168,6 +170,10 @@ impl Known {
                 Self::Number(low, high)
             }
             Value::Maybe(region, _) => Self::Maybe(Pointed::new(state, hook, Place::Memory(region))),
+            Value::Half(place, form) => {
+                let Interval { low, high } = state.facts.close_range(&form);
+                Self::Half(Pointed::new(state, hook, place), low, high)
+            }
             Value::Pointer(place, form) => {
                 let Interval { low, high } = state.facts.close_range(&form);
                 Self::Pointer(Pointed::new(state, hook, place), low, high)
@@ -226,6 +232,10 @@ impl fmt::Display for Known {
                 span(f, "the number", "a number", low, high)
             }
             Self::Maybe(pointed) => write!(f, "is null or a pointer to {pointed}"),
+            Self::Half(pointed, low, high) => {
+                write!(f, "is the lower half of a pointer to {pointed}, at ")?;
+                span(f, "offset", "an offset", low, high)
+            }
             Self::Pointer(pointed, low, high) => {
                 write!(f, "is a pointer to {pointed}, at ")?;
                 span(f, "offset", "an offset", low, high)

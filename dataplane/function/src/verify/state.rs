@@ -146,7 +146,7 @@ impl State {
         let mut regions = vec![false; self.regions.len()];
         regions[..inputs + 2].fill(true);
         for value in self.values() {
-            if let Value::Pointer(Place::Memory(region), _) | Value::Maybe(region, _) = value {
+            if let Some(region) = { *value }.region_mut() {
                 regions[usize::from(*region)] = true;
             }
             value.form().into_iter().for_each(|form| mark(&mut used, form));

@@ -200,8 +200,9 @@ impl State {
         match (own, value) {
             (Value::Nothing(_), Value::Nothing(_)) | (Value::Number(_), Value::Number(_)) => true,
             (Value::Pointer(Place::Memory(a), _), Value::Pointer(Place::Memory(b), _))
+            | (Value::Half(Place::Memory(a), _), Value::Half(Place::Memory(b), _))
             | (Value::Maybe(a, _), Value::Maybe(b, _)) => kind(self.region(a)) == kind(other.region(b)),
-            (Value::Pointer(a, _), Value::Pointer(b, _)) => a == b,
+            (Value::Pointer(a, _), Value::Pointer(b, _)) | (Value::Half(a, _), Value::Half(b, _)) => a == b,
             _ => false,
         }
     }

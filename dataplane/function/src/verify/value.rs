@@ -15,6 +15,8 @@ pub(super) enum Value {
     Pointer(Place, Form),
     /// The number 0, or a pointer into a region.
     Maybe(u16, Form),
+    /// The lower 32 bits of a pointer, which may be subtracted from those of another one.
+    Half(Place, Form),
     /// The first byte of a view, or one behind its last, as a helper wrote it to the stack: which view it is, is settled when it is loaded.
     View(Edge),
 }
@@ -89,14 +91,18 @@ impl Value {
 
     pub(super) const fn form(&self) -> Option<&Form> {
         match self {
-            Self::Number(form) | Self::Pointer(_, form) | Self::Maybe(_, form) => Some(form),
+            Self::Number(form) | Self::Pointer(_, form) | Self::Maybe(_, form) | Self::Half(_, form) => {
+                Some(form)
+            }
             Self::Nothing(_) | Self::View(_) => None,
         }
     }
 
     pub(super) const fn form_mut(&mut self) -> Option<&mut Form> {
         match self {
-            Self::Number(form) | Self::Pointer(_, form) | Self::Maybe(_, form) => Some(form),
+            Self::Number(form) | Self::Pointer(_, form) | Self::Maybe(_, form) | Self::Half(_, form) => {
+                Some(form)
+            }
             Self::Nothing(_) | Self::View(_) => None,
         }
     }
@@ -104,7 +110,9 @@ impl Value {
     /// The region that it points into, or may.
     pub(super) const fn region_mut(&mut self) -> Option<&mut u16> {
         match self {
-            Self::Pointer(Place::Memory(region), _) | Self::Maybe(region, _) => Some(region),
+            Self::Pointer(Place::Memory(region), _)
+            | Self::Half(Place::Memory(region), _)
+            | Self::Maybe(region, _) => Some(region),
             _ => None,
         }
     }
@@ -116,7 +124,7 @@ impl Value {
 
     /// Whether its bytes are those of a pointer, which nothing but a pointer may be made of.
     pub(super) const fn is_pointer(&self) -> bool {
-        matches!(self, Self::Pointer(..) | Self::Maybe(..) | Self::View(_))
+        !matches!(self, Self::Number(_) | Self::Nothing(_))
     }
 }
 
