@@ -81,6 +81,9 @@ fn a_walk_beyond_the_input_is_guarded() {
 fn pointers_do_not_leak() {
     assert_eq!(refused("mov %r0, %r10\nexit"), Reason::PointerReturned);
     assert_eq!(refused("ldxdw %r0, [%r1+0]\nexit"), Reason::PointerReturned);
-    assert_eq!(refused("mov32 %r0, %r10\nexit"), Reason::PointerCut);
+    assert_eq!(refused("mov32 %r0, %r10\nexit"), Reason::PointerReturned);
+    assert_eq!(refused("mov32 %r0, %r10\nand %r0, 7\nexit"), Reason::PointerArithmetic);
+    assert_eq!(refused("mov %r0, %r10\nadd32 %r0, 7\nexit"), Reason::PointerCut);
+    proven("mov32 %r0, %r10\nsub32 %r0, %r10\nexit");
     assert_eq!(refused("mov %r0, %r2\nexit"), Reason::Unset);
 }
