@@ -8,6 +8,7 @@ mod build;
 mod engine;
 mod loops;
 mod peer;
+mod programs;
 mod records;
 mod report;
 mod revoke;
@@ -53,7 +54,7 @@ pub(crate) fn run_functions(arguments: &FunctionsArguments, interrupted: &Atomic
     // The thread that stops endless loops runs on another core, so it starts before this one is pinned.
     let revocations = revoke::measure(arguments.loops, &build)?;
     pin().context("cannot pin the thread to a core")?;
-    let mut report = Report::new(machine, version, revocations);
+    let mut report = Report::new(machine, version, revocations, programs::measure(&build)?);
     let going = || match interrupted.load(Ordering::Relaxed) {
         true => Err(anyhow::anyhow!("interrupted")),
         false => Ok(()),

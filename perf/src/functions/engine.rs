@@ -7,6 +7,7 @@ use adit_function::hook::{Inputs, RegionBytes};
 use adit_function::interpret::Interpreter;
 use adit_function::records::Records;
 use adit_function::stage::Room;
+use adit_function::store::Store;
 use adit_function::trap::Trap;
 use adit_function::verified::Verified;
 use adit_native::{Arena, Checks, Entry, Installed, Options, Revoker, Termination, compile, kernels};
@@ -26,7 +27,7 @@ pub(super) struct Timed {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mode {
     pub(super) name: &'static str,
-    options: Options,
+    pub(super) options: Options,
 }
 
 /// A function in machine code, with all that calls of it need.
@@ -108,7 +109,8 @@ pub(super) fn interpret(verified: &Verified, input: &[u8], calls: u64) -> anyhow
     Ok(Timed { time_ns: thread_cpu_ns() - start_ns, calls, result })
 }
 
-fn call_over<'s>(records: &'s Records, room: &'s mut Room) -> Call<'s> {
+/// A call over these records that may do any work.
+pub(super) fn call_over<'s>(records: &'s dyn Store, room: &'s mut Room) -> Call<'s> {
     Call::new(Means {
         store: records,
         room,

@@ -94,9 +94,7 @@ FUNCTION(sum_helper) {
 
 FUNCTION(filter_helper) {
     INPUT;
-    if (p + 4 > end)
-        return 0;
-    return adit_sum_above_u32((const __u32 *)(p + 4), (__u64)(end - p - 4) / 4, *(const __u32 *)p);
+    return adit_sum_above_u32((const __u32 *)p, (__u64)(end - p) / 4, 0x80000000);
 }
 
 FUNCTION(dense_helper) {

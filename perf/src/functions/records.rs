@@ -3,11 +3,15 @@
 use std::collections::BTreeSet;
 use std::hint::black_box;
 
+use adit_function::call::Call;
+use adit_function::helper::{Failure, Get, Helper};
+use adit_function::memory::{Memory, Place};
 use adit_function::records::Records;
+use adit_function::stage::Room;
 use adit_function::store::Store;
 
 use super::build::Build;
-use super::engine::{Compiled, MODES, Timed};
+use super::engine::{Compiled, MODES, Timed, call_over};
 use super::loops::Rounds;
 use crate::cpu::thread_cpu_ns;
 use crate::number::{index, per};
@@ -55,7 +59,8 @@ fn list(
     let verified = build.verified("list.o", "list")?;
     let input = |round: u64| [(round * 7_919 % count).to_le_bytes(), STEPS.to_le_bytes()].concat();
     let mut walkers: Vec<(&str, Walker<'_>)> =
-        vec![("Rust, same look-up", Box::new(|round| Ok(walk_natively(&records, &input(round), CALLS))))];
+        vec![("Rust, same helper", Box::new(|round| walk_by_helper(&records, &input(round), CALLS)))];
+    walkers.push(("Rust, bare store", Box::new(|round| Ok(walk_natively(&records, &input(round), CALLS)))));
     for mode in MODES {
         let mut compiled = Compiled::new(&verified, mode)?;
         let (records, input) = (&records, &input);
@@ -85,7 +90,7 @@ fn friends(build: &Build, rounds: u32, going: &impl Fn() -> anyhow::Result<()>) 
         }
         Ok(Timed { time_ns: thread_cpu_ns() - start_ns, calls: CALLS, result })
     };
-    let mut walkers: Vec<(&str, Walker<'_>)> = vec![("Rust, same look-up", Box::new(natively))];
+    let mut walkers: Vec<(&str, Walker<'_>)> = vec![("Rust, bare store", Box::new(natively))];
     for mode in MODES {
         let mut compiled = Compiled::new(&verified, mode)?;
         let (records, input) = (&records, &input);
@@ -158,8 +163,71 @@ fn ring(count: u64) -> Records {
     records
 }
 
-/// What `list.c` does, in Rust over the same store.
+/// What `list.c` does, in Rust with the helper that it calls: a function of its own with a key and a view in memory, as it is for C.
+fn walk_by_helper(store: &dyn Store, input: &[u8], calls: u64) -> anyhow::Result<Timed> {
+    let mut room = Room::new(0);
+    let mut call = call_over(black_box(store), &mut room);
+    let start_ns = thread_cpu_ns();
+    let mut sum = 0;
+    for _ in 0..calls {
+        let (first, steps) = black_box(input).split_at(8);
+        let (mut memory, steps) = (Words { key: word(first).to_le_bytes(), view: None }, word(steps));
+        sum = 0_u64;
+        for _ in 0..steps {
+            look_up(&mut memory, &mut call)
+                .map_err(|failure| anyhow::anyhow!("a look-up failed: {failure:?}"))?;
+            let Some((next, number)) = memory.view.and_then(|view| view.split_at_checked(8)) else { break };
+            sum = sum.wrapping_add(word(number));
+            memory.key = word(next).to_le_bytes();
+        }
+    }
+    Ok(Timed { time_ns: thread_cpu_ns() - start_ns, calls, result: sum })
+}
+
+#[inline(never)]
+fn look_up<'s>(memory: &mut Words<'s>, call: &mut Call<'s>) -> Result<u64, Failure> {
+    Get::call([0, 8, 0, 0, 0], memory, call)
+}
+
+/// The memory of [`walk_by_helper`]: a key and the view that comes back.
+struct Words<'s> {
+    key: [u8; 8],
+    view: Option<&'s [u8]>,
+}
+
+impl<'s> Memory<'s> for Words<'s> {
+    #[inline]
+    fn read(&self, _place: Place) -> Result<&[u8], Failure> {
+        Ok(&self.key)
+    }
+
+    fn write(&mut self, place: Place) -> Result<&mut [u8], Failure> {
+        Err(Failure::Argument(place.argument))
+    }
+
+    fn read_and_write<const N: usize>(
+        &mut self,
+        _read: [Place; N],
+        write: Place,
+    ) -> Result<([&[u8]; N], &mut [u8]), Failure> {
+        Err(Failure::Argument(write.argument))
+    }
+
+    fn copy(&mut self, _from: Place, to: Place) -> Result<(), Failure> {
+        Err(Failure::Argument(to.argument))
+    }
+
+    #[inline]
+    fn write_view(&mut self, _place: Place, view: Option<&'s [u8]>) -> Result<(), Failure> {
+        self.view = view;
+        Ok(())
+    }
+}
+
+/// What `list.c` does, in Rust on the store itself.
 fn walk_natively(store: &dyn Store, input: &[u8], calls: u64) -> Timed {
+    // The compiler must not see through the store: it does not for compiled functions either.
+    let store = black_box(store);
     let start_ns = thread_cpu_ns();
     let mut sum = 0;
     for _ in 0..calls {
@@ -176,8 +244,9 @@ fn walk_natively(store: &dyn Store, input: &[u8], calls: u64) -> Timed {
     Timed { time_ns: thread_cpu_ns() - start_ns, calls, result: sum }
 }
 
-/// What `friends.c` does, in Rust over the same store; and how many pairs it has looked at.
+/// What `friends.c` does, in Rust on the store itself; and how many pairs it has looked at.
 fn count_natively(store: &dyn Store, first: u32) -> (u64, u64) {
+    let store = black_box(store);
     let (mut queue, mut seen) = (vec![first], [0_u64; 64]);
     seen[first as usize / 64] |= 1 << (first % 64);
     let (mut head, mut pairs) = (0, 0);

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::loops::{Loop, Rounds};
+use super::programs::{Many, Program};
 use super::records::Walk;
 use super::revoke::Revocations;
 use crate::machine::{Machine, load_average};
@@ -17,11 +18,19 @@ pub(super) struct Report {
     pub(super) helpers: Vec<Loop>,
     pub(super) records: Vec<Walk>,
     pub(super) revocations: Revocations,
+    pub(super) programs: Vec<Program>,
+    pub(super) many: Many,
 }
 
 impl Report {
-    pub(super) const fn new(machine: Machine, clang: String, revocations: Revocations) -> Self {
-        Self { machine, clang, loops: Vec::new(), helpers: Vec::new(), records: Vec::new(), revocations }
+    pub(super) fn new(
+        machine: Machine,
+        clang: String,
+        revocations: Revocations,
+        (programs, many): (Vec<Program>, Many),
+    ) -> Self {
+        let (loops, helpers, records) = Default::default();
+        Self { machine, clang, loops, helpers, records, revocations, programs, many }
     }
 
     /// Tables in Markdown.
@@ -31,6 +40,7 @@ impl Report {
         self.add_helpers(&mut text);
         self.add_walks(&mut text);
         self.add_revocations(&mut text);
+        self.add_programs(&mut text);
         let Machine { cpu_model, cores, kernel, load_average: before, commit, .. } = &self.machine;
         let commit = commit.as_deref().unwrap_or("unknown");
         let _ = writeln!(
@@ -97,16 +107,43 @@ impl Report {
     }
 
     fn add_revocations(&self, text: &mut String) {
-        let Revocations { wall_ns, cpu_ns } = &self.revocations;
-        let _ = writeln!(text, "\n{} endless loops stopped, us from the revocation on:\n", wall_ns.len());
+        let Revocations { cpu_ns, wall_ns, disturbed } = &self.revocations;
+        let _ = writeln!(
+            text,
+            "\n{} endless loops stopped, us from the revocation on; {disturbed} more left out, as the thread that revoked lost its \
+             core\n",
+            cpu_ns.len()
+        );
         let _ = writeln!(text, "| | median | p99 | most |\n|---|---|---|---|");
-        for (name, times) in [("processor time, at most", cpu_ns), ("by the clock", wall_ns)] {
+        for (name, times) in [("processor time of the loop", cpu_ns), ("by the clock", wall_ns)] {
             let at = |permille: usize| {
                 let index = (times.len() * permille / 1_000).min(times.len().saturating_sub(1));
                 times.get(index).map_or(0.0, |time| *time as f64 / 1e3)
             };
             let _ = writeln!(text, "| {name} | {:.1} | {:.1} | {:.1} |", at(500), at(990), at(1_000));
         }
+    }
+
+    fn add_programs(&self, text: &mut String) {
+        let _ = writeln!(text, "\nprograms: us of processor time\n");
+        let _ = writeln!(text, "| function | instructions | code, bytes | load and verify | compile |");
+        let _ = writeln!(text, "|---|---|---|---|---|");
+        for Program { function, instructions, code_bytes, verify_ns, compile_ns } in &self.programs {
+            let (verify, compile) = (*verify_ns as f64 / 1e3, *compile_ns as f64 / 1e3);
+            let _ =
+                writeln!(text, "| {function} | {instructions} | {code_bytes} | {verify:.0} | {compile:.0} |");
+        }
+        let Many { programs, code_bytes, resident_bytes, install_ns, left } = self.many;
+        let _ = writeln!(
+            text,
+            "\n{programs} of them in one arena: {:.1} MB of code, {:.1} MB more resident, {:.1} us to install one; \
+             freed, {} programs and {} bytes are left",
+            code_bytes as f64 / 1e6,
+            resident_bytes as f64 / 1e6,
+            install_ns as f64 / 1e3,
+            left.0,
+            left.1
+        );
     }
 }
 

@@ -3,8 +3,10 @@
 use std::io;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
+use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use adit_function::call::Call;
 use adit_function::hook::{Inputs, REGION_BYTES_MAX, RegionBytes};
@@ -23,6 +25,8 @@ use crate::{ending, trampoline};
 #[derive(Debug)]
 pub struct Entry {
     memory: Arc<EntryMemory>,
+    /// Where it starts.
+    base: Base,
     /// The stack that the fault handler runs on is one of this thread.
     thread: PhantomData<*mut ()>,
 }
@@ -45,7 +49,8 @@ impl Entry {
     pub fn new() -> io::Result<Self> {
         ensure_signal_stack()?;
         let memory = Arc::new(EntryMemory::new()?);
-        let entry = Self { memory, thread: PhantomData };
+        let base = Base { start: memory.start() };
+        let entry = Self { memory, base, thread: PhantomData };
         for (cell, bound) in entry.state().nothing.iter().zip(NOTHING) {
             cell.set(bound);
         }
@@ -76,30 +81,45 @@ impl Entry {
         crate::memory_of_entry::poll_page(self.memory.address()).start
     }
 
+    #[inline]
     fn state(&self) -> &State {
         // SAFETY: the memory starts with the state, which zeroes are allowed in; this thread is the only one that looks at more than its
         // atomic fields, as the entry stays on it.
-        unsafe { self.memory.state().as_ref() }
+        unsafe { self.base.start.cast().as_ref() }
+    }
+}
+
+/// The memory of an entry, as its thread writes to it between calls.
+#[derive(Clone, Copy, Debug)]
+struct Base {
+    start: NonNull<u8>,
+}
+
+impl Base {
+    /// Where the memory starts.
+    #[inline]
+    fn address(self) -> u64 {
+        self.start.as_ptr().expose_provenance() as u64
     }
 
-    /// Writes a number into the memory of the entry.
+    /// Writes a number.
     #[inline]
-    fn write<T>(&mut self, place: i32, value: T) {
+    fn write<T>(self, place: i32, value: T) {
         debug_assert!(0 < place && place < VARIABLES, "there is such a place");
         // SAFETY: places of the layout lie in the memory.
-        let target = unsafe { self.memory.start().offset(place as isize) };
-        // SAFETY: the memory is there, it may be written, and nobody refers to this part of it.
+        let target = unsafe { self.start.offset(place as isize) };
+        // SAFETY: the memory is there as long as the entry, which has this; it may be written, and nobody refers to this part of it.
         unsafe { target.cast::<T>().write_unaligned(value) };
     }
 
     /// Writes the context of a call. Memory of no bytes is that at the start of the entry: its address is one that pointers can be compared with.
-    #[inline]
-    fn write_context(&mut self, function: &Function, inputs: &mut Inputs<'_>) {
+    #[inline(always)]
+    fn write_context(self, function: &Function, inputs: &mut Inputs<'_>) {
         let Plan { regions, numbers } = &function.context;
         assert_eq!(inputs.regions.len(), regions.len(), "a call is given all memory of its hook");
         assert_eq!(inputs.numbers.len(), numbers.len(), "a call is given all numbers of its hook");
         for (plan, region) in regions.iter().zip(inputs.regions.iter_mut()) {
-            let nowhere = [self.memory.address() as u64; 2];
+            let nowhere = [self.address(); 2];
             let bounds = bounds(region, plan.writable).unwrap_or(nowhere);
             self.write(plan.start, bounds[0]);
             self.write(plan.end, bounds[1]);
@@ -114,7 +134,8 @@ impl Entry {
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "fields of fewer bytes take the lower ones")]
-    fn write_number(&mut self, place: i32, size: Size, number: u64) {
+    #[inline]
+    fn write_number(self, place: i32, size: Size, number: u64) {
         match size {
             Size::Byte => self.write(place, number as u8),
             Size::Half => self.write(place, number as u16),
@@ -124,10 +145,10 @@ impl Entry {
     }
 
     /// Makes the variables anew.
-    fn write_variables(&mut self, variables: &[u8]) {
+    fn write_variables(self, variables: &[u8]) {
         assert!(variables.len() <= VARIABLES_BYTES_MAX, "programs have no more");
         // SAFETY: the variables lie in the memory.
-        let target = unsafe { self.memory.start().offset(VARIABLES as isize) };
+        let target = unsafe { self.start.offset(VARIABLES as isize) };
         // SAFETY: there is room for so many, and nobody refers to that part of the memory.
         unsafe { target.as_ptr().copy_from_nonoverlapping(variables.as_ptr(), variables.len()) };
     }
@@ -142,7 +163,7 @@ impl Installed {
     ///
     /// # Panics
     /// If the inputs are not those of its hook, or longer than [`REGION_BYTES_MAX`].
-    #[inline]
+    #[inline(always)]
     pub fn call(
         &self,
         entry: &mut Entry,
@@ -151,9 +172,9 @@ impl Installed {
         call: &mut Call<'_>,
     ) -> Result<u64, Trap> {
         let function = &*self.function;
-        entry.write_context(function, &mut inputs);
+        entry.base.write_context(function, &mut inputs);
         if !function.variables.is_empty() {
-            entry.write_variables(&function.variables);
+            entry.base.write_variables(&function.variables);
         }
         let state = entry.state();
         state.fuel.set(fuel);
@@ -161,7 +182,7 @@ impl Installed {
         state.data.set(function.data_start);
         let turn = state.turn.load(Ordering::Relaxed) + 1;
         state.turn.store(turn, Ordering::Release);
-        let context = entry.memory.address() as u64 + u64::from(CONTEXT.unsigned_abs());
+        let context = entry.base.address() + u64::from(CONTEXT.unsigned_abs());
         // SAFETY: the code lies in the arena as long as the handle is there, and was compiled from what the verifier has accepted for this
         // hook; the context is that of the hook, and what it points to is borrowed by the inputs; the call is borrowed and
         // nobody refers to it.
@@ -185,6 +206,11 @@ impl Revoker {
         self.memory.revoke(turn.0);
     }
 
+    /// The processor time that the thread of the entry has used; nothing once that has ended.
+    pub fn thread_time(&self) -> Option<Duration> {
+        self.memory.thread_time()
+    }
+
     /// For tests: revokes the call that was the last one to end.
     #[cfg(test)]
     pub(crate) fn revoke_last(&self) {
@@ -193,7 +219,7 @@ impl Revoker {
 }
 
 /// The first byte of memory of a region and one behind the last, if it has any.
-#[inline]
+#[inline(always)]
 fn bounds(region: &mut RegionBytes<'_>, writable: bool) -> Option<[u64; 2]> {
     let (start, bytes) = match region {
         RegionBytes::Read(bytes) => {

@@ -19,10 +19,8 @@ use adit_function::program::{DEPTH_MAX, FRAME_BYTES, VARIABLES_BYTES_MAX};
 /// the entry.
 #[repr(C)]
 pub(crate) struct State {
-    /// The stack pointer of the trampoline, which a call that is taken back returns to.
+    /// The stack pointer of the trampoline, which a call that is taken back returns to; below it lies where that goes on.
     pub(crate) save: Cell<u64>,
-    /// Where it goes on there.
-    pub(crate) leave: Cell<u64>,
     /// The fuel left, whenever another function of the program is called, and at the end.
     pub(crate) fuel: Cell<u64>,
     /// The read-only data of the program that runs.

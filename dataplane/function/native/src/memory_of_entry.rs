@@ -4,6 +4,7 @@ use std::io;
 use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use crate::fault;
 use crate::layout::{self, ENTRY_BYTES, PAGE_BYTES, POLL, State};
@@ -12,6 +13,8 @@ use crate::layout::{self, ENTRY_BYTES, PAGE_BYTES, POLL, State};
 #[derive(Debug)]
 pub(crate) struct EntryMemory {
     start: NonNull<u8>,
+    /// The clock of the processor time of the thread that has made it.
+    clock: libc::clockid_t,
 }
 
 // SAFETY: the address is valid in all threads, and what others than the thread of the entry can do with it through this type is atomic.
@@ -42,7 +45,8 @@ impl EntryMemory {
         if start == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        let memory = Self { start: NonNull::new(start.cast()).expect("nothing is mapped at 0") };
+        let start = NonNull::new(start.cast()).expect("nothing is mapped at 0");
+        let memory = Self { start, clock: clock_of_thread()? };
         if !protect(memory.address(), libc::PROT_READ) {
             return Err(io::Error::last_os_error());
         }
@@ -59,11 +63,6 @@ impl EntryMemory {
         self.start
     }
 
-    /// What only the thread of the entry may look at.
-    pub(crate) const fn state(&self) -> NonNull<State> {
-        self.start.cast()
-    }
-
     /// The number of the call that runs, odd, or that has ended or not begun, even.
     pub(crate) fn turn(&self) -> &AtomicU64 {
         self.atomic(layout::TURN)
@@ -74,6 +73,16 @@ impl EntryMemory {
     pub(crate) fn revoke(&self, turn: u64) {
         self.atomic(layout::REVOKED).store(turn, Ordering::SeqCst);
         assert!(protect(self.address(), libc::PROT_NONE), "a mapped page can be protected");
+    }
+
+    /// The processor time that the thread of the entry has used, while it lives.
+    pub(crate) fn thread_time(&self) -> Option<Duration> {
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: the system writes a time of ours, or nothing if there is no such thread any more.
+        let result = unsafe { libc::clock_gettime(self.clock, &raw mut time) };
+        let seconds = u64::try_from(time.tv_sec).ok()?;
+        let nanoseconds = u32::try_from(time.tv_nsec).ok()?;
+        (result == 0).then(|| Duration::new(seconds, nanoseconds))
     }
 
     fn atomic(&self, offset: usize) -> &AtomicU64 {
@@ -91,6 +100,18 @@ impl Drop for EntryMemory {
         // SAFETY: the mapping was made with this length, and its owner is going.
         let result = unsafe { libc::munmap(self.start.as_ptr().cast(), ENTRY_BYTES) };
         assert_eq!(result, 0, "whole mappings are unmapped");
+    }
+}
+
+/// The clock of the processor time of this thread, for all threads.
+fn clock_of_thread() -> io::Result<libc::clockid_t> {
+    let mut clock = 0;
+    // SAFETY: it has no preconditions.
+    let thread = unsafe { libc::pthread_self() };
+    // SAFETY: the thread is this one, which lives; the clock is written to a place of ours.
+    match unsafe { libc::pthread_getcpuclockid(thread, &raw mut clock) } {
+        0 => Ok(clock),
+        error => Err(io::Error::from_raw_os_error(error)),
     }
 }
 
@@ -113,7 +134,14 @@ pub(crate) unsafe fn on_poll_fault(entry: usize) -> Poll {
     // The page comes back first: a revocation from here on either is seen by the comparison, or faults again.
     assert!(protect(entry, libc::PROT_READ), "a mapped page can be protected");
     let is_meant = state.revoked.load(Ordering::SeqCst) == state.turn.load(Ordering::SeqCst);
-    if is_meant { Poll::Revoked { save: state.save.get(), leave: state.leave.get() } } else { Poll::Again }
+    if !is_meant {
+        return Poll::Again;
+    }
+    let save = state.save.get();
+    let below: *const u64 =
+        std::ptr::with_exposed_provenance(usize::try_from(save).unwrap_or(usize::MAX) - 8);
+    // SAFETY: the trampoline's call has pushed its return address there, on the stack of this thread, and the call has not ended.
+    Poll::Revoked { save, leave: unsafe { below.read() } }
 }
 
 /// Sets the protection of the poll page of an entry. A signal handler may do so.

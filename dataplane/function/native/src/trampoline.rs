@@ -1,5 +1,5 @@
-//! The way into compiled code and out of it. It keeps on the stack what the compiler of Rust cannot be told to keep, and in the entry where it is and where
-//! it goes on, so that the fault handler can continue there whatever the compiled code was doing.
+//! The way into compiled code and out of it. It keeps on the stack what the compiler of Rust cannot be told to keep, and in the entry where that is. The
+//! call leaves below it where to go on, so that the fault handler can do so whatever the compiled code was doing.
 
 use std::mem::offset_of;
 
@@ -35,20 +35,16 @@ pub(crate) struct Answer {
 #[inline]
 pub(crate) unsafe fn enter(entry: *const State, context: u64, start: usize) -> Returned {
     let (result, ending): (u64, u64);
-    // SAFETY: the caller keeps the promises that the code relies on. Whether the code returns or the fault handler goes on at the label, the stack
+    // SAFETY: the caller keeps the promises that the code relies on. Whether the code returns or the fault handler does, the stack
     // pointer is the one that was kept, rbx and rbp come from there, and all other registers are given up.
     unsafe {
         std::arch::asm!(
             "push rbx",
             "push rbp",
-            "lea r12, [rip + 2f]",
-            "mov qword ptr [rdi + {leave}], r12",
             "mov qword ptr [rdi + {save}], rsp",
             "call rax",
-            "2:",
             "pop rbp",
             "pop rbx",
-            leave = const offset_of!(State, leave),
             save = const offset_of!(State, save),
             inout("rdi") entry => _,
             inout("rsi") context => _,

@@ -155,3 +155,28 @@ fn an_endless_loop_uses_up_its_fuel() {
     let own = Example::new("again:\nmov %r0, 0\njeq %r0, 0, again\nexit");
     assert_eq!(own.run(Options::default(), &[], 1_000_000), Err(Trap::Fuel));
 }
+
+#[test]
+fn one_program_runs_on_several_threads() {
+    let text = "ldxdw %r2, [%r1]\nldxdw %r0, [%r2]\nlddw %r3, variables[0]\nldxdw %r4, [%r3]\nadd %r4, %r0\nstxdw [%r3], %r4\nldxdw %r0, [%r3]\nexit\n.variables 01 00 00 00 00 00 00 00";
+    let installed = Example::new(text).install(Options::default());
+    std::thread::scope(|scope| {
+        for number in 0..4_u64 {
+            let installed = installed.clone();
+            scope.spawn(move || {
+                let mut entry = Entry::new().unwrap();
+                for round in 0..1_000 {
+                    let input = (number * 1_000 + round).to_le_bytes();
+                    assert_eq!(call(&installed, &mut entry, &input, 100), Ok(number * 1_000 + round + 1));
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn helpers_that_there_are_not_are_refused() {
+    let example = Example::new("call 191\nexit");
+    let error = example.try_compile(Options::default()).unwrap_err();
+    assert_eq!(error, crate::CompileError::UnknownHelper { instruction: 0, number: 191 });
+}

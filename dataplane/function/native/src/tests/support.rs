@@ -12,7 +12,7 @@ use adit_function::stage::Room;
 use adit_function::trap::Trap;
 use adit_function::verified::{Finding, Frame, Verdict};
 
-use crate::compile::{Code, Options, compile_subject};
+use crate::compile::{Code, CompileError, Options, compile_subject};
 use crate::subject::Subject;
 use crate::{Arena, Entry, Installed};
 
@@ -46,13 +46,17 @@ impl Example {
     }
 
     pub(crate) fn compile(&self, options: Options) -> Code {
+        self.try_compile(options).unwrap()
+    }
+
+    pub(crate) fn try_compile(&self, options: Options) -> Result<Code, CompileError> {
         let subject = Subject {
             program: &self.program,
             hook: self.hook,
             findings: &self.findings,
             frames: &self.frames,
         };
-        compile_subject(&subject, &options, false).unwrap()
+        compile_subject(&subject, &options, false)
     }
 
     /// The machine code, in an arena of its own.
