@@ -180,3 +180,32 @@ fn helpers_that_there_are_not_are_refused() {
     let error = example.try_compile(Options::default()).unwrap_err();
     assert_eq!(error, crate::CompileError::UnknownHelper { instruction: 0, number: 191 });
 }
+
+/// A program of so many instructions: pieces of arithmetic, memory and branches, one behind the other.
+fn long(instructions: usize) -> Example {
+    let mut text = String::from("mov %r0, 1\nmov %r6, 2\nmov %r7, 3\nstxdw [%r10-8], %r0\n");
+    let pieces = (instructions - 5) / 8;
+    for piece in 0..pieces {
+        let bit = 1 << (piece % 20);
+        text.push_str(&format!(
+            "add %r0, {piece}\nldxdw %r2, [%r10-8]\nxor %r2, %r0\njset %r2, {bit}, +2\n\
+             mul %r6, %r2\nstxdw [%r10-8], %r6\nrsh %r7, 1\nadd %r7, %r6\n"
+        ));
+    }
+    text.push_str(&"add %r0, %r7\n".repeat(instructions - 5 - 8 * pieces));
+    text.push_str("exit");
+    Example::new(&text)
+}
+
+#[test]
+fn long_functions_do_what_short_ones_do() {
+    // Those of more than 4,096 instructions are compiled with less effort.
+    for instructions in [4_096, 4_097, 8_192] {
+        let example = long(instructions);
+        assert_eq!(example.program.instructions.len(), instructions);
+        let expected = example.interpret(&[], 1 << 20).unwrap();
+        for options in ALL_OPTIONS {
+            assert_eq!(example.run(options, &[], 1 << 20), Ok(expected), "{options:?}");
+        }
+    }
+}
