@@ -9,6 +9,7 @@ use super::relate::Widening;
 use super::stack::Frame;
 use super::state::State;
 use super::value::{Absence, LENGTH_MAX, Place, Region, RegionKind, Value};
+use super::walk::SEARCHES;
 
 /// Scratch of joins, kept from one to the next.
 #[derive(Debug, Default)]
@@ -67,6 +68,16 @@ impl Join {
             self.born(&old.facts, &new.facts, joined);
         }
         self.changed
+    }
+
+    /// What the last join cost, and all searches since, in steps.
+    pub(super) fn take_work(&self, new: &State, old: &State, joined: &State) -> u32 {
+        let searches = new.facts.take_work() + old.facts.take_work() + joined.facts.take_work();
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let (pairs, slots) =
+            (count(self.pairs.list.len()), count(joined.frames.iter().map(|f| f.slots.len()).sum()));
+        let facts = count(old.facts.inequalities.len() + joined.facts.inequalities.len());
+        JOIN_STEPS + pairs * pairs / 4 + pairs + slots / 2 + facts + searches / SEARCHES
     }
 
     /// Finds the symbols of the joined state, and puts values in their places.
@@ -325,5 +336,7 @@ fn put(state: &mut State, spot: Spot, form: Form) {
 
 /// The region of a pointer that is null.
 const NOWHERE: u16 = u16::MAX;
+/// What a join costs in any case, in steps.
+const JOIN_STEPS: u32 = 6;
 /// How often new inequalities are looked for at the same place.
 const BIRTHS_MAX: u32 = 6;
