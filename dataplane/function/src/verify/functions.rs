@@ -8,7 +8,7 @@ use super::form::Form;
 use super::refusal::{Fault, Reason};
 use super::stack::Frame;
 use super::state::State;
-use super::station::{Activation, JOIN_STEPS};
+use super::station::Activation;
 use super::value::{Absence, Place, Value};
 use super::walk::{Scratch, Walk};
 
@@ -42,7 +42,8 @@ impl Walk<'_> {
             let Scratch { join, joined, .. } = &mut *self.scratch;
             let before = &activation.calls[index].before;
             let grown = join.join(before, state, ARGUMENTS, inputs, None, u32::MAX, joined);
-            self.spend(JOIN_STEPS, at)?;
+            let work = join.take_work(state, before, joined);
+            self.spend(work, at)?;
             if !grown {
                 return Ok(returned(activation, index, state));
             }
@@ -86,7 +87,8 @@ impl Walk<'_> {
                     std::mem::swap(held, joined);
                     activation.births += u32::from(join.bore);
                 }
-                self.spend(JOIN_STEPS, at)
+                let work = join.take_work(state, held, joined);
+                self.spend(work, at)
             }
             held => {
                 let mut kept = self.scratch.pool.pop().unwrap_or_default();

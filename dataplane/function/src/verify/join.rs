@@ -9,6 +9,7 @@ use super::relate::Widening;
 use super::stack::Frame;
 use super::state::State;
 use super::value::{Absence, LENGTH_MAX, Place, Region, RegionKind, Value};
+use super::walk::SEARCHES;
 
 /// Scratch of joins, kept from one to the next.
 #[derive(Debug, Default)]
@@ -58,6 +59,9 @@ impl Join {
             self.pairs.takes_apart = false;
             self.locations(old, new, live, inputs, joined);
         }
+        self.pairs.find_places([old.facts.intervals.len(), new.facts.intervals.len()]);
+        // A symbol of the old state that stands for two now, or has become a constant or a longer form of others.
+        self.changed |= !self.pairs.is_renaming();
         self.intervals(&old.facts, &new.facts, widen, joined);
         self.inequalities(&old.facts, &new.facts, widen, &mut joined.facts);
         let looks = births == 0
@@ -67,6 +71,16 @@ impl Join {
             self.born(&old.facts, &new.facts, joined);
         }
         self.changed
+    }
+
+    /// What the last join cost, and all searches since, in steps.
+    pub(super) fn take_work(&self, new: &State, old: &State, joined: &State) -> u32 {
+        let searches = new.facts.take_work() + old.facts.take_work() + joined.facts.take_work();
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let (pairs, slots) =
+            (count(self.pairs.list.len()), count(joined.frames.iter().map(|f| f.slots.len()).sum()));
+        let facts = count(old.facts.inequalities.len() + joined.facts.inequalities.len());
+        JOIN_STEPS + pairs * pairs / 4 + pairs + slots / 2 + facts + searches / SEARCHES
     }
 
     /// Finds the symbols of the joined state, and puts values in their places.
@@ -118,7 +132,6 @@ impl Join {
             let form = self.pairs.long(a, b);
             put(joined, spot, form);
         }
-        self.note_renamed();
     }
 
     fn frame(&mut self, old: &State, new: &State, index: usize, joined: &mut State) {
@@ -286,15 +299,6 @@ impl Join {
         let known = known.or_else(|| if factor(a) == factor(b) { None } else { self.pairs.sum_of_two(a, b) });
         known.unwrap_or_else(|| self.pairs.new_form(a, b))
     }
-
-    /// Notes a change if a symbol of the old state stands for two now, or has become a constant or a longer form of others.
-    fn note_renamed(&mut self) {
-        for (index, pair) in self.pairs.list.iter().enumerate() {
-            let old = pair.is_old();
-            let twice = |other: &Pair| other.is_old().map(|old| old.0) == old.map(|old| old.0);
-            self.changed |= old.is_none() || self.pairs.list[..index].iter().any(twice);
-        }
-    }
 }
 
 /// The region that a value points into, none if it is null, if it is one of these.
@@ -325,5 +329,7 @@ fn put(state: &mut State, spot: Spot, form: Form) {
 
 /// The region of a pointer that is null.
 const NOWHERE: u16 = u16::MAX;
+/// What a join costs in any case, in steps.
+const JOIN_STEPS: u32 = 6;
 /// How often new inequalities are looked for at the same place.
 const BIRTHS_MAX: u32 = 6;

@@ -12,7 +12,7 @@ use super::refusal::Fault;
 use super::relate::Widening;
 use super::state::State;
 use super::value::{Place, Region, Value};
-use super::walk::{SEARCHES, Scratch, Walk};
+use super::walk::{Scratch, Walk};
 
 /// A function as it is called from one place.
 #[derive(Debug, Default)]
@@ -165,14 +165,14 @@ impl Walk<'_> {
         let widen = widens.then_some(&widening);
         let inputs = self.hook.regions.len();
         let grown = join.join(&held.state, state, info.live, inputs, widen, held.births, joined);
-        let work = state.facts.take_work() + held.state.facts.take_work() + joined.facts.take_work();
+        let work = join.take_work(state, &held.state, joined);
         if grown {
             std::mem::swap(&mut held.state, joined);
             held.births += u32::from(join.bore);
             held.turns += u32::from(turned);
             activation.wait(info.order, index);
         }
-        self.spend(JOIN_STEPS + work / SEARCHES, at)
+        self.spend(work, at)
     }
 }
 
@@ -229,5 +229,3 @@ const SHAPES_MAX: usize = 4;
 const TURNS_EXACT: u32 = 1;
 /// Turns of a loop that are widened step by step.
 const TURNS_STEPS: u32 = 4;
-/// What a join costs, in steps.
-pub(super) const JOIN_STEPS: u32 = 4;

@@ -248,4 +248,4 @@ fn together(one: Verdict, other: Verdict) -> Option<Verdict> {
 }
 
 /// Steps of searches that are worth one.
-pub(super) const SEARCHES: u32 = 4;
+pub(super) const SEARCHES: u32 = 2;
