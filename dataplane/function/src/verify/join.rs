@@ -8,7 +8,8 @@ use super::pairs::{Pair, Pairs, expressed};
 use super::relate::Widening;
 use super::stack::Frame;
 use super::state::State;
-use super::value::{Absence, Place, Region, RegionKind, Value};
+use super::value::{Absence, LENGTH_MAX, Place, Region, RegionKind, Value};
+use super::walk::SEARCHES;
 
 /// Scratch of joins, kept from one to the next.
 #[derive(Debug, Default)]
@@ -69,6 +70,16 @@ impl Join {
         self.changed
     }
 
+    /// What the last join cost, and all searches since, in steps.
+    pub(super) fn take_work(&self, new: &State, old: &State, joined: &State) -> u32 {
+        let searches = new.facts.take_work() + old.facts.take_work() + joined.facts.take_work();
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let (pairs, slots) =
+            (count(self.pairs.list.len()), count(joined.frames.iter().map(|f| f.slots.len()).sum()));
+        let facts = count(old.facts.inequalities.len() + joined.facts.inequalities.len());
+        JOIN_STEPS + pairs * pairs / 4 + pairs + slots / 2 + facts + searches / SEARCHES
+    }
+
     /// Finds the symbols of the joined state, and puts values in their places.
     fn locations(&mut self, old: &State, new: &State, live: Registers, inputs: usize, joined: &mut State) {
         self.pairs.clear();
@@ -116,7 +127,7 @@ impl Join {
         for index in 0..self.later.len() {
             let (spot, a, b) = self.later[index];
             let form = self.pairs.long(a, b);
-            place(joined, spot, form);
+            put(joined, spot, form);
         }
         self.note_renamed();
     }
@@ -184,25 +195,69 @@ impl Join {
         let made = match (a, b) {
             (Value::Number(a), Value::Number(b)) => Value::Number(self.form(a, b, spot)),
             (Value::Pointer(place, a), Value::Pointer(other, b)) => {
-                let place = match (place, other) {
-                    (Place::Memory(a), Place::Memory(b)) => {
-                        Place::Memory(self.region(old, new, a, b, joined))
-                    }
-                    (place, other) if place == other => place,
-                    _ => {
-                        self.changed = true;
-                        return Value::Nothing(Absence::Mixed);
-                    }
-                };
-                Value::Pointer(place, self.form(a, b, spot))
+                match self.place(old, new, place, other, joined) {
+                    Some(place) => Value::Pointer(place, self.form(a, b, spot)),
+                    None => Value::Nothing(Absence::Mixed),
+                }
+            }
+            (Value::Half(place, a), Value::Half(other, b)) => {
+                match self.place(old, new, place, other, joined) {
+                    Some(place) => Value::Half(place, self.form(a, b, spot)),
+                    None => Value::Nothing(Absence::Mixed),
+                }
             }
             (Value::View(a), Value::View(b)) if a == b => Value::View(a),
             (Value::Nothing(absence), _) => Value::Nothing(absence),
             (_, Value::Nothing(absence)) => Value::Nothing(absence),
-            _ => Value::Nothing(Absence::Mixed),
+            _ => match (target(a), target(b)) {
+                (Some(into), Some(other)) => {
+                    self.changed |= !matches!(a, Value::Maybe(..));
+                    self.maybe(old, new, into, other, spot, joined)
+                }
+                _ => Value::Nothing(Absence::Mixed),
+            },
         };
         self.changed |= matches!(made, Value::Nothing(_)) && !matches!(a, Value::Nothing(_));
         made
+    }
+
+    /// What pointers on both sides point into, if that is one thing.
+    fn place(
+        &mut self,
+        old: &State,
+        new: &State,
+        place: Place,
+        other: Place,
+        joined: &mut State,
+    ) -> Option<Place> {
+        match (place, other) {
+            (Place::Memory(a), Place::Memory(b)) => Some(Place::Memory(self.region(old, new, a, b, joined))),
+            (place, other) => (place == other).then_some(place),
+        }
+    }
+
+    /// A pointer that may be null on one side, or on both. Where it is null for sure it does not matter what it would point to: to the start or the
+    /// end of memory that is long enough for whatever is known on the other side.
+    fn maybe(
+        &mut self,
+        old: &State,
+        new: &State,
+        a: Option<(u16, Form)>,
+        b: Option<(u16, Form)>,
+        spot: Spot,
+        joined: &mut State,
+    ) -> Value {
+        let stand_in =
+            |region: Region, form: Form| Form::constant(if form == region.length { LENGTH_MAX } else { 0 });
+        let (into, other) = (a.map_or(NOWHERE, |a| a.0), b.map_or(NOWHERE, |b| b.0));
+        let region = self.region(old, new, into, other, joined);
+        let form = match (a, b) {
+            (Some((_, a)), Some((_, b))) => self.form(a, b, spot),
+            (Some((region, a)), None) => self.form(a, stand_in(old.region(region), a), spot),
+            (None, Some((region, b))) => self.form(stand_in(new.region(region), b), b, spot),
+            (None, None) => unreachable!("numbers are joined as such"),
+        };
+        Value::Maybe(region, form)
     }
 
     /// The region of the joined state that stands for two of them.
@@ -210,7 +265,12 @@ impl Join {
         if let Some(found) = self.regions.iter().position(|pair| *pair == [a, b]) {
             return u16::try_from(found).unwrap_or(u16::MAX);
         }
-        let (one, other) = (old.region(a), new.region(b));
+        let nowhere = |region: Region| Region { length: Form::constant(LENGTH_MAX), ..region };
+        let (one, other) = match (a, b) {
+            (NOWHERE, b) => (nowhere(new.region(b)), new.region(b)),
+            (a, NOWHERE) => (old.region(a), nowhere(old.region(a))),
+            (a, b) => (old.region(a), new.region(b)),
+        };
         let kind = if one.kind == other.kind { one.kind } else { RegionKind::Mixed };
         let writable = one.writable && other.writable;
         let length = self
@@ -248,8 +308,18 @@ impl Join {
     }
 }
 
+/// The region that a value points into, none if it is null, if it is one of these.
+fn target(value: Value) -> Option<Option<(u16, Form)>> {
+    match value {
+        Value::Pointer(Place::Memory(region), form) | Value::Maybe(region, form) => {
+            Some(Some((region, form)))
+        }
+        value => value.is_null().then_some(None),
+    }
+}
+
 /// Puts a form in its place.
-fn place(state: &mut State, spot: Spot, form: Form) {
+fn put(state: &mut State, spot: Spot, form: Form) {
     let value = match spot {
         Spot::Register(index) => &mut state.registers[index],
         Spot::Saved(frame, index) => &mut state.frames[frame].saved[index],
@@ -264,5 +334,9 @@ fn place(state: &mut State, spot: Spot, form: Form) {
     }
 }
 
+/// The region of a pointer that is null.
+const NOWHERE: u16 = u16::MAX;
+/// What a join costs in any case, in steps.
+const JOIN_STEPS: u32 = 6;
 /// How often new inequalities are looked for at the same place.
 const BIRTHS_MAX: u32 = 6;

@@ -79,6 +79,7 @@ impl Walk<'_> {
         let target = self.target(state, access)?;
         if value.is_pointer() {
             let reason = match target {
+                _ if matches!(value, Value::Half(..)) => Reason::PointerCut,
                 Target::Stack { frame, start } if start % 8 == 0 && access.size == Size::Double => {
                     state.frames[frame].write_slot(slot_of(start), value);
                     return Ok(());
@@ -132,8 +133,13 @@ impl Walk<'_> {
     /// Finds where an access goes, and whether that is proven; refuses what is wrong.
     fn target(&mut self, state: &mut State, access: Access) -> Result<Target, Fault> {
         let at = access.at;
-        let Value::Pointer(place, form) = self.value(state, at, access.base)? else {
-            return Err(self.refuse_register(state, at, Reason::NotPointer, access.base));
+        let (place, form) = match self.value(state, at, access.base)? {
+            Value::Pointer(place, form) => (place, form),
+            value => {
+                let null = value.is_null() || matches!(value, Value::Maybe(..));
+                let reason = if null { Reason::MaybeNull } else { Reason::NotPointer };
+                return Err(self.refuse_register(state, at, reason, access.base));
+            }
         };
         // A distance that may wrap is one of which nothing is known.
         let moved = form.offset(i64::from(access.offset)).filter(|moved| state.facts.fits(moved, ANY));

@@ -124,7 +124,7 @@ impl Join {
         values.extend(made.take(VALUES));
         for value in &values {
             match *value {
-                Value::Pointer(Place::Memory(region), form) => {
+                Value::Pointer(Place::Memory(region), form) | Value::Maybe(region, form) => {
                     let length = joined.region(region).length;
                     self.candidate(old, new, form, length, &mut joined.facts);
                 }

@@ -146,7 +146,7 @@ impl State {
         let mut regions = vec![false; self.regions.len()];
         regions[..inputs + 2].fill(true);
         for value in self.values() {
-            if let Value::Pointer(Place::Memory(region), _) = value {
+            if let Some(region) = { *value }.region_mut() {
                 regions[usize::from(*region)] = true;
             }
             value.form().into_iter().for_each(|form| mark(&mut used, form));
@@ -173,7 +173,7 @@ impl State {
     /// Gives symbols and regions new numbers; those without one are dropped.
     fn renumber(&mut self, symbols: &[Option<u16>], regions: &[Option<u16>]) {
         for value in self.values_mut() {
-            if let Value::Pointer(Place::Memory(region), _) = value {
+            if let Some(region) = value.region_mut() {
                 *region = regions[usize::from(*region)].unwrap_or(0);
             }
             value.form_mut().into_iter().for_each(|form| form.renumber(symbols));

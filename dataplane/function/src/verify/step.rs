@@ -28,6 +28,9 @@ impl Walk<'_> {
                 let value = match (width, self.operand(state, at, width, source)?) {
                     (Width::Word, Value::Number(form)) => Value::Number(state.word(form)),
                     (Width::Double, value) => value,
+                    (Width::Word, Value::Pointer(place, form) | Value::Half(place, form)) => {
+                        Value::Half(place, form)
+                    }
                     (Width::Word, _) => {
                         return Err(self.refuse_source(state, at, Reason::PointerCut, source));
                     }
@@ -122,6 +125,14 @@ impl Walk<'_> {
             (_, Value::Number(left), Value::Number(right)) => {
                 Ok(Value::Number(state.operate(operation, width, left, right)))
             }
+            (
+                Operation::Subtract,
+                Value::Pointer(place, left) | Value::Half(place, left),
+                Value::Pointer(other, right) | Value::Half(other, right),
+            ) if place == other && width == Width::Word => {
+                let distance = state.moved(left, right, -1);
+                Ok(Value::Number(state.word(distance)))
+            }
             _ if width == Width::Word => {
                 let culprit = if left.is_pointer() { Operand::Register(destination) } else { source };
                 Err(self.refuse_source(state, at, Reason::PointerCut, culprit))
@@ -145,7 +156,9 @@ impl Walk<'_> {
             }
             _ => {
                 let culprit = if left.is_pointer() { Operand::Register(destination) } else { source };
-                Err(self.refuse_source(state, at, Reason::PointerArithmetic, culprit))
+                let maybe = [left, right].iter().any(|value| matches!(value, Value::Maybe(..)));
+                let reason = if maybe { Reason::MaybeNull } else { Reason::PointerArithmetic };
+                Err(self.refuse_source(state, at, reason, culprit))
             }
         }
     }

@@ -258,3 +258,113 @@ ADIT_CALL long writes_to_the_input(const struct adit_call *call) {
         *(__u8 *)call->input = 1;
     return 0;
 }
+
+/// accepted
+ADIT_CALL long longest_record(const struct adit_call *call) {
+    const __u8 *best = 0, *best_end = 0;
+    __u64 most = 0;
+    struct adit_view view;
+    for (__u64 key = 0; key < 8; key++) {
+        if (adit_get(&key, sizeof key, 0, &view) < 0)
+            continue;
+        if ((__u64)(view.end - view.data) > most) {
+            most = view.end - view.data;
+            best = view.data;
+            best_end = view.end;
+        }
+    }
+    if (!best || best + 8 > best_end)
+        return (long)(call->input_end - call->input);
+    return (long)*(const __u64 *)best;
+}
+
+/// refused a pointer is used that may be null
+ADIT_CALL long longest_record_if_there_is_one(const struct adit_call *call) {
+    const __u8 *best = 0;
+    for (__u64 key = 0; key < 8; key++) {
+        struct adit_view view;
+        if (adit_get(&key, sizeof key, 0, &view) >= 0 && view.data + 8 <= view.end)
+            best = view.data;
+    }
+    return (long)*(const __u64 *)best + (call->input_end - call->input);
+}
+
+/// accepted
+ADIT_CALL long record_or_input(const struct adit_call *call) {
+    __u64 key = 7;
+    struct adit_view view;
+    const __u8 *at = call->input, *end = call->input_end;
+    if (adit_get(&key, sizeof key, 0, &view) >= 0) {
+        at = view.data;
+        end = view.end;
+    }
+    __u64 sum = 0;
+    for (; at + 4 <= end; at += 4)
+        sum += *(const __u32 *)at;
+    return (long)sum;
+}
+
+/// guarded
+ADIT_CALL long record_or_input_too_far(const struct adit_call *call) {
+    __u64 key = 7;
+    struct adit_view view;
+    const __u8 *at = call->input, *end = call->input_end;
+    if (adit_get(&key, sizeof key, 0, &view) >= 0) {
+        at = view.data;
+        end = view.end;
+    }
+    __u64 sum = 0;
+    for (; at + 3 <= end; at += 4)
+        sum += *(const __u32 *)at;
+    return (long)sum;
+}
+
+struct point {
+    __u32 x, y;
+};
+
+/// accepted
+ADIT_CALL long record_or_default(const struct adit_call *call) {
+    __u64 key = 7;
+    struct adit_view view;
+    struct point origin = {(__u32)(call->input_end - call->input), 2};
+    const struct point *point = &origin;
+    if (adit_get(&key, sizeof key, 0, &view) >= 0 && view.data + sizeof *point <= view.end)
+        point = (const void *)view.data;
+    __u64 sum = 0;
+#pragma clang loop unroll(disable)
+    for (int i = 0; i < 10; i++)
+        sum = sum * point->x + point->y;
+    return (long)sum;
+}
+
+/// guarded
+ADIT_CALL long short_record_or_default(const struct adit_call *call) {
+    __u64 key = 7;
+    struct adit_view view;
+    struct point origin = {(__u32)(call->input_end - call->input), 2};
+    const struct point *point = &origin;
+    if (adit_get(&key, sizeof key, 0, &view) >= 0 && view.data + 4 <= view.end)
+        point = (const void *)view.data;
+    __u64 sum = 0;
+#pragma clang loop unroll(disable)
+    for (int i = 0; i < 10; i++)
+        sum = sum * point->x + point->y;
+    return (long)sum;
+}
+
+/// accepted
+ADIT_CALL long list_from_the_input(const struct adit_call *call) {
+    const __u8 *at = call->input, *end = call->input_end;
+    struct adit_view view;
+    __u64 sum = 0;
+    while (at + 16 <= end) {
+        __u64 key = *(const __u64 *)(at + 8);
+        sum += *(const __u64 *)at;
+        if (adit_get(&key, sizeof key, 0, &view) < 0)
+            break;
+        at = view.data;
+        end = view.end;
+    }
+    return (long)sum;
+}
