@@ -287,7 +287,7 @@ impl Maker<'_> {
         self.holds[to] = self.stack[word];
     }
 
-    /// array[number], on the stack.
+    /// `array[number]`, on the stack.
     pub(super) fn stack_index(&mut self) {
         let index = self.any_number();
         let at = self.random.pick(&[0, 1, 2, 3]);
@@ -324,7 +324,7 @@ impl Maker<'_> {
         }
     }
 
-    /// table[number], in the data or the variables.
+    /// `table[number]`, in the data or the variables.
     pub(super) fn data_access(&mut self) {
         let at = self.random.pick(&[0, 1, 2, 3]);
         self.data_address(at);
