@@ -30,7 +30,7 @@ pub(crate) struct Answer {
 /// them. The block does not promise to leave the stack alone, so that the stack pointer is a multiple of 16 at its start, and at the call.
 ///
 /// # Safety
-/// `start` is where code that [`crate::compile`] has made for this layout of the entry starts in an arena, and all that it was compiled to reach
+/// `start` is where code that [`crate::compile()`] has made for this layout of the entry starts in an arena, and all that it was compiled to reach
 /// is there: the context, what it points to, and what helpers are given. The entry is one of this thread.
 #[inline]
 pub(crate) unsafe fn enter(entry: *const State, context: u64, start: usize) -> Returned {
