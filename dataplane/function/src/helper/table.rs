@@ -5,7 +5,7 @@ use crate::call::Call;
 use crate::memory::Memory;
 use crate::signature::Signature;
 
-/// Calls a macro with the types of all helpers, ascending by number: `$with!(Get, GetMany, ...)`. Each is a [`Helper`](crate::helper::Helper).
+/// Calls a macro with the types of all helpers, ascending by number: `$with!(Get, GetMany, ...)`. Each is a `Helper`.
 #[macro_export]
 macro_rules! for_each_helper {
     ($with:ident) => {
