@@ -148,6 +148,29 @@ impl Facts {
         if low > high { range } else { Interval::new(clamp(low), clamp(high)) }
     }
 
+    /// A closer range than `range`, as far as it leaves another one.
+    pub(super) fn range_up_to(&self, form: &Form, range: Interval, other: Interval) -> Interval {
+        let mut close = range;
+        if self.inequalities.is_empty() || form.as_constant().is_some() {
+            return close;
+        }
+        let sum = Sum::from(*form);
+        if range.high > other.high {
+            close.high = clamp(self.upper_soon(&sum, other.high.into())).min(range.high);
+        }
+        if let (true, Some(sum)) = (range.low < other.low, sum.negated()) {
+            close.low = clamp(-self.upper_soon(&sum, -i128::from(other.low))).max(range.low);
+        }
+        if close.low > close.high { range } else { close }
+    }
+
+    /// Whether a form has a symbol that an inequality is about.
+    pub(super) fn is_compared(&self, form: &Form) -> bool {
+        let has =
+            |inequality: &Inequality| form.terms().iter().any(|term| inequality.factor(term.symbol) != 0);
+        self.inequalities.iter().any(has)
+    }
+
     /// Whether a form as computed, on whole numbers, is within limits for sure: then it is exact as a number of 64 bits.
     pub(super) fn fits(&self, form: &Form, limits: Interval) -> bool {
         let (low, high) = self.ends(form);
@@ -278,8 +301,7 @@ impl Facts {
             1 => {}
             _ => {
                 let bound = i128::from(bound);
-                let least = sum.negated().map_or(i128::MIN, |sum| -self.upper_soon(&sum, -bound - 1));
-                if least > bound {
+                if sum.negated().is_some_and(|sum| -self.highest(&sum) > bound) {
                     return false;
                 }
                 if self.upper_soon(sum, bound) <= bound {

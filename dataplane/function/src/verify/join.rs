@@ -59,6 +59,9 @@ impl Join {
             self.pairs.takes_apart = false;
             self.locations(old, new, live, inputs, joined);
         }
+        self.pairs.find_places([old.facts.intervals.len(), new.facts.intervals.len()]);
+        // A symbol of the old state that stands for two now, or has become a constant or a longer form of others.
+        self.changed |= !self.pairs.is_renaming();
         self.intervals(&old.facts, &new.facts, widen, joined);
         self.inequalities(&old.facts, &new.facts, widen, &mut joined.facts);
         let looks = births == 0
@@ -129,7 +132,6 @@ impl Join {
             let form = self.pairs.long(a, b);
             put(joined, spot, form);
         }
-        self.note_renamed();
     }
 
     fn frame(&mut self, old: &State, new: &State, index: usize, joined: &mut State) {
@@ -296,15 +298,6 @@ impl Join {
         let factor = |form: Form| form.as_single().map(|term| term.factor);
         let known = known.or_else(|| if factor(a) == factor(b) { None } else { self.pairs.sum_of_two(a, b) });
         known.unwrap_or_else(|| self.pairs.new_form(a, b))
-    }
-
-    /// Notes a change if a symbol of the old state stands for two now, or has become a constant or a longer form of others.
-    fn note_renamed(&mut self) {
-        for (index, pair) in self.pairs.list.iter().enumerate() {
-            let old = pair.is_old();
-            let twice = |other: &Pair| other.is_old().map(|old| old.0) == old.map(|old| old.0);
-            self.changed |= old.is_none() || self.pairs.list[..index].iter().any(twice);
-        }
     }
 }
 

@@ -12,6 +12,13 @@ pub(super) struct Pair {
     pub(super) is_part: bool,
 }
 
+/// One of the two states that are joined.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Side {
+    Old,
+    New,
+}
+
 /// The pairs that the symbols of a joined state stand for.
 #[derive(Debug, Default)]
 pub(super) struct Pairs {
@@ -20,9 +27,18 @@ pub(super) struct Pairs {
     pub(super) stepping: bool,
     /// Whether values are taken apart: into what they were and a number of steps, or into terms.
     pub(super) takes_apart: bool,
+    /// Of each symbol of either state, the first and the last symbol that stand for it, and something added.
+    places: [Vec<[Symbol; 2]>; 2],
 }
 
 impl Pair {
+    pub(super) const fn on(&self, side: Side) -> Form {
+        match side {
+            Side::Old => self.old,
+            Side::New => self.new,
+        }
+    }
+
     /// Whether it is nothing but a symbol of the old state, that has another number now.
     pub(super) fn is_old(&self) -> Option<(Symbol, i64)> {
         self.old.as_plain()
@@ -168,41 +184,61 @@ impl Pairs {
         symbol(index).times(factor)?.plus(rest, 1)
     }
 
-    /// Whether a symbol is not the only one that stands for a symbol of the old state, or stands for a sum now.
+    /// Whether a symbol is not the first one that stands for a symbol of the old state, or stands for a sum now. Asked for after `find_places`.
     pub(super) fn is_born(&self, index: usize) -> bool {
-        let Some((old, _)) = self.list[index].is_old() else { return true };
-        self.list[index].new.terms().len() > 1
-            || self.list[..index].iter().any(|other| other.is_old().is_some_and(|other| other.0 == old))
+        let pair = &self.list[index];
+        let Some((old, _)) = pair.is_old() else { return true };
+        pair.new.terms().len() > 1 || usize::from(self.places[0][usize::from(old)][0]) != index
+    }
+
+    /// Whether each symbol of the old state has one symbol that stands for it, or none, and nothing else has.
+    pub(super) fn is_renaming(&self) -> bool {
+        let own = |(index, pair): (usize, &Pair)| {
+            pair.is_old().is_some_and(|(old, _)| usize::from(self.places[0][usize::from(old)][0]) == index)
+        };
+        self.list.iter().enumerate().all(own)
+    }
+
+    /// Finds the symbols that stand for those of either state.
+    pub(super) fn find_places(&mut self, counts: [usize; 2]) {
+        for (side, (places, count)) in
+            [Side::Old, Side::New].into_iter().zip(self.places.iter_mut().zip(counts))
+        {
+            places.clear();
+            places.resize(count, [NOWHERE; 2]);
+            for (index, pair) in (0..).zip(&self.list) {
+                if let Some((symbol, _)) = pair.on(side).as_plain() {
+                    let place = &mut places[usize::from(symbol)];
+                    *place = [if place[0] == NOWHERE { index } else { place[0] }, index];
+                }
+            }
+        }
     }
 
     /// A sum over symbols of one of the two states as one over symbols of the joined state, with the first symbol that stands for each, or the
-    /// last one; and whether these differ.
-    pub(super) fn translated(
-        &self,
-        terms: &[(Symbol, i64)],
-        last: bool,
-        side: impl Fn(&Pair) -> Form,
-    ) -> Option<(Sum, bool)> {
+    /// last one; and whether these differ. Asked for after `find_places`.
+    pub(super) fn translated(&self, terms: &[(Symbol, i64)], last: bool, side: Side) -> Option<(Sum, bool)> {
         let mut sum = Sum::constant(0);
         let mut twice = false;
-        for &(symbol_there, factor) in terms {
-            let is = |pair: &Pair| side(pair).as_plain().is_some_and(|plain| plain.0 == symbol_there);
-            let first = self.list.iter().position(is)?;
-            let end = self.list.iter().rposition(is)?;
+        for &(there, factor) in terms {
+            let [first, end] = self.places[usize::from(side == Side::New)][usize::from(there)];
+            if first == NOWHERE {
+                return None;
+            }
             twice |= first != end;
-            let index = if last { end } else { first };
-            let (_, offset) = side(&self.list[index]).as_plain()?;
-            sum.add_term(Symbol::try_from(index).ok()?, factor)?;
+            let symbol = if last { end } else { first };
+            let (_, offset) = self.list[usize::from(symbol)].on(side).as_plain()?;
+            sum.add_term(symbol, factor)?;
             sum.constant = sum.constant.checked_sub(factor.checked_mul(offset)?)?;
         }
         Some((sum, twice))
     }
 
     /// A sum over symbols of the joined state as one over symbols of one of the two.
-    pub(super) fn substituted(&self, sum: &Sum, side: impl Fn(&Pair) -> Form) -> Option<Sum> {
+    pub(super) fn substituted(&self, sum: &Sum, side: Side) -> Option<Sum> {
         let mut there = Sum::constant(sum.constant);
         for (symbol, factor) in sum.terms() {
-            there.add(&side(&self.list[usize::from(symbol)]), factor)?;
+            there.add(&self.list[usize::from(symbol)].on(side), factor)?;
         }
         Some(there)
     }
@@ -253,3 +289,6 @@ fn aligned(a: Form, b: Form) -> [Option<(Form, Form)>; 2] {
 pub(super) fn symbol(index: usize) -> Form {
     Form::symbol(Symbol::try_from(index).expect("there are fewer than values"))
 }
+
+/// The place of a symbol that nothing stands for.
+const NOWHERE: Symbol = Symbol::MAX;

@@ -4,7 +4,7 @@
 use super::facts::{Facts, Interval, clamp};
 use super::form::{Form, Sum, Symbol};
 use super::join::Join;
-use super::pairs::symbol;
+use super::pairs::{Pair, Side, symbol};
 use super::state::State;
 use super::value::{Place, SIGNED_WORD, Value, WORD};
 
@@ -29,7 +29,7 @@ impl Join {
             let mut both = was.union(new.operand_range(&pair.new));
             if both != was {
                 // It may be only the plain interval that is wider.
-                both = was.union(new.close_range(&pair.new));
+                both = was.union(new.range_up_to(&pair.new, both, was));
             }
             if both != was {
                 self.changed = true;
@@ -52,15 +52,14 @@ impl Join {
         for inequality in &old.inequalities {
             let mut found = false;
             for last in [false, true] {
-                let Some((sum, twice)) = self.pairs.translated(inequality.terms(), last, |pair| pair.old)
-                else {
+                let Some((sum, twice)) = self.pairs.translated(inequality.terms(), last, Side::Old) else {
                     break;
                 };
                 let bound = inequality.bound;
                 if last && !twice {
                     break;
                 }
-                let Some(there) = self.pairs.substituted(&sum, |pair| pair.new) else { continue };
+                let Some(there) = self.pairs.substituted(&sum, Side::New) else { continue };
                 let most = new.upper(&there, i128::from(bound));
                 let kept = if most <= i128::from(bound) {
                     Some(bound)
@@ -88,10 +87,10 @@ impl Join {
             factors_of(counter, joined, &mut factors);
         }
         for inequality in &new.inequalities {
-            let Some((sum, _)) = self.pairs.translated(inequality.terms(), false, |pair| pair.new) else {
+            let Some((sum, _)) = self.pairs.translated(inequality.terms(), false, Side::New) else {
                 continue;
             };
-            let Some(there) = self.pairs.substituted(&sum, |pair| pair.old) else { continue };
+            let Some(there) = self.pairs.substituted(&sum, Side::Old) else { continue };
             let bound = i128::from(inequality.bound);
             let most = old.upper(&there, bound).max(bound);
             if near(&clamp(most)) && joined.facts.highest(&sum) > most {
@@ -130,8 +129,12 @@ impl Join {
                 }
                 Value::Number(form) => {
                     let own = form.as_single();
-                    let others = (0..self.pairs.list.len().min(OTHERS))
-                        .filter(|&other| own.is_some_and(|own| usize::from(own.symbol) != other));
+                    // What stands in no inequality was not compared with anything.
+                    let compared = |pair: &Pair| old.is_compared(&pair.old) || new.is_compared(&pair.new);
+                    let others = (0..self.pairs.list.len().min(OTHERS)).filter(|&other| {
+                        own.is_some_and(|own| usize::from(own.symbol) != other)
+                            && compared(&self.pairs.list[other])
+                    });
                     for other in others {
                         self.candidate(old, new, form, symbol(other), &mut joined.facts);
                     }
@@ -149,7 +152,7 @@ impl Join {
             return;
         }
         let (Some(there), Some(here)) =
-            (self.pairs.substituted(&sum, |pair| pair.old), self.pairs.substituted(&sum, |pair| pair.new))
+            (self.pairs.substituted(&sum, Side::Old), self.pairs.substituted(&sum, Side::New))
         else {
             return;
         };
