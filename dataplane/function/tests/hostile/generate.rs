@@ -116,12 +116,15 @@ impl<'r> Maker<'r> {
 
     fn statement(&mut self, depth: u32) {
         self.budget = self.budget.saturating_sub(1);
-        match self.random.below(22) {
+        match self.random.below(25) {
             16 => self.unary(),
             17 => self.atomic(),
             18 => self.get_many(),
             19 => self.two_numbers(),
             20 | 21 => self.calculated_access(),
+            22 => self.overwrite(),
+            23 => self.backward_access(),
+            24 => self.either_region(),
             0 => self.fresh_region(),
             1..=3 => self.checked_access(),
             4 if depth < 2 => self.walk(depth),

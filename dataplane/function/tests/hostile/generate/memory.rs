@@ -126,6 +126,55 @@ impl Maker<'_> {
         (self.holds[length], self.holds[sum]) = (Holds::Nothing, Holds::Nothing);
     }
 
+    /// Goes back from the end, by a constant or by any number, and compares with the start.
+    pub(super) fn backward_access(&mut self) {
+        let (start, end) = self.any_region();
+        let number = self.any_number();
+        let at = self.random.pick(&[1, 2, 4]);
+        if [start, end, number].contains(&at) {
+            return;
+        }
+        let from = if self.random.once_in(4) { start } else { end };
+        self.copy(at, from);
+        let size = self.size();
+        let bytes = i32::try_from(size.bytes()).unwrap();
+        let back = if self.random.once_in(2) {
+            Operand::Immediate(bytes)
+        } else {
+            Operand::Register(register(number))
+        };
+        self.apply(Operation::Subtract, at, back);
+        let condition = self.random.pick(&[Condition::Less, Condition::LessOrEqual, Condition::SignedLess]);
+        let out = self.branch(condition, at, Operand::Register(register(start)), 0);
+        let behind = self.branch(Condition::Greater, at, Operand::Register(register(end)), 0);
+        let offset = self.random.pick(&[0, -1]);
+        self.access(size, at, at, offset, start);
+        self.land(out);
+        self.land(behind);
+        self.holds[at] = Holds::Nothing;
+    }
+
+    /// Goes on with one region of two, and accesses it as if it were the second.
+    pub(super) fn either_region(&mut self) {
+        let number = self.any_number();
+        if number == 2 || number == 3 || self.holds[6] != Holds::Context {
+            return;
+        }
+        let other = self.branch(Condition::Greater, number, Operand::Immediate(5), 0);
+        self.load_region(2, 3);
+        let out = self.code.len();
+        self.put(Instruction::Jump { target: 0 });
+        self.land(other);
+        self.load_region(2, 3);
+        self.land(out);
+        self.copy(4, 2);
+        self.apply(Operation::Add, 4, Operand::Immediate(8));
+        let out = self.branch(Condition::Greater, 4, Operand::Register(register(3)), 0);
+        self.access(Size::Double, 4, 2, 0, 2);
+        self.land(out);
+        self.holds[4] = Holds::Nothing;
+    }
+
     /// Reads memory, or writes it where that is allowed.
     pub(super) fn access(&mut self, size: Size, to: usize, base: usize, offset: i16, of: usize) {
         let may_write = match self.holds[of] {
