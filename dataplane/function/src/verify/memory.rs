@@ -141,6 +141,10 @@ impl Walk<'_> {
                 return Err(self.refuse_register(state, at, reason, access.base));
             }
         };
+        if place != Place::Stack(state.depth()) {
+            self.scratch.marks[at as usize] |= ELSEWHERE;
+            self.check_guard(at)?;
+        }
         // A distance that may wrap is one of which nothing is known.
         let moved = form.offset(i64::from(access.offset)).filter(|moved| state.facts.fits(moved, ANY));
         match place {
@@ -174,6 +178,28 @@ impl Walk<'_> {
         }
     }
 
+    /// A guard for a part of the own stack is none for other memory, nor for other parts: refuses an instruction that needs both.
+    fn check_guard(&self, at: u32) -> Result<(), Fault> {
+        let Finding::Access(Verdict::Stack { low, high }) = self.findings[at as usize] else { return Ok(()) };
+        let proven = self.scratch.proven[at as usize];
+        let outside = proven.0 < proven.1 && (proven.0 < low || proven.1 > high);
+        if outside || self.scratch.marks[at as usize] & ELSEWHERE != 0 {
+            return Err(Fault::new(at, Reason::StackOrElsewhere));
+        }
+        Ok(())
+    }
+
+    /// An access of bytes of a frame is proven.
+    fn prove(&mut self, state: &State, at: u32, frame: usize, range: (usize, usize)) -> Result<(), Fault> {
+        self.find(at, Finding::Access(Verdict::Proven))?;
+        self.use_frame(state, frame, range.0);
+        if frame + 1 == state.frames.len() {
+            let proven = &mut self.scratch.proven[at as usize];
+            *proven = (proven.0.min(from_end(range.0)), proven.1.max(from_end(range.1)));
+        }
+        self.check_guard(at)
+    }
+
     fn stack_target(
         &mut self,
         state: &mut State,
@@ -189,9 +215,8 @@ impl Walk<'_> {
                 let reason = Reason::StackOutside(offset, offset.saturating_add(access.bytes()));
                 return Err(self.refuse_register(state, at, reason, access.base));
             }
-            self.find(at, Finding::Access(Verdict::Proven))?;
             let start = from_start(offset);
-            self.use_frame(state, frame, start);
+            self.prove(state, at, frame, (start, start + access.size.bytes() as usize))?;
             return Ok(Target::Stack { frame, start });
         }
         if let Some(target) = self.views_target(state, access, frame, form, range)? {
@@ -200,8 +225,7 @@ impl Walk<'_> {
         if inside {
             let (start, end) = (from_start(range.low), from_start(range.high + access.bytes()));
             if !state.frames[frame].pointers.any(start, end) {
-                self.find(at, Finding::Access(Verdict::Proven))?;
-                self.use_frame(state, frame, start);
+                self.prove(state, at, frame, (start, end))?;
                 return Ok(Target::StackWithin { frame, start, end });
             }
         }
@@ -211,6 +235,7 @@ impl Walk<'_> {
             return Err(self.refuse_register(state, at, Reason::StackIndex, access.base));
         };
         self.find(at, Finding::Access(Verdict::Stack { low: from_end(start), high: from_end(end) }))?;
+        self.check_guard(at)?;
         self.use_frame(state, frame, start);
         // From here on the guard has passed.
         let least = Sum::from(form).negated();
@@ -253,10 +278,11 @@ impl Walk<'_> {
         }
         let last = end - step;
         if bounded && end > range.high {
-            self.find(access.at, Finding::Access(Verdict::Proven))?;
+            self.prove(state, access.at, frame, (from_start(first), from_start(last + 8)))?;
         } else if frame + 1 == state.frames.len() {
             let (low, high) = (from_end(from_start(first)), from_end(from_start(last + 8)));
             self.find(access.at, Finding::Access(Verdict::Stack { low, high }))?;
+            self.check_guard(access.at)?;
         } else {
             return Err(self.refuse_register(state, access.at, Reason::StackIndex, access.base));
         }
@@ -470,6 +496,8 @@ pub(super) fn from_end(start: usize) -> i16 {
     i16::try_from(start).unwrap_or(i16::MAX) - 512
 }
 
+/// The mark of an instruction that went to other memory than the own stack.
+const ELSEWHERE: u8 = 4;
 /// Most loads that are remembered.
 const LOADED_MAX: usize = 8;
 /// Bytes of a frame.

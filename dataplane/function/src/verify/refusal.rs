@@ -95,6 +95,8 @@ pub enum Reason {
     StackPointer(i64),
     /// The offset in the stack of another function is not known well enough: that cannot be guarded.
     StackIndex,
+    /// It goes to the stack at an offset that is not known on some ways that lead here, and elsewhere on others.
+    StackOrElsewhere,
     /// There is no helper of this number.
     Helper(u32),
     /// The helper writes to the store, and this hook may not.
@@ -305,6 +307,9 @@ impl fmt::Display for Reason {
             Self::StackIndex => {
                 f.write_str("the offset in the stack of a caller is not known to stay in what may be touched")
             }
+            Self::StackOrElsewhere => {
+                f.write_str("this goes to the stack at an index that is not known on some ways, and elsewhere on others")
+            }
             Self::Helper(number) => write!(f, "there is no helper {number}"),
             Self::HelperWrites(signature) => {
                 write!(f, "{} writes to the store, which functions at this hook may not", signature.name)
@@ -361,7 +366,7 @@ impl Reason {
                 "Compare the index or the length with a constant before this."
             }
             Self::ArgumentConstant(..) => "Write the number itself here.",
-            Self::PointerInEither => "Write the two ways apart.",
+            Self::PointerInEither | Self::StackOrElsewhere => "Write the two ways apart.",
             Self::Budget(_) => "Split the function, or unroll its loops less.",
             _ => "",
         }

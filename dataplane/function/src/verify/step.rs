@@ -165,9 +165,13 @@ impl Walk<'_> {
 
     /// Engines have to know which operand of an addition is the pointer, so it is the same one each time.
     fn note_added(&mut self, at: u32, which: u8) -> Result<(), Fault> {
-        let added = &mut self.scratch.added[at as usize];
-        *added |= which;
-        if *added == DESTINATION | SOURCE { Err(Fault::new(at, Reason::PointerInEither)) } else { Ok(()) }
+        let marks = &mut self.scratch.marks[at as usize];
+        *marks |= which;
+        if *marks & (DESTINATION | SOURCE) == DESTINATION | SOURCE {
+            Err(Fault::new(at, Reason::PointerInEither))
+        } else {
+            Ok(())
+        }
     }
 }
 

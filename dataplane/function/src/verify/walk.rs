@@ -35,8 +35,10 @@ pub(super) struct Walk<'p> {
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     pub(super) flow: Flow,
-    /// Of each instruction, whether its destination or its source was a pointer, for additions.
-    pub(super) added: Vec<u8>,
+    /// Of each instruction, whether its destination or its source was a pointer, for additions; whether it went to other memory than the own stack.
+    pub(super) marks: Vec<u8>,
+    /// Of each instruction, the bytes of the own stack that it went to where that was proven: from the lowest to one behind the highest.
+    pub(super) proven: Vec<(i16, i16)>,
     pub(super) pool: Vec<State>,
     pub(super) join: Join,
     pub(super) joined: State,
@@ -51,8 +53,10 @@ impl<'p> Walk<'p> {
         scratch: &'p mut Scratch,
     ) -> Self {
         scratch.flow.find(program);
-        scratch.added.clear();
-        scratch.added.resize(program.instructions.len(), 0);
+        scratch.proven.clear();
+        scratch.proven.resize(program.instructions.len(), NOTHING_PROVEN);
+        scratch.marks.clear();
+        scratch.marks.resize(program.instructions.len(), 0);
         Self {
             program,
             hook,
@@ -249,3 +253,5 @@ fn together(one: Verdict, other: Verdict) -> Option<Verdict> {
 
 /// Steps of searches that are worth one.
 pub(super) const SEARCHES: u32 = 2;
+/// No bytes of a frame: all are higher, and all lower.
+const NOTHING_PROVEN: (i16, i16) = (0, -512);
