@@ -104,6 +104,12 @@ fn work(seeds: impl Iterator<Item = u64>) -> Worked {
             continue;
         }
         worked.longest = worked.longest.max((start.elapsed(), seed));
+        if campaign.tally.made.is_multiple_of(PROGRESS) {
+            println!(
+                "seed {seed}: {} programs by this thread, {} findings",
+                campaign.tally.made, worked.findings
+            );
+        }
     }
     worked.tally = campaign.tally;
     worked.processor = processor_time();
@@ -122,5 +128,7 @@ fn now() -> Instant {
     Instant::now()
 }
 
+/// Programs after which a thread says how far it is.
+const PROGRESS: u64 = 5_000_000;
 /// Findings that each thread prints.
 const FINDINGS_TOLD: u64 = 8;

@@ -1,6 +1,6 @@
 //! What operations do to numbers, as RFC 9669, sections 4 and 5.3, defines it: the reference for all engines.
 
-use crate::instruction::{Atomic, Bytes, Condition, Operand, Operation, Size, Width};
+use crate::instruction::{Atomic, Bytes, Condition, Operation, Size, Width};
 
 /// The result of an operation.
 #[inline]
@@ -86,14 +86,6 @@ pub const fn holds(condition: Condition, width: Width, left: u64, right: u64) ->
 #[inline]
 pub const fn immediate(number: i32) -> u64 {
     (number as i64).cast_unsigned()
-}
-
-/// The number that an operand is, if it needs no register.
-pub const fn constant(operand: Operand) -> Option<u64> {
-    match operand {
-        Operand::Immediate(number) => Some(immediate(number)),
-        Operand::Register(_) => None,
-    }
 }
 
 /// A number as it is moved.

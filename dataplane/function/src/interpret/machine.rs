@@ -124,7 +124,10 @@ impl<'r, 'a, 's> Machine<'r, 'a, 's> {
             }
             Instruction::Move { width, destination, source } => {
                 let (value, tag) = self.operand(source)?;
-                let tag = if width == Width::Word { tainted(value, tag) } else { tag };
+                let tag = match width {
+                    Width::Word if tag.is_pointer() => tag.half(),
+                    _ => tag,
+                };
                 self.write(destination, (arithmetic::cut(width, value), tag));
             }
             Instruction::MoveSigned { width, destination, source, from } => {
@@ -192,6 +195,7 @@ impl<'r, 'a, 's> Machine<'r, 'a, 's> {
             }
             (Operation::Subtract, Width::Double) if left.is_pointer() && right == Tag::NUMBER => left,
             (Operation::Subtract, Width::Double) if left.is_pointer() && right == left => Tag::NUMBER,
+            (Operation::Subtract, Width::Word) if left.is_alike(right) => Tag::NUMBER,
             _ => {
                 let (left, right) = (tainted(left_value, left), tainted(right_value, right));
                 if left == Tag::NUMBER { right } else { left }

@@ -32,13 +32,14 @@ impl Tag {
 
     /// A pointer to memory that a helper has lent.
     pub(super) fn view(index: usize) -> Self {
-        Self(VIEWS.saturating_add(u32::try_from(index).unwrap_or(u32::MAX)))
+        Self(VIEWS.saturating_add(u32::try_from(index).unwrap_or(u32::MAX)).min(HALVES - 1))
     }
 
     /// What memory a pointer points to.
     #[inline]
     pub(super) const fn target(self) -> Target {
         match self.0 {
+            HALVES.. => Target::Nothing,
             VIEWS.. => Target::View((self.0 - VIEWS) as usize),
             FRAMES.. => Target::Frame,
             REGIONS.. => Target::Region((self.0 - REGIONS) as usize),
@@ -52,7 +53,19 @@ impl Tag {
 
     #[inline]
     pub(super) const fn is_pointer(self) -> bool {
-        self.0 >= Self::NULL.0
+        self.0 >= Self::NULL.0 && self.0 < HALVES
+    }
+
+    /// The lower 32 bits of a pointer. They are good for one thing: to be subtracted from those of another pointer to the same memory.
+    #[inline]
+    pub(super) const fn half(self) -> Self {
+        Self(self.0 | HALVES)
+    }
+
+    /// Whether both are pointers to the same memory, or the lower halves of such.
+    #[inline]
+    pub(super) const fn is_alike(self, other: Self) -> bool {
+        self.0 & !HALVES == other.0 & !HALVES && self.0 & !HALVES >= Self::NULL.0
     }
 
     /// Where the memory starts that a pointer was made for. No two ranges of memory share the upper half of their addresses.
@@ -79,3 +92,5 @@ pub(super) enum Target {
 const REGIONS: u32 = 0x1100;
 const FRAMES: u32 = 0x2000;
 const VIEWS: u32 = 0x4000;
+/// The lower halves of pointers.
+const HALVES: u32 = 1 << 31;

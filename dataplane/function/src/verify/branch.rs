@@ -15,6 +15,8 @@ pub(super) enum Comparison {
     Numbers(Form, Form),
     /// Distances of pointers into the same memory, and the least of them that is in the memory.
     Pointers(Form, Form, i64),
+    /// As `Pointers`, where the left one may be null, or the right one, or both.
+    MaybePointers(Form, Form, [bool; 2]),
     /// A pointer with 0, which tells nothing.
     WithNull,
 }
@@ -22,7 +24,11 @@ pub(super) enum Comparison {
 impl Comparison {
     /// What two values are compared as, if they may be.
     pub(super) fn new(width: Width, condition: Condition, left: Value, right: Value) -> Result<Self, Reason> {
-        let null = |value: Value| matches!(value, Value::Number(form) if form.as_constant() == Some(0));
+        let memory = |value: Value| match value {
+            Value::Pointer(Place::Memory(region), form) => Some((region, form, false)),
+            Value::Maybe(region, form) => Some((region, form, true)),
+            _ => None,
+        };
         match (left, right) {
             (Value::Number(left), Value::Number(right)) => Ok(Self::Numbers(left, right)),
             _ if width == Width::Word => Err(Reason::PointerCut),
@@ -31,8 +37,18 @@ impl Comparison {
                 let least = if matches!(left, Place::Stack(_)) { -super::memory::FRAME } else { 0 };
                 Ok(Self::Pointers(a, b, least))
             }
-            (Value::Pointer(..), other) | (other, Value::Pointer(..)) if null(other) => Ok(Self::WithNull),
-            _ => Err(Reason::PointerCompared),
+            (Value::Pointer(..) | Value::Maybe(..), other)
+            | (other, Value::Pointer(..) | Value::Maybe(..))
+                if other.is_null() =>
+            {
+                Ok(Self::WithNull)
+            }
+            _ => match (memory(left), memory(right)) {
+                (Some((left, a, null)), Some((right, b, other_null))) if left == right => {
+                    Ok(Self::MaybePointers(a, b, [null, other_null]))
+                }
+                _ => Err(Reason::PointerCompared),
+            },
         }
     }
 }
@@ -44,6 +60,9 @@ impl State {
             Comparison::WithNull => true,
             Comparison::Pointers(left, right, least) => {
                 self.facts.assume_pointers(condition, left, right, least)
+            }
+            Comparison::MaybePointers(left, right, nulls) => {
+                self.facts.assume_maybe(condition, left, right, nulls)
             }
             Comparison::Numbers(left, right) => match (left.as_constant(), right.as_constant()) {
                 (Some(left), Some(right)) => {
@@ -127,6 +146,17 @@ impl Facts {
             _ => return true,
         };
         !self.at_least(&high, least) || self.assume_difference(low, high, bound)
+    }
+
+    /// Null is address 0: nothing but a pointer at 0 is not above it, whose distance is not above 0. So if the higher one may be null, and its distance
+    /// is not negative otherwise, the same follows; of the lower one or of equality nothing does.
+    fn assume_maybe(&mut self, condition: Condition, left: Form, right: Form, nulls: [bool; 2]) -> bool {
+        let low_may_be_null = match condition {
+            Condition::Less | Condition::LessOrEqual => nulls[0],
+            Condition::Greater | Condition::GreaterOrEqual => nulls[1],
+            _ => return true,
+        };
+        low_may_be_null || self.assume_pointers(condition, left, right, 0)
     }
 
     /// As numbers of 64 bits, where the lower halves are the numbers. An immediate may be a negative number in signed comparisons only.

@@ -111,6 +111,7 @@ impl Walk<'_> {
                 self.check_stack(state, at, register, usize::from(depth), (range.low, end), writes, exact)?;
                 Ok(true)
             }
+            Value::Maybe(..) => Err(self.refuse_register(state, at, Reason::MaybeNull, register)),
             _ => Err(self.refuse_register(state, at, Reason::ArgumentPointer(signature, index), register)),
         }
     }

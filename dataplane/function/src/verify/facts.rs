@@ -1,5 +1,7 @@
 //! What is known of symbols: an interval of each, and inequalities between up to three of them. What is asked is answered from both.
 
+use std::cell::Cell;
+
 use super::form::{Form, Sum, Symbol, gcd};
 
 /// A range of numbers, both ends included. Numbers of 64 bits are taken as signed ones.
@@ -25,11 +27,17 @@ pub(super) struct Inequality {
 pub(super) struct Facts {
     pub(super) intervals: Vec<Interval>,
     pub(super) inequalities: Vec<Inequality>,
+    /// Steps of searches since they were last asked for.
+    work: Cell<u32>,
 }
 
 impl Clone for Facts {
     fn clone(&self) -> Self {
-        Self { intervals: self.intervals.clone(), inequalities: self.inequalities.clone() }
+        Self {
+            intervals: self.intervals.clone(),
+            inequalities: self.inequalities.clone(),
+            work: Cell::default(),
+        }
     }
 
     fn clone_from(&mut self, source: &Self) {
@@ -89,6 +97,11 @@ impl Facts {
         self.inequalities.clear();
     }
 
+    /// The steps that searches took since this was last asked.
+    pub(super) fn take_work(&self) -> u32 {
+        self.work.take()
+    }
+
     /// A new symbol. Whoever adds many sees to it that there are not too many, see `State::compact`.
     pub(super) fn fresh(&mut self, interval: Interval) -> Form {
         let symbol = Symbol::try_from(self.intervals.len()).expect("states are made compact in time");
@@ -133,6 +146,29 @@ impl Facts {
         let low = low.max(i128::from(range.low));
         // Contradicting facts describe no run at all; whatever is said of it is true.
         if low > high { range } else { Interval::new(clamp(low), clamp(high)) }
+    }
+
+    /// A closer range than `range`, as far as it leaves another one.
+    pub(super) fn range_up_to(&self, form: &Form, range: Interval, other: Interval) -> Interval {
+        let mut close = range;
+        if self.inequalities.is_empty() || form.as_constant().is_some() {
+            return close;
+        }
+        let sum = Sum::from(*form);
+        if range.high > other.high {
+            close.high = clamp(self.upper_soon(&sum, other.high.into())).min(range.high);
+        }
+        if let (true, Some(sum)) = (range.low < other.low, sum.negated()) {
+            close.low = clamp(-self.upper_soon(&sum, -i128::from(other.low))).max(range.low);
+        }
+        if close.low > close.high { range } else { close }
+    }
+
+    /// Whether a form has a symbol that an inequality is about.
+    pub(super) fn is_compared(&self, form: &Form) -> bool {
+        let has =
+            |inequality: &Inequality| form.terms().iter().any(|term| inequality.factor(term.symbol) != 0);
+        self.inequalities.iter().any(has)
     }
 
     /// Whether a form as computed, on whole numbers, is within limits for sure: then it is exact as a number of 64 bits.
@@ -191,6 +227,7 @@ impl Facts {
             }
             let mut nodes = SEARCH_NODES;
             best = best.min(self.search(sum, goal, depth, 0, &mut nodes));
+            self.work.set(self.work.get() + SEARCH_NODES - nodes);
             if nodes == SEARCH_NODES {
                 break;
             }
@@ -263,12 +300,11 @@ impl Facts {
             0 => return sum.constant <= bound,
             1 => {}
             _ => {
-                let least =
-                    sum.negated().map_or(i128::MIN, |negated| -self.upper(&negated, -i128::from(bound) - 1));
-                if least > i128::from(bound) {
+                let bound = i128::from(bound);
+                if sum.negated().is_some_and(|sum| -self.highest(&sum) > bound) {
                     return false;
                 }
-                if self.at_most(sum, bound) {
+                if self.upper_soon(sum, bound) <= bound {
                     return true;
                 }
             }

@@ -1,37 +1,31 @@
 //! Joins: what is known where two ways meet. The symbols of the two states have nothing to do with each other: a symbol of the joined state
 //! stands for a pair of forms, one of each state, and a value of the joined state is what is the same function of such pairs on both sides.
 
-use super::facts::{Facts, Interval, clamp};
+use super::facts::ANY;
 use super::flow::{FRAME_POINTER, Registers};
-use super::form::{Form, Sum, Symbol};
+use super::form::{Form, Symbol};
+use super::pairs::{Pair, Pairs, expressed};
+use super::relate::Widening;
 use super::stack::Frame;
 use super::state::State;
-use super::value::{Absence, Place, Region, RegionKind, SIGNED_WORD, Value, WORD};
+use super::value::{Absence, LENGTH_MAX, Place, Region, RegionKind, Value};
+use super::walk::SEARCHES;
 
 /// Scratch of joins, kept from one to the next.
 #[derive(Debug, Default)]
 pub(super) struct Join {
-    pub(super) pairs: Vec<Pair>,
+    pub(super) pairs: Pairs,
     regions: Vec<[u16; 2]>,
     /// Forms of two terms, which are settled when all others are.
     later: Vec<(Spot, Form, Form)>,
     /// Values whose symbols have just been made.
-    values: Vec<Value>,
+    pub(super) values: Vec<Value>,
     /// Factors of the symbol that counts.
-    factors: Vec<i64>,
-    /// Whether some constant differs: the first turn of a loop.
-    stepping: bool,
+    pub(super) factors: Vec<i64>,
     /// Whether the first state does not cover the second one.
-    changed: bool,
+    pub(super) changed: bool,
     /// Whether new inequalities were looked for.
     pub(super) bore: bool,
-}
-
-/// What a symbol of the joined state is in each of the two.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Pair {
-    pub(super) old: Form,
-    pub(super) new: Form,
 }
 
 /// Where a value stands in a state.
@@ -41,13 +35,6 @@ enum Spot {
     Saved(usize, usize),
     Slot(usize, usize),
     View(usize, usize),
-}
-
-impl Pair {
-    /// Whether it is nothing but a symbol of the old state, that has another number now.
-    fn is_old(&self) -> Option<(Symbol, i64)> {
-        self.old.as_plain()
-    }
 }
 
 impl Join {
@@ -64,16 +51,36 @@ impl Join {
         births: u32,
         joined: &mut State,
     ) -> bool {
+        self.pairs.takes_apart = true;
         self.locations(old, new, live, inputs, joined);
+        // Symbols are numbers of 64 bits. What is not is not taken apart.
+        let whole = |pair: &Pair| old.facts.fits(&pair.old, ANY) && new.facts.fits(&pair.new, ANY);
+        if !self.pairs.list.iter().all(|pair| !pair.is_part || whole(pair)) {
+            self.pairs.takes_apart = false;
+            self.locations(old, new, live, inputs, joined);
+        }
+        self.pairs.find_places([old.facts.intervals.len(), new.facts.intervals.len()]);
+        // A symbol of the old state that stands for two now, or has become a constant or a longer form of others.
+        self.changed |= !self.pairs.is_renaming();
         self.intervals(&old.facts, &new.facts, widen, joined);
         self.inequalities(&old.facts, &new.facts, widen, &mut joined.facts);
-        let looks =
-            births == 0 || births < BIRTHS_MAX && (0..self.pairs.len()).any(|index| self.is_born(index));
+        let looks = births == 0
+            || births < BIRTHS_MAX && (0..self.pairs.list.len()).any(|index| self.pairs.is_born(index));
         self.bore = self.changed && looks;
         if self.bore {
             self.born(&old.facts, &new.facts, joined);
         }
         self.changed
+    }
+
+    /// What the last join cost, and all searches since, in steps.
+    pub(super) fn take_work(&self, new: &State, old: &State, joined: &State) -> u32 {
+        let searches = new.facts.take_work() + old.facts.take_work() + joined.facts.take_work();
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let (pairs, slots) =
+            (count(self.pairs.list.len()), count(joined.frames.iter().map(|f| f.slots.len()).sum()));
+        let facts = count(old.facts.inequalities.len() + joined.facts.inequalities.len());
+        JOIN_STEPS + pairs * pairs / 4 + pairs + slots / 2 + facts + searches / SEARCHES
     }
 
     /// Finds the symbols of the joined state, and puts values in their places.
@@ -84,10 +91,10 @@ impl Join {
         self.changed = false;
         joined.regions.clear();
         joined.facts.clear();
-        joined.shifted = None;
+        joined.forget();
         for symbol in 0..inputs {
             let form = Form::symbol(Symbol::try_from(symbol).unwrap_or(Symbol::MAX));
-            self.pairs.push(Pair { old: form, new: form });
+            self.pairs.list.push(Pair { old: form, new: form, is_part: false });
         }
         for region in 0..inputs + 2 {
             let region = u16::try_from(region).unwrap_or(u16::MAX);
@@ -95,7 +102,7 @@ impl Join {
             joined.regions.push(old.region(region));
         }
         let live = live | FRAME_POINTER;
-        self.stepping = (0..old.registers.len()).filter(|index| live >> index & 1 == 1).any(|index| {
+        self.pairs.stepping = (0..old.registers.len()).filter(|index| live >> index & 1 == 1).any(|index| {
             let constant =
                 |value: Value| if let Value::Number(form) = value { form.as_constant() } else { None };
             let pair = (constant(old.registers[index]), constant(new.registers[index]));
@@ -122,10 +129,9 @@ impl Join {
         }
         for index in 0..self.later.len() {
             let (spot, a, b) = self.later[index];
-            let form = self.long(a, b);
-            place(joined, spot, form);
+            let form = self.pairs.long(a, b);
+            put(joined, spot, form);
         }
-        self.note_renamed();
     }
 
     fn frame(&mut self, old: &State, new: &State, index: usize, joined: &mut State) {
@@ -157,7 +163,7 @@ impl Join {
             }
         }
         for &(at, region) in &a.views {
-            let other = b.views.iter().find(|view| self.same_place(at, view.0, &b.views)).copied();
+            let other = b.views.iter().find(|view| self.same_place(at, view.0)).copied();
             let Some((other_at, other)) = other else {
                 self.changed = true;
                 continue;
@@ -171,10 +177,10 @@ impl Join {
     }
 
     /// Whether two places of views are the same as far as is seen so far: constants alike, or forms that are made alike.
-    fn same_place(&self, old: Form, new: Form, _all: &[(Form, u16)]) -> bool {
+    fn same_place(&self, old: Form, new: Form) -> bool {
         match (old.as_constant(), new.as_constant()) {
             (Some(old), Some(new)) => old == new,
-            (None, None) => self.pairs.iter().any(|pair| expressed(pair, old, new).is_some()),
+            (None, None) => self.pairs.list.iter().any(|pair| expressed(pair, old, new).is_some()),
             _ => false,
         }
     }
@@ -191,25 +197,69 @@ impl Join {
         let made = match (a, b) {
             (Value::Number(a), Value::Number(b)) => Value::Number(self.form(a, b, spot)),
             (Value::Pointer(place, a), Value::Pointer(other, b)) => {
-                let place = match (place, other) {
-                    (Place::Memory(a), Place::Memory(b)) => {
-                        Place::Memory(self.region(old, new, a, b, joined))
-                    }
-                    (place, other) if place == other => place,
-                    _ => {
-                        self.changed = true;
-                        return Value::Nothing(Absence::Mixed);
-                    }
-                };
-                Value::Pointer(place, self.form(a, b, spot))
+                match self.place(old, new, place, other, joined) {
+                    Some(place) => Value::Pointer(place, self.form(a, b, spot)),
+                    None => Value::Nothing(Absence::Mixed),
+                }
+            }
+            (Value::Half(place, a), Value::Half(other, b)) => {
+                match self.place(old, new, place, other, joined) {
+                    Some(place) => Value::Half(place, self.form(a, b, spot)),
+                    None => Value::Nothing(Absence::Mixed),
+                }
             }
             (Value::View(a), Value::View(b)) if a == b => Value::View(a),
             (Value::Nothing(absence), _) => Value::Nothing(absence),
             (_, Value::Nothing(absence)) => Value::Nothing(absence),
-            _ => Value::Nothing(Absence::Mixed),
+            _ => match (target(a), target(b)) {
+                (Some(into), Some(other)) => {
+                    self.changed |= !matches!(a, Value::Maybe(..));
+                    self.maybe(old, new, into, other, spot, joined)
+                }
+                _ => Value::Nothing(Absence::Mixed),
+            },
         };
         self.changed |= matches!(made, Value::Nothing(_)) && !matches!(a, Value::Nothing(_));
         made
+    }
+
+    /// What pointers on both sides point into, if that is one thing.
+    fn place(
+        &mut self,
+        old: &State,
+        new: &State,
+        place: Place,
+        other: Place,
+        joined: &mut State,
+    ) -> Option<Place> {
+        match (place, other) {
+            (Place::Memory(a), Place::Memory(b)) => Some(Place::Memory(self.region(old, new, a, b, joined))),
+            (place, other) => (place == other).then_some(place),
+        }
+    }
+
+    /// A pointer that may be null on one side, or on both. Where it is null for sure it does not matter what it would point to: to the start or the
+    /// end of memory that is long enough for whatever is known on the other side.
+    fn maybe(
+        &mut self,
+        old: &State,
+        new: &State,
+        a: Option<(u16, Form)>,
+        b: Option<(u16, Form)>,
+        spot: Spot,
+        joined: &mut State,
+    ) -> Value {
+        let stand_in =
+            |region: Region, form: Form| Form::constant(if form == region.length { LENGTH_MAX } else { 0 });
+        let (into, other) = (a.map_or(NOWHERE, |a| a.0), b.map_or(NOWHERE, |b| b.0));
+        let region = self.region(old, new, into, other, joined);
+        let form = match (a, b) {
+            (Some((_, a)), Some((_, b))) => self.form(a, b, spot),
+            (Some((region, a)), None) => self.form(a, stand_in(old.region(region), a), spot),
+            (None, Some((region, b))) => self.form(stand_in(new.region(region), b), b, spot),
+            (None, None) => unreachable!("numbers are joined as such"),
+        };
+        Value::Maybe(region, form)
     }
 
     /// The region of the joined state that stands for two of them.
@@ -217,11 +267,18 @@ impl Join {
         if let Some(found) = self.regions.iter().position(|pair| *pair == [a, b]) {
             return u16::try_from(found).unwrap_or(u16::MAX);
         }
-        let (one, other) = (old.region(a), new.region(b));
+        let nowhere = |region: Region| Region { length: Form::constant(LENGTH_MAX), ..region };
+        let (one, other) = match (a, b) {
+            (NOWHERE, b) => (nowhere(new.region(b)), new.region(b)),
+            (a, NOWHERE) => (old.region(a), nowhere(old.region(a))),
+            (a, b) => (old.region(a), new.region(b)),
+        };
         let kind = if one.kind == other.kind { one.kind } else { RegionKind::Mixed };
         let writable = one.writable && other.writable;
-        let length =
-            self.short(one.length, other.length).unwrap_or_else(|| self.made(one.length, other.length));
+        let length = self
+            .pairs
+            .short(one.length, other.length)
+            .unwrap_or_else(|| self.pairs.made(one.length, other.length));
         // A region of the old state that stands for one more now has split.
         self.changed |=
             kind != one.kind || writable != one.writable || self.regions.iter().any(|pair| pair[0] == a);
@@ -236,426 +293,26 @@ impl Join {
             self.later.push((spot, a, b));
             return a;
         }
-        let known = self.short(a, b).or_else(|| self.stepped(a, b));
+        let known = self.pairs.short(a, b).or_else(|| self.pairs.stepped(a, b));
         // What has another shape on each side may be the sum of two others, as an end that moves on with its start.
         let factor = |form: Form| form.as_single().map(|term| term.factor);
-        let known = known.or_else(|| if factor(a) == factor(b) { None } else { self.sum_of_two(a, b) });
-        known.unwrap_or_else(|| self.new_form(a, b))
-    }
-
-    /// A form that is the same function of a symbol of the joined state on both sides.
-    fn short(&self, a: Form, b: Form) -> Option<Form> {
-        if a == b && a.as_constant().is_some() {
-            return Some(a);
-        }
-        self.pairs.iter().enumerate().find_map(|(index, pair)| {
-            let (factor, offset) = expressed(pair, a, b)?;
-            symbol(index).times(factor)?.offset(offset)
-        })
-    }
-
-    /// Where a loop turns for the first time, some constants have become others: their difference is a multiple of a symbol that counts, 0 on
-    /// one side and 1 on the other. What has moved by a constant in the same turn is then what it was and a multiple of that symbol.
-    fn stepped(&mut self, a: Form, b: Form) -> Option<Form> {
-        let (from, to) = (a.as_single()?, b.as_single()?);
-        let by = b.constant.checked_sub(a.constant)?;
-        if !self.stepping || from.factor != to.factor || by == 0 {
-            return None;
-        }
-        let back = b.offset(by.checked_neg()?)?;
-        let base = self.short(a, back).unwrap_or_else(|| self.new_form(a, back));
-        base.plus(self.counter().times(by)?, 1)
-    }
-
-    /// The symbol that is 0 on the old side and 1 on the new one.
-    fn counter(&mut self) -> Form {
-        match self.counter_index() {
-            Some(index) => Form::symbol(index),
-            None => self.made(Form::constant(0), Form::constant(1)),
-        }
-    }
-
-    fn counter_index(&self) -> Option<Symbol> {
-        let (old, new) = (Form::constant(0), Form::constant(1));
-        let index = self.pairs.iter().position(|pair| (pair.old, pair.new) == (old, new));
-        index.and_then(|index| Symbol::try_from(index).ok())
-    }
-
-    /// A form of a new symbol. It keeps a factor that both sides have, so that a stride is known.
-    fn new_form(&mut self, a: Form, b: Form) -> Form {
-        if let (Some(from), Some(to)) = (a.as_constant(), b.as_constant()) {
-            let steps = to.checked_sub(from).and_then(|by| self.counter().times(by));
-            if let Some(form) = steps.and_then(|steps| steps.offset(from)) {
-                return form;
-            }
-            return self.made(a, b);
-        }
-        let factor = match (a.as_single(), b.as_single()) {
-            (Some(one), Some(other)) if one.factor == other.factor => i64::from(one.factor),
-            (Some(one), None) if b.as_constant().is_some() => i64::from(one.factor),
-            (None, Some(one)) if a.as_constant().is_some() => i64::from(one.factor),
-            _ => 1,
-        };
-        if factor.abs() > 1 {
-            let rest = a.constant.rem_euclid(factor);
-            let divided = |form: Form| form.offset(-rest)?.divided(factor, true);
-            let pair = divided(a).zip(divided(b));
-            let made = pair.and_then(|(a, b)| self.made(a, b).times(factor)?.offset(rest));
-            if let Some(form) = made {
-                return form;
-            }
-        }
-        self.made(a, b)
-    }
-
-    fn made(&mut self, old: Form, new: Form) -> Form {
-        self.pairs.push(Pair { old, new });
-        symbol(self.pairs.len() - 1)
-    }
-
-    /// As `form`, where one of them has two terms: it is a multiple of a symbol, or two of them, or a multiple and a rest that is short.
-    fn long(&mut self, a: Form, b: Form) -> Form {
-        if let Some(form) = self.short(a, b).or_else(|| self.sum_of_two(a, b)) {
-            return form;
-        }
-        for index in 0..self.pairs.len() {
-            if let Some(form) = self.peeled(index, a, b) {
-                return form;
-            }
-        }
-        if let [Some(first), Some(second)] = aligned(a, b) {
-            let one = self.short(first.0, first.1).unwrap_or_else(|| self.new_form(first.0, first.1));
-            let other = self.short(second.0, second.1).unwrap_or_else(|| self.new_form(second.0, second.1));
-            if let Some(form) = one.plus(other, 1) {
-                return form;
-            }
-        }
-        self.made(a, b)
-    }
-
-    /// The sum of two symbols that are there already.
-    fn sum_of_two(&self, a: Form, b: Form) -> Option<Form> {
-        for (index, pair) in self.pairs.iter().enumerate() {
-            let (Some(a), Some(b)) = (a.plus(pair.old, -1), b.plus(pair.new, -1)) else { continue };
-            let rest = self.pairs[index..].iter().enumerate().find_map(|(other, pair)| {
-                let (factor, offset) = expressed(pair, a, b)?;
-                symbol(index + other).times(factor)?.offset(offset)
-            });
-            if let Some(form) = rest.and_then(|rest| symbol(index).plus(rest, 1)) {
-                return Some(form);
-            }
-        }
-        None
-    }
-
-    /// A multiple of a symbol that is there, and a short rest.
-    fn peeled(&mut self, index: usize, a: Form, b: Form) -> Option<Form> {
-        let pair = self.pairs[index];
-        let own = pair.old.as_single()?;
-        let factor = quotient(a, own.symbol, own.factor)?;
-        let (a, b) = (a.plus(pair.old, -factor)?, b.plus(pair.new, -factor)?);
-        if a.terms().len() == 2 || b.terms().len() == 2 {
-            return None;
-        }
-        let rest = self.short(a, b).unwrap_or_else(|| self.new_form(a, b));
-        symbol(index).times(factor)?.plus(rest, 1)
-    }
-
-    /// Notes a change if a symbol of the old state stands for two now, or has become a constant or a longer form of others.
-    fn note_renamed(&mut self) {
-        for (index, pair) in self.pairs.iter().enumerate() {
-            let old = pair.is_old();
-            let twice = |other: &Pair| other.is_old().map(|old| old.0) == old.map(|old| old.0);
-            self.changed |= old.is_none() || self.pairs[..index].iter().any(twice);
-        }
-    }
-
-    /// The intervals of the joined symbols.
-    fn intervals(&mut self, old: &Facts, new: &Facts, widen: Option<&Widening<'_>>, joined: &mut State) {
-        for (index, pair) in self.pairs.iter().enumerate() {
-            let was = old.range(&pair.old);
-            let mut both = was.union(new.range(&pair.new));
-            if both != was {
-                // It may be only the plain interval that is wider.
-                both = was.union(new.close_range(&pair.new));
-            }
-            if both != was {
-                self.changed = true;
-                if let Some(widen) = widen {
-                    both = widen.interval(index, was, both, joined);
-                }
-            }
-            joined.facts.intervals.push(both);
-        }
-    }
-
-    /// The inequalities of the old state that hold in the new one, too, maybe weaker.
-    fn inequalities(&mut self, old: &Facts, new: &Facts, widen: Option<&Widening<'_>>, joined: &mut Facts) {
-        for inequality in &old.inequalities {
-            let mut found = false;
-            for last in [false, true] {
-                let Some((sum, twice)) = self.translated(inequality.terms(), last, |pair| pair.old) else {
-                    break;
-                };
-                let bound = inequality.bound;
-                if last && !twice {
-                    break;
-                }
-                let Some(there) = self.substituted(&sum, |pair| pair.new) else { continue };
-                let most = new.upper(&there, i128::from(bound));
-                let kept = if most <= i128::from(bound) {
-                    Some(bound)
-                } else {
-                    self.changed = true;
-                    match widen {
-                        Some(widen) => widen.bound(clamp(most)),
-                        None => Some(clamp(most)).filter(near),
-                    }
-                };
-                if let Some(bound) = kept.filter(|&bound| joined.highest(&sum) > i128::from(bound)) {
-                    joined.keep_sum(&sum, bound);
-                }
-                found = true;
-            }
-            self.changed |= !found;
-        }
-    }
-
-    /// Inequalities that hold in both states and stand in none of them, or only in the new one: where symbols have just been made.
-    fn born(&mut self, old: &Facts, new: &Facts, joined: &mut State) {
-        let counter = self.counter_index();
-        let mut factors = std::mem::take(&mut self.factors);
-        if let Some(counter) = counter {
-            factors_of(counter, joined, &mut factors);
-        }
-        for inequality in &new.inequalities {
-            let Some((sum, _)) = self.translated(inequality.terms(), false, |pair| pair.new) else {
-                continue;
-            };
-            let Some(there) = self.substituted(&sum, |pair| pair.old) else { continue };
-            let bound = i128::from(inequality.bound);
-            let most = old.upper(&there, bound).max(bound);
-            if near(&clamp(most)) && joined.facts.highest(&sum) > most {
-                joined.facts.keep_sum(&sum, clamp(most));
-            }
-            if let (Some(counter), true) = (counter, most > bound) {
-                keep_with(&mut joined.facts, sum, clamp(most), inequality.bound, counter, &factors);
-            }
-        }
-        if let Some(counter) = counter {
-            for index in 0..self.pairs.len() {
-                let pair = self.pairs[index];
-                let (was, is) = (old.range(&pair.old).low, new.range(&pair.new).low);
-                if was < is && index != usize::from(counter) {
-                    let sum = Sum::from(symbol(index)).negated();
-                    let (most, bound) = (was.checked_neg(), is.checked_neg());
-                    if let (Some(sum), Some(most), Some(bound)) = (sum, most, bound) {
-                        keep_with(&mut joined.facts, sum, most, bound, counter, &factors);
-                    }
-                }
-            }
-        }
-        self.factors = factors;
-        let mut values = std::mem::take(&mut self.values);
-        values.clear();
-        let is_born = |symbol: Symbol| Some(symbol) != counter && self.is_born(usize::from(symbol));
-        let made = joined.values().filter(|value| {
-            value.form().is_some_and(|form| form.terms().iter().any(|term| is_born(term.symbol)))
-        });
-        values.extend(made.take(VALUES));
-        for value in &values {
-            match *value {
-                Value::Pointer(Place::Memory(region), form) => {
-                    let length = joined.region(region).length;
-                    self.candidate(old, new, form, length, &mut joined.facts);
-                }
-                Value::Number(form) => {
-                    let own = form.as_single();
-                    let others = (0..self.pairs.len().min(OTHERS))
-                        .filter(|&other| own.is_some_and(|own| usize::from(own.symbol) != other));
-                    for other in others {
-                        self.candidate(old, new, form, symbol(other), &mut joined.facts);
-                    }
-                }
-                _ => {}
-            }
-        }
-        self.values = values;
-    }
-
-    /// Whether a symbol is not the only one that stands for a symbol of the old state.
-    fn is_born(&self, index: usize) -> bool {
-        let Some((old, _)) = self.pairs[index].is_old() else { return true };
-        self.pairs[..index].iter().any(|other| other.is_old().is_some_and(|other| other.0 == old))
-    }
-
-    /// Keeps `left - right <= bound`, if something is known of that.
-    fn candidate(&self, old: &Facts, new: &Facts, left: Form, right: Form, joined: &mut Facts) {
-        let Some(sum) = Sum::difference(left, right) else { return };
-        if !(2..=3).contains(&sum.len()) {
-            return;
-        }
-        let (Some(there), Some(here)) =
-            (self.substituted(&sum, |pair| pair.old), self.substituted(&sum, |pair| pair.new))
-        else {
-            return;
-        };
-        let trivial = joined.highest(&sum);
-        let most = old.upper_soon(&there, i128::MIN);
-        if most >= trivial || most > 0 {
-            return;
-        }
-        let most = most.max(new.upper_soon(&here, most));
-        if most < trivial && most <= 0 && near(&clamp(most)) {
-            joined.keep_sum(&sum, clamp(most));
-        }
-    }
-
-    /// A sum over symbols of one of the two states as one over symbols of the joined state, with the first symbol that stands for each, or the
-    /// last one; and whether these differ.
-    fn translated(
-        &self,
-        terms: &[(Symbol, i64)],
-        last: bool,
-        side: impl Fn(&Pair) -> Form,
-    ) -> Option<(Sum, bool)> {
-        let mut sum = Sum::constant(0);
-        let mut twice = false;
-        for &(symbol_there, factor) in terms {
-            let is = |pair: &Pair| side(pair).as_plain().is_some_and(|plain| plain.0 == symbol_there);
-            let first = self.pairs.iter().position(is)?;
-            let end = self.pairs.iter().rposition(is)?;
-            twice |= first != end;
-            let index = if last { end } else { first };
-            let (_, offset) = side(&self.pairs[index]).as_plain()?;
-            sum.add_term(Symbol::try_from(index).ok()?, factor)?;
-            sum.constant = sum.constant.checked_sub(factor.checked_mul(offset)?)?;
-        }
-        Some((sum, twice))
-    }
-
-    /// A sum over symbols of the joined state as one over symbols of one of the two.
-    fn substituted(&self, sum: &Sum, side: impl Fn(&Pair) -> Form) -> Option<Sum> {
-        let mut there = Sum::constant(sum.constant);
-        for (symbol, factor) in sum.terms() {
-            there.add(&side(&self.pairs[usize::from(symbol)]), factor)?;
-        }
-        Some(there)
+        let known = known.or_else(|| if factor(a) == factor(b) { None } else { self.pairs.sum_of_two(a, b) });
+        known.unwrap_or_else(|| self.pairs.new_form(a, b))
     }
 }
 
-/// How far things are widened that change with each turn of a loop.
-#[derive(Debug)]
-pub(super) struct Widening<'a> {
-    /// Numbers that the loop compares with, ascending; empty if it has turned too often.
-    pub(super) steps: &'a [i64],
-}
-
-impl Widening<'_> {
-    /// A wider interval: to the next number that the loop compares with, of the symbol itself or of a value that is a multiple of it.
-    fn interval(&self, index: usize, was: Interval, both: Interval, joined: &State) -> Interval {
-        let own = |form: &Form| form.as_single().filter(|term| usize::from(term.symbol) == index);
-        let multiples = joined.values().filter_map(|value| {
-            let form = value.form()?;
-            Some((i64::from(own(form)?.factor), form.constant))
-        });
-        let mut wide = both;
-        let (grows, sinks) = (both.high > was.high, both.low < was.low);
-        wide.high = if grows { i64::MAX } else { both.high };
-        wide.low = if sinks { i64::MIN } else { both.low };
-        let multiples: Vec<_> = multiples.chain([(1, 0)]).collect();
-        for &step in self.steps.iter().chain(&LIMITS) {
-            for &(factor, offset) in &multiples {
-                let Some(step) = step.checked_sub(offset) else { continue };
-                let step = step.div_euclid(factor);
-                if grows && step >= both.high {
-                    wide.high = wide.high.min(step);
-                }
-                if sinks && step <= both.low {
-                    wide.low = wide.low.max(step);
-                }
-            }
+/// The region that a value points into, none if it is null, if it is one of these.
+fn target(value: Value) -> Option<Option<(u16, Form)>> {
+    match value {
+        Value::Pointer(Place::Memory(region), form) | Value::Maybe(region, form) => {
+            Some(Some((region, form)))
         }
-        wide
+        value => value.is_null().then_some(None),
     }
-
-    /// A weaker bound, or none.
-    fn bound(&self, bound: i64) -> Option<i64> {
-        let negated = self.steps.iter().filter_map(|step| step.checked_neg());
-        negated.chain(BOUNDS).filter(|&step| step >= bound && step <= 0).min()
-    }
-}
-
-/// How a pair of forms is made of a symbol of the joined state: a factor and an offset, the same on both sides.
-fn expressed(pair: &Pair, a: Form, b: Form) -> Option<(i64, i64)> {
-    let factor = match (pair.old.terms().first(), pair.new.terms().first()) {
-        (Some(own), _) => quotient(a, own.symbol, own.factor)?,
-        (None, Some(own)) => quotient(b, own.symbol, own.factor)?,
-        (None, None) => {
-            let (own, by) =
-                (pair.new.constant.checked_sub(pair.old.constant)?, b.constant.checked_sub(a.constant)?);
-            by.checked_rem(own).filter(|&rest| rest == 0).and_then(|_| by.checked_div(own))?
-        }
-    };
-    if factor == 0 {
-        return None;
-    }
-    let (a, b) = (a.plus(pair.old, factor.checked_neg()?)?, b.plus(pair.new, factor.checked_neg()?)?);
-    let offset = a.as_constant()?;
-    (b.as_constant()? == offset).then_some((factor, offset))
-}
-
-/// How many times a form has a term.
-fn quotient(form: Form, symbol: Symbol, factor: i32) -> Option<i64> {
-    let own = form.terms().iter().find(|term| term.symbol == symbol)?;
-    let (own, factor) = (i64::from(own.factor), i64::from(factor));
-    (own % factor == 0).then(|| own / factor)
-}
-
-/// The terms of two forms side by side, those with the same factors, if it is clear which belong together. Constants go with the first.
-fn aligned(a: Form, b: Form) -> [Option<(Form, Form)>; 2] {
-    let ([one, two], [first, second]) = (a.terms(), b.terms()) else { return [None; 2] };
-    if one.factor == two.factor {
-        return [None; 2];
-    }
-    let (first, second) = if one.factor == first.factor { (first, second) } else { (second, first) };
-    if one.factor != first.factor || two.factor != second.factor {
-        return [None; 2];
-    }
-    let term = |term: &super::form::Term| Form::symbol(term.symbol).times(term.factor.into());
-    let with = |form: Option<Form>, constant: i64| form.and_then(|form| form.offset(constant));
-    let pair = |a: Option<Form>, b: Option<Form>| a.zip(b);
-    [pair(with(term(one), a.constant), with(term(first), b.constant)), pair(term(two), term(second))]
-}
-
-/// Keeps a bound that is tighter on the new side, where the counter is 1, with the greatest multiple of the counter there that values have.
-fn keep_with(joined: &mut Facts, mut sum: Sum, most: i64, bound: i64, counter: Symbol, factors: &[i64]) {
-    let fits = |factor: &i64| bound.checked_add(*factor).is_some_and(|stepped| stepped <= most);
-    let Some(&factor) = factors.iter().filter(|factor| fits(factor)).max() else { return };
-    if near(&most) && sum.add_term(counter, factor).is_some() && joined.highest(&sum) > i128::from(most) {
-        joined.keep_sum(&sum, most);
-    }
-}
-
-/// The factors with which values are multiples of a symbol.
-fn factors_of(symbol: Symbol, state: &State, factors: &mut Vec<i64>) {
-    factors.clear();
-    for form in state.values().filter_map(Value::form) {
-        let term = form.terms().iter().find(|term| term.symbol == symbol);
-        let factor = term.map(|term| i64::from(term.factor)).filter(|factor| !factors.contains(factor));
-        if factors.len() < FACTORS {
-            factors.extend(factor);
-        }
-    }
-}
-
-/// Whether a bound is one that programs work with, not one that is left of intervals.
-fn near(bound: &i64) -> bool {
-    bound.unsigned_abs() <= NEAR
 }
 
 /// Puts a form in its place.
-fn place(state: &mut State, spot: Spot, form: Form) {
+fn put(state: &mut State, spot: Spot, form: Form) {
     let value = match spot {
         Spot::Register(index) => &mut state.registers[index],
         Spot::Saved(frame, index) => &mut state.frames[frame].saved[index],
@@ -670,20 +327,9 @@ fn place(state: &mut State, spot: Spot, form: Form) {
     }
 }
 
-fn symbol(index: usize) -> Form {
-    Form::symbol(Symbol::try_from(index).expect("there are fewer than values"))
-}
-
-/// Limits that numbers often have.
-const LIMITS: [i64; 3] = [SIGNED_WORD.low, 0, WORD.high];
-/// Bounds that are weakened to before they are given up.
-const BOUNDS: [i64; 4] = [-8, -4, -1, 0];
-/// Most factors of a counter that are looked at.
-const FACTORS: usize = 4;
-/// Bounds beyond this are not worth their while.
-const NEAR: u64 = 1 << 16;
+/// The region of a pointer that is null.
+const NOWHERE: u16 = u16::MAX;
+/// What a join costs in any case, in steps.
+const JOIN_STEPS: u32 = 6;
 /// How often new inequalities are looked for at the same place.
 const BIRTHS_MAX: u32 = 6;
-/// Most values that inequalities are looked for, and symbols that a number is compared with.
-const VALUES: usize = 32;
-const OTHERS: usize = 24;

@@ -8,7 +8,7 @@ use super::facts::{ANY, Interval};
 use super::form::{Form, Sum};
 use super::number::{signed_limits, unsigned_limits};
 use super::refusal::{Fault, Reason};
-use super::state::State;
+use super::state::{Loaded, State};
 use super::value::{Edge, Place, Value};
 use super::walk::Walk;
 
@@ -26,26 +26,16 @@ pub(super) struct Access {
 /// Where an access goes.
 #[derive(Clone, Copy, Debug)]
 enum Target {
-    Memory,
+    /// A region, and where in it, if that is known.
+    Memory(u16, Option<Form>),
     /// A byte of the context.
     Context(i64),
     /// Bytes of a frame, from its start.
-    Stack {
-        frame: usize,
-        start: usize,
-    },
+    Stack { frame: usize, start: usize },
     /// Some of these bytes of a frame.
-    StackWithin {
-        frame: usize,
-        start: usize,
-        end: usize,
-    },
+    StackWithin { frame: usize, start: usize, end: usize },
     /// A pointer of one of several views in a frame.
-    Views {
-        frame: usize,
-        edge: Edge,
-        at: Form,
-    },
+    Views { frame: usize, edge: Edge, at: Form },
 }
 
 impl Access {
@@ -65,7 +55,9 @@ impl Walk<'_> {
     ) -> Result<(), Fault> {
         let limits = if signed { signed_limits(access.size) } else { unsigned_limits(access.size) };
         let value = match self.target(state, access)? {
-            Target::Memory => Value::Number(state.facts.fresh(limits)),
+            Target::Memory(region, at) => {
+                Value::Number(load_number(state, region, at, access.size, signed, limits))
+            }
             Target::Context(offset) => self.load_field(state, access, offset, signed)?,
             Target::Views { frame, edge, at } => load_view(state, frame, edge, at),
             Target::Stack { frame, start } => self.load_slot(state, access, frame, start, limits)?,
@@ -87,11 +79,12 @@ impl Walk<'_> {
         let target = self.target(state, access)?;
         if value.is_pointer() {
             let reason = match target {
+                _ if matches!(value, Value::Half(..)) => Reason::PointerCut,
                 Target::Stack { frame, start } if start % 8 == 0 && access.size == Size::Double => {
                     state.frames[frame].write_slot(slot_of(start), value);
                     return Ok(());
                 }
-                Target::Memory | Target::Context(_) => Reason::PointerStored,
+                Target::Memory(..) | Target::Context(_) => Reason::PointerStored,
                 _ => Reason::PointerStoredOddly,
             };
             let Operand::Register(register) = source else { unreachable!("numbers are no pointers") };
@@ -124,7 +117,7 @@ impl Walk<'_> {
         }
         let target = self.target(state, access)?;
         match target {
-            Target::Memory => {}
+            Target::Memory(..) => {}
             Target::Stack { frame, start } => self.need_numbers(state, access, frame, start)?,
             Target::StackWithin { frame, start, end } => self.need_zeroed(state, frame, start, end),
             Target::Context(_) | Target::Views { .. } => unreachable!("they are not written to"),
@@ -140,9 +133,18 @@ impl Walk<'_> {
     /// Finds where an access goes, and whether that is proven; refuses what is wrong.
     fn target(&mut self, state: &mut State, access: Access) -> Result<Target, Fault> {
         let at = access.at;
-        let Value::Pointer(place, form) = self.value(state, at, access.base)? else {
-            return Err(self.refuse_register(state, at, Reason::NotPointer, access.base));
+        let (place, form) = match self.value(state, at, access.base)? {
+            Value::Pointer(place, form) => (place, form),
+            value => {
+                let null = value.is_null() || matches!(value, Value::Maybe(..));
+                let reason = if null { Reason::MaybeNull } else { Reason::NotPointer };
+                return Err(self.refuse_register(state, at, reason, access.base));
+            }
         };
+        if place != Place::Stack(state.depth()) {
+            self.scratch.marks[at as usize] |= ELSEWHERE;
+            self.check_guard(at)?;
+        }
         // A distance that may wrap is one of which nothing is known.
         let moved = form.offset(i64::from(access.offset)).filter(|moved| state.facts.fits(moved, ANY));
         match place {
@@ -155,7 +157,7 @@ impl Walk<'_> {
                     None => Verdict::Bounds,
                 };
                 self.find(at, Finding::Access(verdict))?;
-                Ok(Target::Memory)
+                Ok(Target::Memory(region, moved))
             }
             Place::Context => {
                 if access.writes {
@@ -176,6 +178,28 @@ impl Walk<'_> {
         }
     }
 
+    /// A guard for a part of the own stack is none for other memory, nor for other parts: refuses an instruction that needs both.
+    fn check_guard(&self, at: u32) -> Result<(), Fault> {
+        let Finding::Access(Verdict::Stack { low, high }) = self.findings[at as usize] else { return Ok(()) };
+        let proven = self.scratch.proven[at as usize];
+        let outside = proven.0 < proven.1 && (proven.0 < low || proven.1 > high);
+        if outside || self.scratch.marks[at as usize] & ELSEWHERE != 0 {
+            return Err(Fault::new(at, Reason::StackOrElsewhere));
+        }
+        Ok(())
+    }
+
+    /// An access of bytes of a frame is proven.
+    fn prove(&mut self, state: &State, at: u32, frame: usize, range: (usize, usize)) -> Result<(), Fault> {
+        self.find(at, Finding::Access(Verdict::Proven))?;
+        self.use_frame(state, frame, range.0);
+        if frame + 1 == state.frames.len() {
+            let proven = &mut self.scratch.proven[at as usize];
+            *proven = (proven.0.min(from_end(range.0)), proven.1.max(from_end(range.1)));
+        }
+        self.check_guard(at)
+    }
+
     fn stack_target(
         &mut self,
         state: &mut State,
@@ -191,9 +215,8 @@ impl Walk<'_> {
                 let reason = Reason::StackOutside(offset, offset.saturating_add(access.bytes()));
                 return Err(self.refuse_register(state, at, reason, access.base));
             }
-            self.find(at, Finding::Access(Verdict::Proven))?;
             let start = from_start(offset);
-            self.use_frame(state, frame, start);
+            self.prove(state, at, frame, (start, start + access.size.bytes() as usize))?;
             return Ok(Target::Stack { frame, start });
         }
         if let Some(target) = self.views_target(state, access, frame, form, range)? {
@@ -202,8 +225,7 @@ impl Walk<'_> {
         if inside {
             let (start, end) = (from_start(range.low), from_start(range.high + access.bytes()));
             if !state.frames[frame].pointers.any(start, end) {
-                self.find(at, Finding::Access(Verdict::Proven))?;
-                self.use_frame(state, frame, start);
+                self.prove(state, at, frame, (start, end))?;
                 return Ok(Target::StackWithin { frame, start, end });
             }
         }
@@ -213,6 +235,7 @@ impl Walk<'_> {
             return Err(self.refuse_register(state, at, Reason::StackIndex, access.base));
         };
         self.find(at, Finding::Access(Verdict::Stack { low: from_end(start), high: from_end(end) }))?;
+        self.check_guard(at)?;
         self.use_frame(state, frame, start);
         // From here on the guard has passed.
         let least = Sum::from(form).negated();
@@ -236,7 +259,7 @@ impl Walk<'_> {
             && form.constant.unsigned_abs() <= FRAME.unsigned_abs()
             && step % 8 == 0
             && step <= FRAME;
-        if access.writes || access.size != Size::Double || !aligned {
+        if access.writes || access.size != Size::Double || !aligned || range.low >= 0 {
             return Ok(None);
         }
         let edge_at = |offset: i64| match state.frames[frame].slot(slot_of(from_start(offset))) {
@@ -255,10 +278,11 @@ impl Walk<'_> {
         }
         let last = end - step;
         if bounded && end > range.high {
-            self.find(access.at, Finding::Access(Verdict::Proven))?;
+            self.prove(state, access.at, frame, (from_start(first), from_start(last + 8)))?;
         } else if frame + 1 == state.frames.len() {
             let (low, high) = (from_end(from_start(first)), from_end(from_start(last + 8)));
             self.find(access.at, Finding::Access(Verdict::Stack { low, high }))?;
+            self.check_guard(access.at)?;
         } else {
             return Err(self.refuse_register(state, access.at, Reason::StackIndex, access.base));
         }
@@ -326,7 +350,13 @@ impl Walk<'_> {
 
     /// Refuses bytes that may not have been written or may belong to a pointer. Those that were written at an index that was not known, or not, have
     /// to be zero from the start.
-    fn need_numbers(&mut self, state: &State, access: Access, frame: usize, start: usize) -> Result<(), Fault> {
+    fn need_numbers(
+        &mut self,
+        state: &State,
+        access: Access,
+        frame: usize,
+        start: usize,
+    ) -> Result<(), Fault> {
         let end = start + access.size.bytes() as usize;
         let held = &state.frames[frame];
         let pointers = held.pointers.any(start, end);
@@ -383,6 +413,28 @@ fn memory_verdict(state: &mut State, region: u16, form: Form, bytes: i64) -> Ver
     Verdict::Bounds
 }
 
+/// Loads a number from a region; the same one as before, if the region does not change.
+fn load_number(
+    state: &mut State,
+    region: u16,
+    at: Option<Form>,
+    size: Size,
+    signed: bool,
+    limits: Interval,
+) -> Form {
+    let (Some(at), false) = (at, state.region(region).changes()) else { return state.facts.fresh(limits) };
+    let same = |held: &Loaded| (held.region, held.at, held.size, held.signed) == (region, at, size, signed);
+    if let Some(held) = state.loaded.iter().find(|held| same(held)) {
+        return held.number;
+    }
+    let number = state.facts.fresh(limits);
+    if state.loaded.len() == LOADED_MAX {
+        state.loaded.remove(0);
+    }
+    state.loaded.push(Loaded { region, at, size, signed, number });
+    number
+}
+
 /// Loads an end of a view. Both ends are of one region if they are loaded from a pair of pointers: those at the same distance.
 fn load_view(state: &mut State, frame: usize, edge: Edge, at: Form) -> Value {
     let Some(pair) = at.offset(if edge == Edge::End { -8 } else { 0 }) else { return Value::UNSET };
@@ -399,7 +451,7 @@ fn load_view(state: &mut State, frame: usize, edge: Edge, at: Form) -> Value {
 /// A number that is not known is written.
 fn write_number(state: &mut State, target: Target, access: Access) {
     match target {
-        Target::Memory => {}
+        Target::Memory(..) => {}
         Target::Stack { frame, start } => {
             state.frames[frame].write(start, start + access.size.bytes() as usize);
         }
@@ -444,5 +496,9 @@ pub(super) fn from_end(start: usize) -> i16 {
     i16::try_from(start).unwrap_or(i16::MAX) - 512
 }
 
+/// The mark of an instruction that went to other memory than the own stack.
+const ELSEWHERE: u8 = 4;
+/// Most loads that are remembered.
+const LOADED_MAX: usize = 8;
 /// Bytes of a frame.
 pub(super) const FRAME: i64 = crate::program::FRAME_BYTES as i64;

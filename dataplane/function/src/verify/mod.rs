@@ -2,8 +2,9 @@
 //!
 //! Registers hold numbers, or pointers as distances from the start of their memory, both as linear forms of symbols: numbers that are not
 //! known but do not change (`form`, `value`). Of symbols intervals are known, and inequalities between up to three of them (`facts`): that
-//! covers the length of memory, which is a symbol like others. States are joined where ways meet, and widened where loops do
-//! not come to an end (`join`, `walk`). What cannot be proven is guarded; what mixes up pointers and numbers is refused (`refusal`).
+//! covers the length of memory, which is a symbol like others. Where ways meet, states in which registers hold the same kinds of things are
+//! joined: their symbols are paired (`join`, `pairs`, `relate`); others are walked apart (`station`). Loops that do not come to an end are
+//! widened. What cannot be proven is guarded; what mixes up pointers and numbers is refused (`refusal`).
 
 mod branch;
 mod budget;
@@ -11,13 +12,17 @@ mod calls;
 mod facts;
 mod flow;
 mod form;
+mod functions;
 mod join;
 mod memory;
 mod number;
+mod pairs;
 mod refusal;
+mod relate;
 mod report;
 mod stack;
 mod state;
+mod station;
 mod step;
 mod value;
 mod walk;
@@ -77,3 +82,6 @@ impl Verifier {
 pub fn verify(program: Program, hook: &'static Hook, budget: &Budget) -> Result<Verified, Refusal> {
     Verifier::default().verify(program, hook, budget)
 }
+
+#[cfg(test)]
+mod tests;

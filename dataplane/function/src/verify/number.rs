@@ -143,8 +143,8 @@ impl Facts {
         }
     }
 
-    /// The range of an operand. Of one symbol the interval is close enough.
-    fn operand_range(&self, form: &Form) -> Interval {
+    /// The range of a form as far as it is found soon. Of one symbol the interval is close enough.
+    pub(super) fn operand_range(&self, form: &Form) -> Interval {
         if form.terms().len() > 1 { self.close_range(form) } else { self.range(form) }
     }
 

@@ -37,6 +37,10 @@ pub enum Known {
     Nothing(Absence),
     /// It is a number from one to another.
     Number(i64, i64),
+    /// It is null, or points into something.
+    Maybe(Pointed),
+    /// It is the lower half of a pointer into something, from one distance to another.
+    Half(Pointed, i64, i64),
     /// It points into something, from one distance to another.
     Pointer(Pointed, i64, i64),
 }
@@ -63,6 +67,8 @@ pub enum Reason {
     Unset,
     /// It is used as a pointer, and is none.
     NotPointer,
+    /// It is used as a pointer, and may be null.
+    MaybeNull,
     /// A pointer would be the result of the program.
     PointerReturned,
     /// A pointer takes part in arithmetic that leaves no pointer.
@@ -89,6 +95,8 @@ pub enum Reason {
     StackPointer(i64),
     /// The offset in the stack of another function is not known well enough: that cannot be guarded.
     StackIndex,
+    /// It goes to the stack at an offset that is not known on some ways that lead here, and elsewhere on others.
+    StackOrElsewhere,
     /// There is no helper of this number.
     Helper(u32),
     /// The helper writes to the store, and this hook may not.
@@ -163,6 +171,11 @@ impl Known {
                 let Interval { low, high } = state.facts.close_range(&form);
                 Self::Number(low, high)
             }
+            Value::Maybe(region, _) => Self::Maybe(Pointed::new(state, hook, Place::Memory(region))),
+            Value::Half(place, form) => {
+                let Interval { low, high } = state.facts.close_range(&form);
+                Self::Half(Pointed::new(state, hook, place), low, high)
+            }
             Value::Pointer(place, form) => {
                 let Interval { low, high } = state.facts.close_range(&form);
                 Self::Pointer(Pointed::new(state, hook, place), low, high)
@@ -220,6 +233,11 @@ impl fmt::Display for Known {
                 f.write_str("is ")?;
                 span(f, "the number", "a number", low, high)
             }
+            Self::Maybe(pointed) => write!(f, "is null or a pointer to {pointed}"),
+            Self::Half(pointed, low, high) => {
+                write!(f, "is the lower half of a pointer to {pointed}, at ")?;
+                span(f, "offset", "an offset", low, high)
+            }
             Self::Pointer(pointed, low, high) => {
                 write!(f, "is a pointer to {pointed}, at ")?;
                 span(f, "offset", "an offset", low, high)
@@ -263,6 +281,7 @@ impl fmt::Display for Reason {
         match *self {
             Self::Unset => f.write_str("a register is read that holds nothing"),
             Self::NotPointer => f.write_str("memory is accessed through what is no pointer"),
+            Self::MaybeNull => f.write_str("a pointer is used that may be null"),
             Self::PointerReturned => f.write_str("the result would be a pointer"),
             Self::PointerArithmetic => f.write_str("this arithmetic is not for pointers"),
             Self::PointerCut => f.write_str("a pointer has 64 bits, this takes 32 of them"),
@@ -287,6 +306,9 @@ impl fmt::Display for Reason {
             }
             Self::StackIndex => {
                 f.write_str("the offset in the stack of a caller is not known to stay in what may be touched")
+            }
+            Self::StackOrElsewhere => {
+                f.write_str("this goes to the stack at an index that is not known on some ways, and elsewhere on others")
             }
             Self::Helper(number) => write!(f, "there is no helper {number}"),
             Self::HelperWrites(signature) => {
@@ -324,6 +346,7 @@ impl Reason {
             Self::NotPointer => {
                 "Memory is reached from the fields of the context, from views, variables and the stack only."
             }
+            Self::MaybeNull => "Compare the pointer with 0 before this.",
             Self::PointerReturned => "Return a number, for example what the pointer points to.",
             Self::PointerArithmetic => {
                 "Pointers may be moved by numbers, and two into the same memory subtracted; nothing else."
@@ -343,7 +366,7 @@ impl Reason {
                 "Compare the index or the length with a constant before this."
             }
             Self::ArgumentConstant(..) => "Write the number itself here.",
-            Self::PointerInEither => "Write the two ways apart.",
+            Self::PointerInEither | Self::StackOrElsewhere => "Write the two ways apart.",
             Self::Budget(_) => "Split the function, or unroll its loops less.",
             _ => "",
         }

@@ -1,7 +1,7 @@
 //! What is known at a point of the program, on all ways that lead there.
 
 use crate::hook::Hook;
-use crate::instruction::Register;
+use crate::instruction::{Register, Size};
 use crate::program::Program;
 
 use super::facts::{Facts, INEQUALITIES_MAX};
@@ -20,6 +20,20 @@ pub(super) struct State {
     pub(super) facts: Facts,
     /// Numbers that were shifted out of 64 bits to the left, so that shifting them back can be understood.
     pub(super) shifted: Option<Shifted>,
+    /// The last number that was cut to 32 bits: adding to it may give what is left of a sum that was not cut.
+    pub(super) cut: Option<Shifted>,
+    /// What was loaded since the last join from memory that does not change: compilers load the same again behind stores to other memory.
+    pub(super) loaded: Vec<Loaded>,
+}
+
+/// A number that was loaded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Loaded {
+    pub(super) region: u16,
+    pub(super) at: Form,
+    pub(super) size: Size,
+    pub(super) signed: bool,
+    pub(super) number: Form,
 }
 
 /// A form whose upper bits were shifted out.
@@ -44,10 +58,19 @@ impl Clone for State {
         self.regions.clone_from(&source.regions);
         self.facts.clone_from(&source.facts);
         self.shifted = source.shifted;
+        self.cut = source.cut;
+        self.loaded.clone_from(&source.loaded);
     }
 }
 
 impl State {
+    /// Forgets what is remembered between joins only.
+    pub(super) fn forget(&mut self) {
+        self.shifted = None;
+        self.cut = None;
+        self.loaded.clear();
+    }
+
     /// Makes it the state in which a program starts.
     pub(super) fn start(&mut self, program: &Program, hook: &Hook) {
         self.registers = [Value::UNSET; Register::COUNT];
@@ -58,7 +81,7 @@ impl State {
         self.frames[0].enter(0, [Value::UNSET; 4]);
         self.regions.clear();
         self.facts.clear();
-        self.shifted = None;
+        self.forget();
         for (index, region) in (0..).zip(hook.regions) {
             let length = self.facts.fresh(LENGTHS);
             self.regions.push(Region { kind: RegionKind::Input(index), length, writable: region.writable });
@@ -123,7 +146,7 @@ impl State {
         let mut regions = vec![false; self.regions.len()];
         regions[..inputs + 2].fill(true);
         for value in self.values() {
-            if let Value::Pointer(Place::Memory(region), _) = value {
+            if let Some(region) = { *value }.region_mut() {
                 regions[usize::from(*region)] = true;
             }
             value.form().into_iter().for_each(|form| mark(&mut used, form));
@@ -132,10 +155,15 @@ impl State {
             regions[usize::from(*region)] = true;
             mark(&mut used, at);
         }
+        for loaded in &self.loaded {
+            regions[usize::from(loaded.region)] = true;
+            mark(&mut used, &loaded.at);
+            mark(&mut used, &loaded.number);
+        }
         for (region, _) in self.regions.iter().zip(&regions).filter(|(_, used)| **used) {
             mark(&mut used, &region.length);
         }
-        if let Some(shifted) = &self.shifted {
+        for shifted in self.shifted.iter().chain(&self.cut) {
             used[usize::from(shifted.result)] = true;
             mark(&mut used, &shifted.from);
         }
@@ -145,7 +173,7 @@ impl State {
     /// Gives symbols and regions new numbers; those without one are dropped.
     fn renumber(&mut self, symbols: &[Option<u16>], regions: &[Option<u16>]) {
         for value in self.values_mut() {
-            if let Value::Pointer(Place::Memory(region), _) = value {
+            if let Some(region) = value.region_mut() {
                 *region = regions[usize::from(*region)].unwrap_or(0);
             }
             value.form_mut().into_iter().for_each(|form| form.renumber(symbols));
@@ -157,7 +185,12 @@ impl State {
         let mut kept = regions.iter();
         self.regions.retain(|_| kept.next().is_some_and(Option::is_some));
         self.regions.iter_mut().for_each(|region| region.length.renumber(symbols));
-        if let Some(shifted) = &mut self.shifted {
+        for loaded in &mut self.loaded {
+            loaded.region = regions[usize::from(loaded.region)].unwrap_or(0);
+            loaded.at.renumber(symbols);
+            loaded.number.renumber(symbols);
+        }
+        for shifted in self.shifted.iter_mut().chain(&mut self.cut) {
             shifted.result = symbols[usize::from(shifted.result)].unwrap_or(0);
             shifted.from.renumber(symbols);
         }

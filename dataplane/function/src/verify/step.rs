@@ -8,7 +8,7 @@ use super::form::Form;
 use super::memory::Access;
 use super::refusal::{Fault, Reason};
 use super::state::{Shifted, State};
-use super::value::{Place, Value};
+use super::value::{Place, Value, WORD};
 use super::walk::Walk;
 
 impl Walk<'_> {
@@ -26,8 +26,11 @@ impl Walk<'_> {
             }
             Instruction::Move { width, destination, source } => {
                 let value = match (width, self.operand(state, at, width, source)?) {
-                    (Width::Word, Value::Number(form)) => Value::Number(state.facts.word(form)),
+                    (Width::Word, Value::Number(form)) => Value::Number(state.word(form)),
                     (Width::Double, value) => value,
+                    (Width::Word, Value::Pointer(place, form) | Value::Half(place, form)) => {
+                        Value::Half(place, form)
+                    }
                     (Width::Word, _) => {
                         return Err(self.refuse_source(state, at, Reason::PointerCut, source));
                     }
@@ -122,6 +125,14 @@ impl Walk<'_> {
             (_, Value::Number(left), Value::Number(right)) => {
                 Ok(Value::Number(state.operate(operation, width, left, right)))
             }
+            (
+                Operation::Subtract,
+                Value::Pointer(place, left) | Value::Half(place, left),
+                Value::Pointer(other, right) | Value::Half(other, right),
+            ) if place == other && width == Width::Word => {
+                let distance = state.moved(left, right, -1);
+                Ok(Value::Number(state.word(distance)))
+            }
             _ if width == Width::Word => {
                 let culprit = if left.is_pointer() { Operand::Register(destination) } else { source };
                 Err(self.refuse_source(state, at, Reason::PointerCut, culprit))
@@ -145,16 +156,22 @@ impl Walk<'_> {
             }
             _ => {
                 let culprit = if left.is_pointer() { Operand::Register(destination) } else { source };
-                Err(self.refuse_source(state, at, Reason::PointerArithmetic, culprit))
+                let maybe = [left, right].iter().any(|value| matches!(value, Value::Maybe(..)));
+                let reason = if maybe { Reason::MaybeNull } else { Reason::PointerArithmetic };
+                Err(self.refuse_source(state, at, reason, culprit))
             }
         }
     }
 
     /// Engines have to know which operand of an addition is the pointer, so it is the same one each time.
     fn note_added(&mut self, at: u32, which: u8) -> Result<(), Fault> {
-        let added = &mut self.scratch.added[at as usize];
-        *added |= which;
-        if *added == DESTINATION | SOURCE { Err(Fault::new(at, Reason::PointerInEither)) } else { Ok(()) }
+        let marks = &mut self.scratch.marks[at as usize];
+        *marks |= which;
+        if *marks & (DESTINATION | SOURCE) == DESTINATION | SOURCE {
+            Err(Fault::new(at, Reason::PointerInEither))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -177,6 +194,14 @@ impl State {
     fn operate(&mut self, operation: Operation, width: Width, left: Form, right: Form) -> Form {
         let by =
             right.as_constant().and_then(|by| u32::try_from(by & 63).ok()).filter(|_| width == Width::Double);
+        let added = match (width, operation, right.as_constant()) {
+            (Width::Word, Operation::Add, by) => by,
+            (Width::Word, Operation::Subtract, Some(by)) => by.checked_neg(),
+            _ => None,
+        };
+        if let Some(whole) = added.and_then(|by| self.added_to_cut(left, by)) {
+            return whole;
+        }
         match (operation, by) {
             (Operation::ShiftRight | Operation::ShiftRightSigned, Some(by)) => {
                 if let Some(cut) = self.shifted_back(operation, left, by) {
@@ -195,6 +220,27 @@ impl State {
         self.facts.operate(operation, width, left, right)
     }
 
+    /// The lower 32 bits of a number.
+    fn word(&mut self, form: Form) -> Form {
+        let word = self.facts.word(form);
+        if let (Some((symbol, 0)), true) = (word.as_plain(), word != form) {
+            self.cut = Some(Shifted { result: symbol, from: form, by: 0 });
+        }
+        word
+    }
+
+    /// A number that was cut to 32 bits, with a constant added: modulo 2^32 it is the sum with the number that was not cut.
+    fn added_to_cut(&self, form: Form, by: i64) -> Option<Form> {
+        let cut = self.cut?;
+        let (symbol, constant) = form.as_plain()?;
+        if symbol != cut.result {
+            return None;
+        }
+        // The immediate is a signed number.
+        let by = ((by & WORD.high) << 32) >> 32;
+        cut.from.offset(constant.checked_add(by)?).filter(|form| self.facts.fits(form, WORD))
+    }
+
     /// A number that was shifted to the left and is shifted back: its lower bits, without or with their sign.
     fn shifted_back(&mut self, operation: Operation, form: Form, by: u32) -> Option<Form> {
         let shifted = self.shifted.filter(|shifted| shifted.by == by)?;
@@ -210,7 +256,7 @@ impl State {
         if self.facts.fits(&from, limits) {
             return Some(from);
         }
-        (operation == Operation::ShiftRight && by == 32).then(|| self.facts.word(from))
+        (operation == Operation::ShiftRight && by == 32).then(|| self.word(from))
     }
 }
 

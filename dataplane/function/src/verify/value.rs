@@ -13,6 +13,10 @@ pub(super) enum Value {
     Nothing(Absence),
     Number(Form),
     Pointer(Place, Form),
+    /// The number 0, or a pointer into a region.
+    Maybe(u16, Form),
+    /// The lower 32 bits of a pointer, which may be subtracted from those of another one.
+    Half(Place, Form),
     /// The first byte of a view, or one behind its last, as a helper wrote it to the stack: which view it is, is settled when it is loaded.
     View(Edge),
 }
@@ -71,6 +75,13 @@ pub enum RegionKind {
     Mixed,
 }
 
+impl Region {
+    /// Whether what it holds may change while the program runs. Of different regions in one, one may be writable.
+    pub(super) const fn changes(&self) -> bool {
+        self.writable || matches!(self.kind, RegionKind::Mixed)
+    }
+}
+
 impl Value {
     pub(super) const UNSET: Self = Self::Nothing(Absence::Unset);
 
@@ -80,26 +91,47 @@ impl Value {
 
     pub(super) const fn form(&self) -> Option<&Form> {
         match self {
-            Self::Number(form) | Self::Pointer(_, form) => Some(form),
+            Self::Number(form) | Self::Pointer(_, form) | Self::Maybe(_, form) | Self::Half(_, form) => {
+                Some(form)
+            }
             Self::Nothing(_) | Self::View(_) => None,
         }
     }
 
     pub(super) const fn form_mut(&mut self) -> Option<&mut Form> {
         match self {
-            Self::Number(form) | Self::Pointer(_, form) => Some(form),
+            Self::Number(form) | Self::Pointer(_, form) | Self::Maybe(_, form) | Self::Half(_, form) => {
+                Some(form)
+            }
             Self::Nothing(_) | Self::View(_) => None,
         }
     }
 
+    /// The region that it points into, or may.
+    pub(super) const fn region_mut(&mut self) -> Option<&mut u16> {
+        match self {
+            Self::Pointer(Place::Memory(region), _)
+            | Self::Half(Place::Memory(region), _)
+            | Self::Maybe(region, _) => Some(region),
+            _ => None,
+        }
+    }
+
+    /// Whether it is the number 0, and nothing else.
+    pub(super) fn is_null(&self) -> bool {
+        matches!(self, Self::Number(form) if form.as_constant() == Some(0))
+    }
+
     /// Whether its bytes are those of a pointer, which nothing but a pointer may be made of.
     pub(super) const fn is_pointer(&self) -> bool {
-        matches!(self, Self::Pointer(..) | Self::View(_))
+        !matches!(self, Self::Number(_) | Self::Nothing(_))
     }
 }
 
 /// The lengths that memory handed to a function may have.
-pub(super) const LENGTHS: Interval = Interval::new(0, REGION_BYTES_MAX as i64);
+pub(super) const LENGTHS: Interval = Interval::new(0, LENGTH_MAX);
+/// The greatest of them.
+pub(super) const LENGTH_MAX: i64 = REGION_BYTES_MAX as i64;
 /// Numbers of 32 bits, as unsigned ones.
 pub(super) const WORD: Interval = Interval::new(0, 0xffff_ffff);
 /// Numbers of 32 bits, as signed ones.

@@ -2,22 +2,19 @@
 //! place that calls it, with what is known there.
 
 use crate::hook::Hook;
-use std::ops::RangeInclusive;
-
-use crate::instruction::{Instruction, Operand, Register};
-use crate::program::{DEPTH_MAX, Program};
+use crate::instruction::{Condition, Instruction, Operand, Register};
+use crate::program::Program;
 use crate::verified::{Finding, Frame, Verdict};
 
 use super::branch::{Comparison, opposite};
 use super::budget::Budget;
-use super::flow::{FRAME_POINTER, Flow, Registers};
-use super::form::Form;
-use super::join::{Join, Widening};
+use super::flow::Flow;
+use super::join::Join;
 use super::refusal::{Fault, Known, Reason};
 use super::report::Before;
-use super::stack;
 use super::state::State;
-use super::value::{Absence, Place, Value};
+use super::station::Activation;
+use super::value::{Place, Value};
 
 /// What a walk finds and needs.
 #[derive(Debug)]
@@ -38,42 +35,14 @@ pub(super) struct Walk<'p> {
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     pub(super) flow: Flow,
-    /// Of each instruction, whether its destination or its source was a pointer, for additions.
-    pub(super) added: Vec<u8>,
-    pool: Vec<State>,
-    join: Join,
-    joined: State,
-    steps: Vec<i64>,
-}
-
-/// What is known at the start of a block.
-#[derive(Debug, Default)]
-struct Station {
-    state: Option<State>,
-    births: u32,
-    /// Joins that came back from the end of the loop.
-    turns: u32,
-    waits: bool,
-}
-
-/// A call that was walked: what was known where it starts, and behind it.
-#[derive(Debug)]
-struct Walked {
-    at: u32,
-    before: State,
-    after: Option<State>,
-}
-
-/// A function as it is called from one place.
-#[derive(Debug, Default)]
-struct Activation {
-    /// Its first block.
-    first: usize,
-    stations: Vec<Station>,
-    calls: Vec<Walked>,
-    /// What is known behind it, with the frame of the caller.
-    exit: Option<State>,
-    births: u32,
+    /// Of each instruction, whether its destination or its source was a pointer, for additions; whether it went to other memory than the own stack.
+    pub(super) marks: Vec<u8>,
+    /// Of each instruction, the bytes of the own stack that it went to where that was proven: from the lowest to one behind the highest.
+    pub(super) proven: Vec<(i16, i16)>,
+    pub(super) pool: Vec<State>,
+    pub(super) join: Join,
+    pub(super) joined: State,
+    pub(super) steps: Vec<i64>,
 }
 
 impl<'p> Walk<'p> {
@@ -84,8 +53,10 @@ impl<'p> Walk<'p> {
         scratch: &'p mut Scratch,
     ) -> Self {
         scratch.flow.find(program);
-        scratch.added.clear();
-        scratch.added.resize(program.instructions.len(), 0);
+        scratch.proven.clear();
+        scratch.proven.resize(program.instructions.len(), NOTHING_PROVEN);
+        scratch.marks.clear();
+        scratch.marks.resize(program.instructions.len(), 0);
         Self {
             program,
             hook,
@@ -108,30 +79,18 @@ impl<'p> Walk<'p> {
     }
 
     /// Walks a function; what is known behind it, if it returns at all.
-    fn function(&mut self, function: u32, entry: State) -> Result<Option<State>, Fault> {
+    pub(super) fn function(&mut self, function: u32, entry: State) -> Result<Option<State>, Fault> {
         let index = function as usize;
         let (first, end) = (self.scratch.flow.functions[index], self.scratch.flow.functions[index + 1]);
-        let mut activation = Activation { first, ..Activation::default() };
-        activation.stations.resize_with(end - first, Station::default);
+        let mut activation = Activation::new(first, end - first);
         let mut current = entry;
         self.arrive(&mut activation, first, &mut current, self.program.functions[index].start)?;
-        while let Some(waiting) = activation.stations.iter().position(|station| station.waits) {
-            let station = &mut activation.stations[waiting];
-            station.waits = false;
-            let Some(state) = &station.state else { continue };
-            current.clone_from(state);
-            let block = self.scratch.flow.sequence[first + waiting];
+        while let Some(order) = activation.next(&mut current) {
+            let block = self.scratch.flow.sequence[first + order];
             self.blocks(&mut activation, block, &mut current)?;
         }
         self.scratch.pool.push(current);
-        for station in activation.stations {
-            self.scratch.pool.extend(station.state);
-        }
-        for call in activation.calls {
-            self.scratch.pool.push(call.before);
-            self.scratch.pool.extend(call.after);
-        }
-        Ok(activation.exit)
+        Ok(activation.end(&mut self.scratch.pool))
     }
 
     /// Walks a block, and those behind it that nothing else leads to.
@@ -159,7 +118,7 @@ impl<'p> Walk<'p> {
         at: u32,
         state: &mut State,
     ) -> Result<bool, Fault> {
-        self.spend(1, at)?;
+        self.spend(1 + state.facts.take_work() / SEARCHES, at)?;
         if state.is_large() {
             state.compact(self.hook.regions.len());
         }
@@ -182,13 +141,17 @@ impl<'p> Walk<'p> {
                     .map_err(|reason| self.refuse_register(state, at, reason, left))?;
                 let mut taken = self.scratch.pool.pop().unwrap_or_default();
                 taken.clone_from(state);
+                taken.tell_null(condition, comparison, left, right);
                 if taken.assume(width, condition, comparison) {
                     let block = self.scratch.flow.block_of(target);
                     self.arrive(activation, block, &mut taken, at)?;
                 }
                 self.scratch.pool.push(taken);
                 Ok(match opposite(condition) {
-                    Some(opposite) => state.assume(width, opposite, comparison),
+                    Some(opposite) => {
+                        state.tell_null(opposite, comparison, left, right);
+                        state.assume(width, opposite, comparison)
+                    }
                     None => true,
                 })
             }
@@ -200,135 +163,6 @@ impl<'p> Walk<'p> {
             instruction => {
                 self.step(state, at, instruction)?;
                 Ok(true)
-            }
-        }
-    }
-
-    /// Comes to a block: what is known there is now what is known on all ways.
-    fn arrive(
-        &mut self,
-        activation: &mut Activation,
-        block: usize,
-        state: &mut State,
-        at: u32,
-    ) -> Result<(), Fault> {
-        let info = self.scratch.flow.blocks[block];
-        let station = &mut activation.stations[info.order];
-        state.shifted = None;
-        match &mut station.state {
-            Some(held) if info.ways > 1 => {
-                // Only what a loop itself changes is widened there, on its way back; what changes before it is not.
-                let from = self.scratch.flow.blocks[self.scratch.flow.block_of(at)].order;
-                let (births, turns) = (station.births, station.turns);
-                let turned = from >= info.order;
-                let widens = turned && turns >= TURNS_EXACT;
-                if widens {
-                    self.scratch.steps.clear();
-                    if turns < TURNS_EXACT + TURNS_STEPS {
-                        let blocks = activation.first + info.order..=activation.first + from;
-                        loop_steps(self.program, &self.scratch.flow, blocks, &mut self.scratch.steps);
-                    }
-                }
-                let Scratch { join, joined, steps, .. } = &mut *self.scratch;
-                let widening = Widening { steps };
-                let widen = widens.then_some(&widening);
-                if join.join(held, state, info.live, self.hook.regions.len(), widen, births, joined) {
-                    std::mem::swap(held, joined);
-                    station.births += u32::from(join.bore);
-                    station.turns += u32::from(turned);
-                    station.waits = true;
-                }
-                self.spend(JOIN_STEPS, at)
-            }
-            held => {
-                let mut kept = held.take().unwrap_or_else(|| self.scratch.pool.pop().unwrap_or_default());
-                std::mem::swap(&mut kept, state);
-                state.clone_from(&kept);
-                kept.keep_registers(info.live | FRAME_POINTER);
-                let bytes = kept.size_bytes();
-                *held = Some(kept);
-                station.waits = true;
-                self.spend_bytes(bytes, at)
-            }
-        }
-    }
-
-    /// A call of a function of the program, which is walked with what is known here. False if it does not return.
-    fn call_function(
-        &mut self,
-        activation: &mut Activation,
-        at: u32,
-        function: u32,
-        state: &mut State,
-    ) -> Result<bool, Fault> {
-        if state.frames.len() >= DEPTH_MAX {
-            return Err(Fault::new(at, Reason::Budget("8 functions in the middle of each other")));
-        }
-        state.enter(function);
-        let inputs = self.hook.regions.len();
-        let known = activation.calls.iter().position(|call| call.at == at);
-        if let Some(index) = known {
-            let Scratch { join, joined, .. } = &mut *self.scratch;
-            let before = &activation.calls[index].before;
-            let grown = join.join(before, state, ARGUMENTS, inputs, None, u32::MAX, joined);
-            self.spend(JOIN_STEPS, at)?;
-            if !grown {
-                return Ok(self.returned(activation, index, state));
-            }
-        }
-        let mut entry = self.scratch.pool.pop().unwrap_or_default();
-        entry.clone_from(state);
-        let after = self.function(function, entry)?;
-        let index = if let Some(index) = known {
-            activation.calls[index].before.clone_from(state);
-            self.scratch.pool.extend(std::mem::replace(&mut activation.calls[index].after, after));
-            index
-        } else {
-            let mut before = self.scratch.pool.pop().unwrap_or_default();
-            before.clone_from(state);
-            self.spend_bytes(before.size_bytes(), at)?;
-            activation.calls.push(Walked { at, before, after });
-            activation.calls.len() - 1
-        };
-        Ok(self.returned(activation, index, state))
-    }
-
-    /// Goes on behind a call.
-    #[expect(clippy::unused_self, reason = "it belongs to the walk")]
-    fn returned(&self, activation: &Activation, index: usize, state: &mut State) -> bool {
-        match &activation.calls[index].after {
-            Some(after) => {
-                state.clone_from(after);
-                true
-            }
-            None => false,
-        }
-    }
-
-    /// The end of a function. The result of the program is a number.
-    fn exit(&mut self, activation: &mut Activation, at: u32, state: &mut State) -> Result<(), Fault> {
-        if state.frames.len() == 1 {
-            return match self.value(state, at, Register::RESULT)? {
-                Value::Number(_) => Ok(()),
-                _ => Err(self.refuse_register(state, at, Reason::PointerReturned, Register::RESULT)),
-            };
-        }
-        state.leave();
-        match &mut activation.exit {
-            Some(held) => {
-                let Scratch { join, joined, .. } = &mut *self.scratch;
-                let inputs = self.hook.regions.len();
-                if join.join(held, state, KEPT, inputs, None, activation.births, joined) {
-                    std::mem::swap(held, joined);
-                    activation.births += u32::from(join.bore);
-                }
-                self.spend(JOIN_STEPS, at)
-            }
-            held => {
-                let mut kept = self.scratch.pool.pop().unwrap_or_default();
-                kept.clone_from(state);
-                *held = Some(kept);
-                Ok(())
             }
         }
     }
@@ -369,7 +203,7 @@ impl<'p> Walk<'p> {
         Fault::new(at, reason).of(register, known)
     }
 
-    fn spend(&mut self, steps: u32, at: u32) -> Result<(), Fault> {
+    pub(super) fn spend(&mut self, steps: u32, at: u32) -> Result<(), Fault> {
         self.steps += steps;
         if self.steps > self.budget.steps {
             return Err(Fault::new(at, Reason::Budget("the steps that it may take")));
@@ -377,7 +211,7 @@ impl<'p> Walk<'p> {
         Ok(())
     }
 
-    fn spend_bytes(&mut self, bytes: usize, at: u32) -> Result<(), Fault> {
+    pub(super) fn spend_bytes(&mut self, bytes: usize, at: u32) -> Result<(), Fault> {
         self.state_bytes += bytes;
         if self.state_bytes > self.budget.state_bytes {
             return Err(Fault::new(at, Reason::Budget("the memory that it may use")));
@@ -387,45 +221,15 @@ impl<'p> Walk<'p> {
 }
 
 impl State {
-    /// Enters a function.
-    fn enter(&mut self, function: u32) {
-        let saved = [self.registers[6], self.registers[7], self.registers[8], self.registers[9]];
-        let mut frame = stack::Frame::default();
-        frame.enter(function, saved);
-        self.frames.push(frame);
-        for register in [0, 6, 7, 8, 9] {
-            self.registers[register] = Value::UNSET;
+    /// What is not 0 is a pointer, if it was one or 0.
+    fn tell_null(&mut self, condition: Condition, comparison: Comparison, left: Register, right: Operand) {
+        if comparison != Comparison::WithNull || condition != Condition::NotEqual {
+            return;
         }
-        self.registers[10] = Value::Pointer(Place::Stack(self.depth()), Form::constant(0));
-        self.shifted = None;
-    }
-
-    /// Leaves the current function. What pointed into its frame is gone.
-    fn leave(&mut self) {
-        let gone = self.depth();
-        if let Some(frame) = self.frames.pop() {
-            self.registers[6..10].copy_from_slice(&frame.saved);
-        }
-        self.shifted = None;
-        for register in 1..6 {
-            self.registers[register] = Value::Nothing(Absence::Called);
-        }
-        self.registers[10] = Value::Pointer(Place::Stack(self.depth()), Form::constant(0));
-        for value in self.values_mut() {
-            if matches!(value, Value::Pointer(Place::Stack(depth), _) if *depth == gone) {
-                *value = Value::Nothing(Absence::Returned);
-            }
-        }
-        for frame in &mut self.frames {
-            frame.slots.retain(|slot| !matches!(slot.1, Value::Nothing(_)));
-        }
-    }
-
-    /// Forgets all registers but these.
-    fn keep_registers(&mut self, registers: Registers) {
-        for (index, value) in self.registers.iter_mut().enumerate() {
-            if registers >> index & 1 == 0 {
-                *value = Value::UNSET;
+        let right = if let Operand::Register(right) = right { Some(right) } else { None };
+        for register in [Some(left), right].into_iter().flatten() {
+            if let Value::Maybe(region, form) = self.register(register) {
+                self.set(register, Value::Pointer(Place::Memory(region), form));
             }
         }
     }
@@ -447,26 +251,7 @@ fn together(one: Verdict, other: Verdict) -> Option<Verdict> {
     })
 }
 
-/// The numbers that a loop compares with, and their neighbours, ascending.
-fn loop_steps(program: &Program, flow: &Flow, blocks: RangeInclusive<usize>, steps: &mut Vec<i64>) {
-    for &block in &flow.sequence[blocks] {
-        let last = flow.blocks[block].end - 1;
-        if let Instruction::Branch { right: Operand::Immediate(number), .. } = program.instructions[last as usize] {
-            let number = i64::from(number);
-            steps.extend([number - 1, number, number + 1]);
-        }
-    }
-    steps.sort_unstable();
-    steps.dedup();
-}
-
-/// Registers 1 to 5.
-const ARGUMENTS: Registers = 0b11_1110;
-/// The result, and what a function keeps.
-const KEPT: Registers = 0b11_1100_0001;
-/// Turns of a loop before it is widened.
-const TURNS_EXACT: u32 = 1;
-/// Turns of a loop that are widened step by step.
-const TURNS_STEPS: u32 = 8;
-/// What a join costs, in steps.
-const JOIN_STEPS: u32 = 4;
+/// Steps of searches that are worth one.
+pub(super) const SEARCHES: u32 = 2;
+/// No bytes of a frame: all are higher, and all lower.
+const NOTHING_PROVEN: (i16, i16) = (0, -512);

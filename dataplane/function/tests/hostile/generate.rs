@@ -7,7 +7,7 @@ mod numbers;
 
 use adit_function::encode::encode;
 use adit_function::helper::SIGNATURES;
-use adit_function::hook::{FieldKind, HOOKS, Hook};
+use adit_function::hook::{Field, FieldKind, HOOKS, Hook};
 use adit_function::instruction::{Condition, Instruction, Operand, Operation, Register, Size, Width};
 use adit_function::program::{Function, Program};
 use adit_function::signature::ArgumentKind;
@@ -116,11 +116,15 @@ impl<'r> Maker<'r> {
 
     fn statement(&mut self, depth: u32) {
         self.budget = self.budget.saturating_sub(1);
-        match self.random.below(20) {
+        match self.random.below(25) {
             16 => self.unary(),
             17 => self.atomic(),
             18 => self.get_many(),
             19 => self.two_numbers(),
+            20 | 21 => self.calculated_access(),
+            22 => self.overwrite(),
+            23 => self.backward_access(),
+            24 => self.either_region(),
             0 => self.fresh_region(),
             1..=3 => self.checked_access(),
             4 if depth < 2 => self.walk(depth),
@@ -207,10 +211,26 @@ impl<'r> Maker<'r> {
         let found = self.find(|holds| matches!(holds, Holds::Number | Holds::Upto(_)));
         found.unwrap_or_else(|| {
             let to = self.scratch();
-            let number = self.random.pick(NUMBERS);
-            self.number(to, number);
+            self.new_number(to);
             to
         })
+    }
+
+    /// A number in a register: one of the context, or a constant, a long one at times.
+    fn new_number(&mut self, to: usize) {
+        let is_number = |field: &&Field| matches!(field.kind, FieldKind::Number(_));
+        let field = self.hook.fields.iter().find(is_number);
+        let context = self.find(|holds| holds == Holds::Context);
+        if let (Some(field), Some(base), true) = (field, context, self.random.once_in(2)) {
+            self.load(to, Size::Double, base, i16::try_from(field.offset).unwrap());
+        } else if self.random.once_in(4) {
+            let value = self.random.pick(LONG_NUMBERS);
+            self.put(Instruction::Constant { destination: register(to), value });
+            self.holds[to] = Holds::Number;
+        } else {
+            let number = self.random.pick(NUMBERS);
+            self.number(to, number);
+        }
     }
 
     /// Registers that hold the start and the end of some memory.
@@ -257,3 +277,21 @@ fn register(number: usize) -> Register {
 
 /// Words of the frame that are used.
 const STACK_WORDS: usize = 8;
+/// Numbers near the ends of 32 and 64 bits.
+const LONG_NUMBERS: &[u64] = &[
+    1 << 63,
+    (1 << 63) - 1,
+    (1 << 63) - 8,
+    (1 << 63) + 8,
+    1 << 62,
+    1 << 61,
+    1 << 47,
+    u64::MAX - 7,
+    1 << 32,
+    (1 << 32) - 1,
+    (1 << 32) - 8,
+    1 << 31,
+    (1 << 31) - 1,
+    u64::MAX << 32,
+    u64::MAX << 31,
+];

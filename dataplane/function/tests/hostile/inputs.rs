@@ -80,7 +80,13 @@ impl Arena {
         for field in hook.fields {
             if matches!(field.kind, FieldKind::Number(_)) {
                 let number = self.length(&mut random) as u64;
-                self.numbers.push(random.pick(&[number, random.clone().next(), u64::MAX, 1 << 31, 1 << 63]));
+                let others = [random.next(), u64::MAX, 1 << 31, 1 << 63, edge(number, &mut random)];
+                self.numbers.push(match random.below(8) {
+                    0 | 1 => number,
+                    // Cut to 32 bits it is the same.
+                    2 => number | random.next() << 32,
+                    _ => random.pick(&others),
+                });
             }
         }
         for index in 0..hook.regions.len() {

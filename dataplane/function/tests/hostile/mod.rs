@@ -93,7 +93,7 @@ impl Campaign {
             // None has more than a few times the weight of others.
             let cost = match verifier.verify(base.program.clone(), base.mutant.hook, &Budget::default()) {
                 Ok(_) => verifier.steps().max(200),
-                Err(_) => 20_000,
+                Err(_) => 2_000,
             };
             sum += 10_000_000 / cost as usize;
             sum
@@ -174,7 +174,10 @@ impl Campaign {
     pub fn verify(&mut self, mutant: &Mutant, budget: Budget) -> Option<Verified> {
         let program = mutant.decode()?;
         self.tally.decoded += 1;
-        let verified = self.verifier.verify(program, mutant.hook, &budget).ok()?;
+        let verified = self.verifier.verify(program, mutant.hook, &budget);
+        let steps = self.verifier.steps();
+        assert!(steps <= budget.steps + STEPS_BEYOND, "the verifier took {steps} steps of {}", budget.steps);
+        let verified = verified.ok()?;
         self.tally.accepted += 1;
         Some(verified)
     }
@@ -201,5 +204,7 @@ impl Mutant {
 
 /// What most programs may cost the verifier: one in a hundred would take most of the time.
 pub const SHORT: Budget = Budget { steps: 3_000, ..Budget::SERVER };
+/// Steps beyond its budget that the verifier may take until it looks.
+const STEPS_BEYOND: u32 = 1000;
 /// Inputs that each program is tried on.
 pub const RUNS: u64 = 8;

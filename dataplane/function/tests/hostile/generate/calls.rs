@@ -1,7 +1,7 @@
 //! Helpers and functions of the program: what they are handed, and what is left of the registers.
 
 use adit_function::helper::SIGNATURES;
-use adit_function::instruction::{Instruction, Operand, Operation, Register, Size, Width};
+use adit_function::instruction::{Condition, Instruction, Operand, Operation, Register, Size, Width};
 use adit_function::signature::ArgumentKind;
 
 use super::{Holds, Maker, STACK_WORDS, register};
@@ -139,6 +139,43 @@ impl Maker<'_> {
         self.clobber();
     }
 
+    /// Lets a helper overwrite a number on the stack, or a part of it, which is an index afterwards.
+    pub(super) fn overwrite(&mut self) {
+        let (word, offset) = self.word();
+        let index = self.random.pick(&[0, 1, 4, 7]);
+        self.store(Size::Double, 10, offset, Operand::Immediate(index));
+        let bytes = self.any_number();
+        self.bound(bytes);
+        self.copy(3, bytes);
+        self.stack_address(1, offset);
+        if self.random.once_in(2) {
+            let step = self.any_number();
+            if step != 1 {
+                self.bound(step);
+                self.apply(Operation::And, step, Operand::Immediate(7));
+                self.apply(Operation::Add, 1, Operand::Register(register(step)));
+                self.number(3, 1);
+            }
+        }
+        let value = self.random.pick(&[0, 8, 9, 255]);
+        self.number(2, value);
+        self.put(Instruction::CallHelper { number: FILL });
+        self.clobber();
+        let (start, end) = self.any_region();
+        self.load(0, Size::Double, 10, offset);
+        self.stack[word] = Holds::Number;
+        if start == 0 || end == 0 || [start, end].contains(&1) {
+            return;
+        }
+        self.copy(1, start);
+        self.apply(Operation::Add, 1, Operand::Immediate(8));
+        let out = self.branch(Condition::Greater, 1, Operand::Register(register(end)), 0);
+        self.apply(Operation::Add, 0, Operand::Register(register(start)));
+        self.load(0, Size::Byte, 0, 0);
+        self.land(out);
+        (self.holds[0], self.holds[1]) = (Holds::Nothing, Holds::Nothing);
+    }
+
     /// Calls a function of the program, with what the registers hold.
     pub(super) fn call_function(&mut self) {
         let (start, end) = self.any_region();
@@ -159,3 +196,6 @@ impl Maker<'_> {
         self.clobber();
     }
 }
+
+/// The helper that sets bytes.
+const FILL: u32 = 114;

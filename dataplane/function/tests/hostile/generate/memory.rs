@@ -1,7 +1,7 @@
 //! Memory: checks against an end, walks, indexes, spills.
 
 use adit_function::hook::FieldKind;
-use adit_function::instruction::{Condition, Instruction, Operand, Operation, Register, Size};
+use adit_function::instruction::{Condition, Instruction, Operand, Operation, Register, Size, Width};
 
 use super::super::mutate::NUMBERS;
 use super::{Holds, Maker, STACK_WORDS, register};
@@ -71,6 +71,108 @@ impl Maker<'_> {
             self.land(out);
         }
         self.holds[to] = Holds::Nothing;
+    }
+
+    /// Compares what was calculated from numbers with the length of memory and goes there: where the calculation wraps that proves nothing.
+    pub(super) fn calculated_access(&mut self) {
+        let (start, end) = self.any_region();
+        let (x, y) = (self.any_number(), self.any_number());
+        let [length, sum] = self.random.pick(&[[0, 1], [2, 3], [4, 5], [5, 2]]);
+        if [start, end, x, y].iter().any(|used| [length, sum].contains(used)) {
+            return;
+        }
+        self.copy(length, end);
+        self.apply(Operation::Subtract, length, Operand::Register(register(start)));
+        let width = self.random.pick(&[Width::Double, Width::Double, Width::Word]);
+        let source = Operand::Register(register(x));
+        self.put(Instruction::Move { width, destination: register(sum), source });
+        self.holds[sum] = Holds::Number;
+        let operation = self.random.pick(&[
+            Operation::Add,
+            Operation::Add,
+            Operation::Subtract,
+            Operation::Multiply,
+            Operation::ShiftLeft,
+        ]);
+        let operand = match self.random.below(2) {
+            0 if operation != Operation::ShiftLeft => Operand::Register(register(y)),
+            _ => Operand::Immediate(self.random.pick(&[1, 2, 3, 4, 8, 16, 63])),
+        };
+        if !self.random.once_in(3) {
+            self.put(Instruction::Arithmetic {
+                width,
+                operation,
+                destination: register(sum),
+                source: operand,
+            });
+        }
+        let condition = self.random.pick(&[
+            Condition::Greater,
+            Condition::GreaterOrEqual,
+            Condition::SignedGreater,
+            Condition::SignedGreaterOrEqual,
+        ]);
+        let mut out = vec![self.branch(condition, sum, Operand::Register(register(length)), 0)];
+        if self.random.once_in(2) {
+            out.push(self.branch(Condition::SignedLess, x, Operand::Immediate(0), 0));
+        }
+        let at = if self.random.once_in(2) { x } else { sum };
+        self.copy(length, at);
+        self.apply(Operation::Add, length, Operand::Register(register(start)));
+        let size = self.size();
+        let offset = self.random.pick(&[0, 0, 0, -1, -8, 8]);
+        self.access(size, sum, length, offset, start);
+        out.into_iter().for_each(|branch| self.land(branch));
+        (self.holds[length], self.holds[sum]) = (Holds::Nothing, Holds::Nothing);
+    }
+
+    /// Goes back from the end, by a constant or by any number, and compares with the start.
+    pub(super) fn backward_access(&mut self) {
+        let (start, end) = self.any_region();
+        let number = self.any_number();
+        let at = self.random.pick(&[1, 2, 4]);
+        if [start, end, number].contains(&at) {
+            return;
+        }
+        let from = if self.random.once_in(4) { start } else { end };
+        self.copy(at, from);
+        let size = self.size();
+        let bytes = i32::try_from(size.bytes()).unwrap();
+        let back = if self.random.once_in(2) {
+            Operand::Immediate(bytes)
+        } else {
+            Operand::Register(register(number))
+        };
+        self.apply(Operation::Subtract, at, back);
+        let condition = self.random.pick(&[Condition::Less, Condition::LessOrEqual, Condition::SignedLess]);
+        let out = self.branch(condition, at, Operand::Register(register(start)), 0);
+        let behind = self.branch(Condition::Greater, at, Operand::Register(register(end)), 0);
+        let offset = self.random.pick(&[0, -1]);
+        self.access(size, at, at, offset, start);
+        self.land(out);
+        self.land(behind);
+        self.holds[at] = Holds::Nothing;
+    }
+
+    /// Goes on with one region of two, and accesses it as if it were the second.
+    pub(super) fn either_region(&mut self) {
+        let number = self.any_number();
+        if number == 2 || number == 3 || self.holds[6] != Holds::Context {
+            return;
+        }
+        let other = self.branch(Condition::Greater, number, Operand::Immediate(5), 0);
+        self.load_region(2, 3);
+        let out = self.code.len();
+        self.put(Instruction::Jump { target: 0 });
+        self.land(other);
+        self.load_region(2, 3);
+        self.land(out);
+        self.copy(4, 2);
+        self.apply(Operation::Add, 4, Operand::Immediate(8));
+        let out = self.branch(Condition::Greater, 4, Operand::Register(register(3)), 0);
+        self.access(Size::Double, 4, 2, 0, 2);
+        self.land(out);
+        self.holds[4] = Holds::Nothing;
     }
 
     /// Reads memory, or writes it where that is allowed.

@@ -9,8 +9,14 @@ impl Maker<'_> {
     /// Keeps a number small, in one of the ways that compilers have.
     pub(super) fn bound(&mut self, index: usize) {
         let mask = self.random.pick(&[1, 3, 7, 15, 31, 63]);
-        match self.random.below(4) {
+        match self.random.below(5) {
             0 => self.apply(Operation::And, index, Operand::Immediate(mask)),
+            4 => {
+                // As if a number of 32 bits had become one of 64.
+                let back = self.random.pick(&[Operation::ShiftRight, Operation::ShiftRightSigned]);
+                self.apply(Operation::ShiftLeft, index, Operand::Immediate(32));
+                self.apply(back, index, Operand::Immediate(32));
+            }
             1 => self.apply(Operation::Modulo, index, Operand::Immediate(mask)),
             2 => {
                 self.apply(
