@@ -37,122 +37,89 @@ pub struct Dot<T>(PhantomData<T>);
 #[derive(Debug)]
 pub struct Gemv<T>(PhantomData<T>);
 
-/// Elements of each type go through one kernel and give a number.
+/// What the elements that argument 0 points to are made a number of, by a kernel that may be given argument 2 as well.
+macro_rules! reduction {
+    ($helper:ident<$type:ty>, $kernel:ident($($more:literal)?), $signature:expr) => {
+        impl Helper for $helper<$type> {
+            const SIGNATURE: Signature = $signature;
+
+            #[inline]
+            fn call<'s>(
+                arguments: [u64; 5],
+                memory: &mut impl Memory<'s>,
+                call: &mut Call<'s>,
+            ) -> Result<u64, Failure> {
+                let values = elements(0, arguments, size_of::<$type>() as u64, &[arguments[1]])?;
+                call.charge(values.bytes)?;
+                let kernel = call.kernels.lanes[<$type as Element>::INDEX].$kernel;
+                Ok(kernel(memory.read(values)? $(, arguments[$more])?))
+            }
+        }
+    };
+}
+
+/// The helpers for elements of each type: its place, its array and a number in C, what its elements may be, and the least and the most of them in words.
 macro_rules! reductions {
-    ($($type:ty: $index:literal, $values:literal, $wide:literal, [$min:expr, $max:expr], $least:literal, $most:literal;)+) => {$(
-        impl Helper for Sum<$type> {
-            const SIGNATURE: Signature = Signature {
-                number: SUM + $index,
-                name: concat!("adit_sum_", stringify!($type)),
-                about: "Gives the sum of `count` elements, cut to 64 bits.",
-                arguments: &[values::<$type>($values), COUNT],
-                c_result: $wide,
-                result_min: i64::MIN,
-                result_max: i64::MAX,
-                writes: false,
-            };
+    ($(
+        $type:ty: $index:literal, $values:literal, $wide:literal, [$min:expr, $max:expr], $least:literal, $most:literal;
+    )+) => {$(
+        reduction!(Sum<$type>, sum(), Signature {
+            number: SUM + $index,
+            name: concat!("adit_sum_", stringify!($type)),
+            about: "Gives the sum of `count` elements, cut to 64 bits.",
+            arguments: &[values::<$type>($values), COUNT],
+            c_result: $wide,
+            ..ANY
+        });
 
-            #[inline]
-            fn call<'s>(arguments: [u64; 5], memory: &mut impl Memory<'s>, call: &mut Call<'s>) -> Result<u64, Failure> {
-                let values = read::<$type>(arguments, memory, call)?;
-                Ok((call.kernels.lanes[<$type as Element>::INDEX].sum)(values))
-            }
-        }
+        reduction!(Min<$type>, min(), Signature {
+            number: MIN + $index,
+            name: concat!("adit_min_", stringify!($type)),
+            about: concat!("Gives the least of `count` elements; ", $most, " of none."),
+            arguments: &[values::<$type>($values), COUNT],
+            c_result: $wide,
+            result_min: $min,
+            result_max: $max,
+            ..ANY
+        });
 
-        impl Helper for Min<$type> {
-            const SIGNATURE: Signature = Signature {
-                number: MIN + $index,
-                name: concat!("adit_min_", stringify!($type)),
-                about: concat!("Gives the least of `count` elements; ", $most, " of none."),
-                arguments: &[values::<$type>($values), COUNT],
-                c_result: $wide,
-                result_min: $min,
-                result_max: $max,
-                writes: false,
-            };
+        reduction!(Max<$type>, max(), Signature {
+            number: MAX + $index,
+            name: concat!("adit_max_", stringify!($type)),
+            about: concat!("Gives the greatest of `count` elements; ", $least, " of none."),
+            arguments: &[values::<$type>($values), COUNT],
+            c_result: $wide,
+            result_min: $min,
+            result_max: $max,
+            ..ANY
+        });
 
-            #[inline]
-            fn call<'s>(arguments: [u64; 5], memory: &mut impl Memory<'s>, call: &mut Call<'s>) -> Result<u64, Failure> {
-                let values = read::<$type>(arguments, memory, call)?;
-                Ok((call.kernels.lanes[<$type as Element>::INDEX].min)(values))
-            }
-        }
+        reduction!(CountAbove<$type>, count_above(2), Signature {
+            number: COUNT_ABOVE + $index,
+            name: concat!("adit_count_above_", stringify!($type)),
+            about: "Gives how many of `count` elements are greater than `threshold`.",
+            arguments: &[values::<$type>($values), COUNT, number("threshold", $wide)],
+            result_min: 0,
+            ..ANY
+        });
 
-        impl Helper for Max<$type> {
-            const SIGNATURE: Signature = Signature {
-                number: MAX + $index,
-                name: concat!("adit_max_", stringify!($type)),
-                about: concat!("Gives the greatest of `count` elements; ", $least, " of none."),
-                arguments: &[values::<$type>($values), COUNT],
-                c_result: $wide,
-                result_min: $min,
-                result_max: $max,
-                writes: false,
-            };
+        reduction!(CountEqual<$type>, count_equal(2), Signature {
+            number: COUNT_EQUAL + $index,
+            name: concat!("adit_count_equal_", stringify!($type)),
+            about: "Gives how many of `count` elements equal `number`.",
+            arguments: &[values::<$type>($values), COUNT, number("number", $wide)],
+            result_min: 0,
+            ..ANY
+        });
 
-            #[inline]
-            fn call<'s>(arguments: [u64; 5], memory: &mut impl Memory<'s>, call: &mut Call<'s>) -> Result<u64, Failure> {
-                let values = read::<$type>(arguments, memory, call)?;
-                Ok((call.kernels.lanes[<$type as Element>::INDEX].max)(values))
-            }
-        }
-
-        impl Helper for CountAbove<$type> {
-            const SIGNATURE: Signature = Signature {
-                number: COUNT_ABOVE + $index,
-                name: concat!("adit_count_above_", stringify!($type)),
-                about: "Gives how many of `count` elements are greater than `threshold`.",
-                arguments: &[values::<$type>($values), COUNT, number("threshold", $wide)],
-                c_result: "__u64",
-                result_min: 0,
-                result_max: i64::MAX,
-                writes: false,
-            };
-
-            #[inline]
-            fn call<'s>(arguments: [u64; 5], memory: &mut impl Memory<'s>, call: &mut Call<'s>) -> Result<u64, Failure> {
-                let values = read::<$type>(arguments, memory, call)?;
-                Ok((call.kernels.lanes[<$type as Element>::INDEX].count_above)(values, arguments[2]))
-            }
-        }
-
-        impl Helper for CountEqual<$type> {
-            const SIGNATURE: Signature = Signature {
-                number: COUNT_EQUAL + $index,
-                name: concat!("adit_count_equal_", stringify!($type)),
-                about: "Gives how many of `count` elements equal `number`.",
-                arguments: &[values::<$type>($values), COUNT, number("number", $wide)],
-                c_result: "__u64",
-                result_min: 0,
-                result_max: i64::MAX,
-                writes: false,
-            };
-
-            #[inline]
-            fn call<'s>(arguments: [u64; 5], memory: &mut impl Memory<'s>, call: &mut Call<'s>) -> Result<u64, Failure> {
-                let values = read::<$type>(arguments, memory, call)?;
-                Ok((call.kernels.lanes[<$type as Element>::INDEX].count_equal)(values, arguments[2]))
-            }
-        }
-
-        impl Helper for SumAbove<$type> {
-            const SIGNATURE: Signature = Signature {
-                number: SUM_ABOVE + $index,
-                name: concat!("adit_sum_above_", stringify!($type)),
-                about: "Gives the sum of those of `count` elements that are greater than `threshold`, cut to 64 bits.",
-                arguments: &[values::<$type>($values), COUNT, number("threshold", $wide)],
-                c_result: $wide,
-                result_min: i64::MIN,
-                result_max: i64::MAX,
-                writes: false,
-            };
-
-            #[inline]
-            fn call<'s>(arguments: [u64; 5], memory: &mut impl Memory<'s>, call: &mut Call<'s>) -> Result<u64, Failure> {
-                let values = read::<$type>(arguments, memory, call)?;
-                Ok((call.kernels.lanes[<$type as Element>::INDEX].sum_above)(values, arguments[2]))
-            }
-        }
+        reduction!(SumAbove<$type>, sum_above(2), Signature {
+            number: SUM_ABOVE + $index,
+            name: concat!("adit_sum_above_", stringify!($type)),
+            about: "Gives the sum of those of `count` elements that are greater than `threshold`, cut to 64 bits.",
+            arguments: &[values::<$type>($values), COUNT, number("threshold", $wide)],
+            c_result: $wide,
+            ..ANY
+        });
 
         impl Helper for SelectAbove<$type> {
             const SIGNATURE: Signature = Signature {
@@ -168,14 +135,17 @@ macro_rules! reductions {
                     writable("indexes", "__u32 *", extent(4, &[4])),
                     number("room", "__u64"),
                 ],
-                c_result: "__u64",
                 result_min: 0,
                 result_max: u32::MAX as i64,
-                writes: false,
+                ..ANY
             };
 
             #[inline]
-            fn call<'s>(arguments: [u64; 5], memory: &mut impl Memory<'s>, call: &mut Call<'s>) -> Result<u64, Failure> {
+            fn call<'s>(
+                arguments: [u64; 5],
+                memory: &mut impl Memory<'s>,
+                call: &mut Call<'s>,
+            ) -> Result<u64, Failure> {
                 let [_, count, threshold, _, room] = arguments;
                 let values = elements(0, arguments, size_of::<$type>() as u64, &[count])?;
                 let indexes = elements(3, arguments, 4, &[room])?;
@@ -215,13 +185,15 @@ macro_rules! products {
                     COUNT,
                 ],
                 c_result: "__s64",
-                result_min: i64::MIN,
-                result_max: i64::MAX,
-                writes: false,
+                ..ANY
             };
 
             #[inline]
-            fn call<'s>(arguments: [u64; 5], memory: &mut impl Memory<'s>, call: &mut Call<'s>) -> Result<u64, Failure> {
+            fn call<'s>(
+                arguments: [u64; 5],
+                memory: &mut impl Memory<'s>,
+                call: &mut Call<'s>,
+            ) -> Result<u64, Failure> {
                 let unit_bytes = size_of::<$type>() as u64;
                 let left = elements(0, arguments, unit_bytes, &[arguments[2]])?;
                 let right = elements(1, arguments, unit_bytes, &[arguments[2]])?;
@@ -249,11 +221,15 @@ macro_rules! products {
                 c_result: "__s64",
                 result_min: 0,
                 result_max: 0,
-                writes: false,
+                ..ANY
             };
 
             #[inline]
-            fn call<'s>(arguments: [u64; 5], memory: &mut impl Memory<'s>, call: &mut Call<'s>) -> Result<u64, Failure> {
+            fn call<'s>(
+                arguments: [u64; 5],
+                memory: &mut impl Memory<'s>,
+                call: &mut Call<'s>,
+            ) -> Result<u64, Failure> {
                 let [_, rows, columns, ..] = arguments;
                 let unit_bytes = size_of::<$type>() as u64;
                 let matrix = elements(0, arguments, unit_bytes, &[rows, columns])?;
@@ -274,18 +250,6 @@ products! {
     i32: 2, "const __s32 *", i64, "__s64 *", "64";
 }
 
-/// The elements that argument 0 points to, argument 1 of them.
-#[inline]
-fn read<'m, 's, T: Element>(
-    arguments: [u64; 5],
-    memory: &'m impl Memory<'s>,
-    call: &mut Call<'s>,
-) -> Result<&'m [u8], Failure> {
-    let values = elements(0, arguments, size_of::<T>() as u64, &[arguments[1]])?;
-    call.charge(values.bytes)?;
-    memory.read(values)
-}
-
 const fn values<T>(c_type: &'static str) -> Argument {
     readable("values", c_type, extent(unit_bytes::<T>(), &[1]))
 }
@@ -297,6 +261,17 @@ const fn unit_bytes<T>() -> u32 {
 }
 
 const COUNT: Argument = number("count", "__u64");
+/// What helpers here have in common: they write nothing into the store, and their result may be any number.
+const ANY: Signature = Signature {
+    number: 0,
+    name: "",
+    about: "",
+    arguments: &[],
+    c_result: "__u64",
+    result_min: i64::MIN,
+    result_max: i64::MAX,
+    writes: false,
+};
 
 /// The numbers of helpers for elements: that of the first type, see `Element::INDEX`.
 const SUM: u32 = 32;

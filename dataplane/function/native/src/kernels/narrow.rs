@@ -26,7 +26,8 @@ macro_rules! bytes {
             let mut sums = _mm512_setzero_si512();
             for register in registers {
                 let values = load(register);
-                let taken = _mm512_mask_blend_epi8($above(values, all), flip, _mm512_xor_si512(values, flip));
+                let flipped = _mm512_xor_si512(values, flip);
+                let taken = _mm512_mask_blend_epi8($above(values, all), flip, flipped);
                 sums = _mm512_add_epi64(sums, _mm512_sad_epu8(taken, _mm512_setzero_si512()));
             }
             let sum = _mm512_reduce_add_epi64(sums) + $flip * 64 * registers.len().cast_signed() as i64;
@@ -56,7 +57,8 @@ macro_rules! halves {
                 let mut sums = _mm512_setzero_si512();
                 for register in block {
                     let values = load(register);
-                    let taken = _mm512_mask_blend_epi16($above(values, all), flip, _mm512_xor_si512(values, flip));
+                    let flipped = _mm512_xor_si512(values, flip);
+                    let taken = _mm512_mask_blend_epi16($above(values, all), flip, flipped);
                     sums = _mm512_add_epi32(sums, _mm512_madd_epi16(taken, _mm512_set1_epi16(1)));
                 }
                 let upper = _mm512_cvtepi32_epi64(_mm512_extracti64x4_epi64::<1>(sums));

@@ -23,9 +23,9 @@ macro_rules! select {
             let (groups, rest) = values.as_chunks::<$bytes>();
             let lanes = $bytes / size_of::<$type>();
             let mut selected = Selected { indexes, count: 0 };
-            let all = $all(least);
+            let threshold = $all(least);
             for (group, index) in groups.iter().zip((0..).step_by(lanes)) {
-                selected.add(index, $above($load(group), all).into())?;
+                selected.add(index, $above($load(group), threshold).into())?;
             }
             for (index, value) in (groups.len() * lanes..).zip(<$type as Element>::all(rest)) {
                 selected.add(index, u16::from(value > least))?;
@@ -36,14 +36,21 @@ macro_rules! select {
 }
 
 select! {
-    i8: i8, 16, |group| _mm512_cvtepi8_epi32(load_16(group)), _mm512_cmpgt_epi32_mask, |least| _mm512_set1_epi32(i32::from(least));
-    i16: i16, 32, |group| _mm512_cvtepi16_epi32(load_32(group)), _mm512_cmpgt_epi32_mask, |least| _mm512_set1_epi32(i32::from(least));
+    i8: i8, 16, |group| _mm512_cvtepi8_epi32(load_16(group)), _mm512_cmpgt_epi32_mask, all::<i8>;
+    i16: i16, 32, |group| _mm512_cvtepi16_epi32(load_32(group)), _mm512_cmpgt_epi32_mask, all::<i16>;
     i32: i32, 64, load, _mm512_cmpgt_epi32_mask, _mm512_set1_epi32;
     i64: i64, 64, load, _mm512_cmpgt_epi64_mask, _mm512_set1_epi64;
-    u8: u8, 16, |group| _mm512_cvtepu8_epi32(load_16(group)), _mm512_cmpgt_epi32_mask, |least| _mm512_set1_epi32(i32::from(least));
-    u16: u16, 32, |group| _mm512_cvtepu16_epi32(load_32(group)), _mm512_cmpgt_epi32_mask, |least| _mm512_set1_epi32(i32::from(least));
+    u8: u8, 16, |group| _mm512_cvtepu8_epi32(load_16(group)), _mm512_cmpgt_epi32_mask, all::<u8>;
+    u16: u16, 32, |group| _mm512_cvtepu16_epi32(load_32(group)), _mm512_cmpgt_epi32_mask, all::<u16>;
     u32: u32, 64, load, _mm512_cmpgt_epu32_mask, |least: u32| _mm512_set1_epi32(least.cast_signed());
     u64: u64, 64, load, _mm512_cmpgt_epu64_mask, |least: u64| _mm512_set1_epi64(least.cast_signed());
+}
+
+/// Sixteen times the same number.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn all<T: Into<i32>>(least: T) -> __m512i {
+    _mm512_set1_epi32(least.into())
 }
 
 /// Sixteen numbers from this one on.

@@ -39,7 +39,10 @@ macro_rules! compiled {
 }
 
 macro_rules! lanes {
-    ($features:literal, $sum:expr, $min:expr, $max:expr, $count_above:expr, $count_equal:expr, $sum_above:expr, $select:expr) => {
+    (
+        $features:literal, $sum:expr, $min:expr, $max:expr, $count_above:expr, $count_equal:expr, $sum_above:expr,
+        $select:expr
+    ) => {
         Lanes {
             sum: compiled!($features, (values: &[u8]) -> u64, $sum),
             min: compiled!($features, (values: &[u8]) -> u64, $min),
@@ -97,108 +100,54 @@ macro_rules! products {
     };
 }
 
+/// A part of a table, compiled for AVX2 and what comes with it. Each feature here is one that `all` asks for.
+macro_rules! avx2 {
+    ($part:ident, $($arguments:tt)+) => {
+        $part!("avx2,bmi1,bmi2,lzcnt,popcnt", $($arguments)+)
+    };
+}
+
+/// A part of a table, compiled for AVX-512 and what comes with it. Each feature here is one that `all` asks for.
+macro_rules! avx512 {
+    ($part:ident, $($arguments:tt)+) => {
+        $part!("avx2,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni", $($arguments)+)
+    };
+}
+
 static AVX2: Kernels = Kernels {
     lanes: [
-        rows!(
-            "avx2,bmi1,bmi2,lzcnt,popcnt",
-            i8,
-            64,
-            128,
-            wide::sum_above::<i8, 64>,
-            kernels::select_above::<i8>
-        ),
-        rows!(
-            "avx2,bmi1,bmi2,lzcnt,popcnt",
-            i16,
-            32,
-            64,
-            wide::sum_above::<i16, 32>,
-            kernels::select_above::<i16>
-        ),
-        plain!("avx2,bmi1,bmi2,lzcnt,popcnt", i32, kernels::select_above::<i32>),
-        plain!("avx2,bmi1,bmi2,lzcnt,popcnt", i64, kernels::select_above::<i64>),
-        rows!(
-            "avx2,bmi1,bmi2,lzcnt,popcnt",
-            u8,
-            64,
-            128,
-            wide::sum_above::<u8, 64>,
-            kernels::select_above::<u8>
-        ),
-        rows!(
-            "avx2,bmi1,bmi2,lzcnt,popcnt",
-            u16,
-            32,
-            64,
-            wide::sum_above::<u16, 32>,
-            kernels::select_above::<u16>
-        ),
-        plain!("avx2,bmi1,bmi2,lzcnt,popcnt", u32, kernels::select_above::<u32>),
-        plain!("avx2,bmi1,bmi2,lzcnt,popcnt", u64, kernels::select_above::<u64>),
+        avx2!(rows, i8, 64, 128, wide::sum_above::<i8, 64>, kernels::select_above::<i8>),
+        avx2!(rows, i16, 32, 64, wide::sum_above::<i16, 32>, kernels::select_above::<i16>),
+        avx2!(plain, i32, kernels::select_above::<i32>),
+        avx2!(plain, i64, kernels::select_above::<i64>),
+        avx2!(rows, u8, 64, 128, wide::sum_above::<u8, 64>, kernels::select_above::<u8>),
+        avx2!(rows, u16, 32, 64, wide::sum_above::<u16, 32>, kernels::select_above::<u16>),
+        avx2!(plain, u32, kernels::select_above::<u32>),
+        avx2!(plain, u64, kernels::select_above::<u64>),
     ],
     products: [
-        products!("avx2,bmi1,bmi2,lzcnt,popcnt", wide::dot_i8, wide::gemv_i8),
-        products!("avx2,bmi1,bmi2,lzcnt,popcnt", kernels::dot::<i16>, kernels::gemv::<i16>),
-        products!("avx2,bmi1,bmi2,lzcnt,popcnt", kernels::dot::<i32>, kernels::gemv::<i32>),
+        avx2!(products, wide::dot_i8, wide::gemv_i8),
+        avx2!(products, kernels::dot::<i16>, kernels::gemv::<i16>),
+        avx2!(products, kernels::dot::<i32>, kernels::gemv::<i32>),
     ],
     crc32c,
 };
 
 static AVX512: Kernels = Kernels {
     lanes: [
-        rows!(
-            "avx2,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni",
-            i8,
-            128,
-            256,
-            narrow::i8,
-            select::i8
-        ),
-        rows!(
-            "avx2,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni",
-            i16,
-            64,
-            128,
-            narrow::i16,
-            select::i16
-        ),
-        plain!("avx2,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni", i32, select::i32),
-        plain!("avx2,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni", i64, select::i64),
-        rows!(
-            "avx2,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni",
-            u8,
-            128,
-            256,
-            narrow::u8,
-            select::u8
-        ),
-        rows!(
-            "avx2,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni",
-            u16,
-            64,
-            128,
-            narrow::u16,
-            select::u16
-        ),
-        plain!("avx2,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni", u32, select::u32),
-        plain!("avx2,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni", u64, select::u64),
+        avx512!(rows, i8, 128, 256, narrow::i8, select::i8),
+        avx512!(rows, i16, 64, 128, narrow::i16, select::i16),
+        avx512!(plain, i32, select::i32),
+        avx512!(plain, i64, select::i64),
+        avx512!(rows, u8, 128, 256, narrow::u8, select::u8),
+        avx512!(rows, u16, 64, 128, narrow::u16, select::u16),
+        avx512!(plain, u32, select::u32),
+        avx512!(plain, u64, select::u64),
     ],
     products: [
-        products!(
-            "avx2,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni",
-            dot::dot,
-            dot::gemv
-        ),
-        products!(
-            "avx2,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni",
-            kernels::dot::<i16>,
-            kernels::gemv::<i16>
-        ),
-        products!(
-            "avx2,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni",
-            kernels::dot::<i32>,
-            kernels::gemv::<i32>
-        ),
+        avx512!(products, dot::dot, dot::gemv),
+        avx512!(products, kernels::dot::<i16>, kernels::gemv::<i16>),
+        avx512!(products, kernels::dot::<i32>, kernels::gemv::<i32>),
     ],
     crc32c,
 };

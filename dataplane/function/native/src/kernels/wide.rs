@@ -27,7 +27,9 @@ pub(super) trait Wide: Element {
 }
 
 macro_rules! wide {
-    ($($type:ty: $bytes:literal, $sum:ty, $sum_rows:literal, $wide_sum:ty, $count:ty, $count_rows:literal;)+) => {$(
+    ($(
+        $type:ty: $bytes:literal, $sum:ty, $sum_rows:literal, $wide_sum:ty, $count:ty, $count_rows:literal;
+    )+) => {$(
         impl Wide for $type {
             type Raw = [u8; $bytes];
             type Sum = $sum;

@@ -1,17 +1,13 @@
-//! How fast compiled functions find records: `cargo run --release -p adit-native --example lookups`. The value of each record is the key of another one. One
-//! function goes along a chain, where each look-up waits for the one before; the other goes along sixteen chains by `adit_get_many`. A thousand records lie in
-//! the caches, a million do not. All take turns; printed are medians, least and most, in time of the processor.
+//! Functions that find records. The value of each record is the key of another one: one function goes along a chain, where each look-up waits for the one before;
+//! the other goes along sixteen chains by `adit_get_many`. A thousand records lie in the caches, a million do not.
 
-use adit_function::assembly;
-use adit_function::call::{Call, Means};
-use adit_function::hook::{CALL, Inputs, RegionBytes};
 use adit_function::records::Records;
-use adit_function::stage::Room;
-use adit_function::verify::{Budget, verify};
-use adit_native::{Arena, Checks, Entry, Installed, Options, Termination, compile, kernels};
-use rustix::time::{ClockId, clock_gettime};
+use adit_native::{Arena, Installed};
 
-fn main() {
+use crate::compiled::{END, install, summary, time};
+
+/// Prints a table.
+pub(crate) fn print() {
     let mut arena = Arena::new(1 << 20).expect("memory for code");
     let (small, large) = (ring(1 << 10, 8), ring(1 << 20, 8));
     let words = ring(1 << 10, 24);
@@ -37,13 +33,13 @@ fn main() {
             if *count < 1 << 20 {
                 time(program, records, &input);
             }
-            times.push(time(program, records, &input));
+            times.push(time(program, records, &input) / LOOKUPS as f64);
         }
     }
-    for ((name, ..), times) in rows.iter().zip(&mut times) {
-        times.sort_by(f64::total_cmp);
-        let (least, median, most) = (times[0], times[times.len() / 2], times[times.len() - 1]);
-        println!("{name:<36}{median:>8.1} ns a record ({least:.1} to {most:.1})");
+    println!("{:<36}{:>12}{:>8}{:>8}", "records", "ns a record", "least", "most");
+    for ((name, ..), times) in rows.iter().zip(times) {
+        let (median, least, most) = summary(times);
+        println!("{name:<36}{median:>12.1}{least:>8.1}{most:>8.1}");
     }
 }
 
@@ -59,39 +55,6 @@ fn ring(count: u64, key_bytes: usize) -> Records {
 /// The key of a record: a number, as often as it fits.
 fn key(number: u64, bytes: usize) -> Vec<u8> {
     number.wrapping_mul(0xd6e8_feb8_6659_fd93).to_le_bytes().repeat(bytes / 8)
-}
-
-/// Nanoseconds for a record.
-fn time(program: &Installed, records: &Records, input: &[u8]) -> f64 {
-    let (mut room, mut output, mut entry) = (Room::new(0), [], Entry::new().expect("memory for an entry"));
-    let mut call = Call::new(Means {
-        store: records,
-        room: &mut room,
-        output: &mut output,
-        now_ms: 0,
-        kernels: kernels::best(),
-        work: u64::MAX,
-    });
-    let mut regions = [RegionBytes::Read(input)];
-    let start = cpu_ns();
-    let result = program.call(&mut entry, Inputs { numbers: &[], regions: &mut regions }, 0, &mut call);
-    let time = cpu_ns() - start;
-    assert_eq!(result, Ok(0), "a chain ends nowhere");
-    time / LOOKUPS as f64
-}
-
-/// Nanoseconds that this thread has run for.
-fn cpu_ns() -> f64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
-}
-
-/// Verifies and compiles a function.
-fn install(arena: &mut Arena, text: &str) -> Installed {
-    let program = assembly::program(text).expect("the function is well written");
-    let verified = verify(program, &CALL, &Budget::default()).unwrap_or_else(|refusal| panic!("{refusal}"));
-    let options = Options { termination: Termination::Poll, checks: Checks::Verdicts, hardened: false };
-    arena.install(&compile(&verified, &options).expect("it compiles")).expect("there is room")
 }
 
 /// A function that follows keys of so many bytes; its input is the first key and a count.
@@ -174,13 +137,5 @@ fn copy(bytes: usize, to: isize) -> String {
     (0..bytes).step_by(8).map(word).collect()
 }
 
-const END: &str = "
-        sub %r7, 1
-        jne %r7, 0, again
-        mov %r0, 0
-        exit
-        bad:
-        mov %r0, -1
-        exit";
 const LOOKUPS: u64 = 16_000;
 const ROUNDS: u64 = 101;

@@ -1,0 +1,59 @@
+//! Functions in assembly, verified, compiled and timed.
+
+use adit_function::assembly;
+use adit_function::call::{Call, Means};
+use adit_function::hook::{CALL, Inputs, RegionBytes};
+use adit_function::records::Records;
+use adit_function::stage::Room;
+use adit_function::verify::{Budget, verify};
+use adit_native::{Arena, Checks, Entry, Installed, Options, Termination, compile, kernels};
+use rustix::time::{ClockId, clock_gettime};
+
+/// Verifies and compiles a function.
+pub(crate) fn install(arena: &mut Arena, text: &str) -> Installed {
+    let program = assembly::program(text).expect("the function is well written");
+    let verified = verify(program, &CALL, &Budget::default()).unwrap_or_else(|refusal| panic!("{refusal}"));
+    let options = Options { termination: Termination::Poll, checks: Checks::Verdicts, hardened: false };
+    arena.install(&compile(&verified, &options).expect("it compiles")).expect("there is room")
+}
+
+/// Nanoseconds of a call, which gives 0.
+pub(crate) fn time(program: &Installed, records: &Records, input: &[u8]) -> f64 {
+    let (mut room, mut output, mut entry) = (Room::new(0), [], Entry::new().expect("memory for an entry"));
+    let mut call = Call::new(Means {
+        store: records,
+        room: &mut room,
+        output: &mut output,
+        now_ms: 0,
+        kernels: kernels::best(),
+        work: u64::MAX,
+    });
+    let mut regions = [RegionBytes::Read(input)];
+    let start = cpu_ns();
+    let result = program.call(&mut entry, Inputs { numbers: &[], regions: &mut regions }, 0, &mut call);
+    let time = cpu_ns() - start;
+    assert_eq!(result, Ok(0), "the function succeeds");
+    time
+}
+
+/// The median, the least and the most.
+pub(crate) fn summary(mut times: Vec<f64>) -> (f64, f64, f64) {
+    times.sort_by(f64::total_cmp);
+    (times[times.len() / 2], times[0], times[times.len() - 1])
+}
+
+/// Nanoseconds that this thread has run for.
+fn cpu_ns() -> f64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
+}
+
+/// What loops of functions end with: r7 counts down.
+pub(crate) const END: &str = "
+        sub %r7, 1
+        jne %r7, 0, again
+        mov %r0, 0
+        exit
+        bad:
+        mov %r0, -1
+        exit";
