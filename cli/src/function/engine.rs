@@ -1,6 +1,7 @@
 //! Calls of a verified function, in machine code or interpreted.
 
 use adit_function::call::{Call, Means, WORK};
+use adit_function::helper::Kernels;
 use adit_function::hook::{Inputs, RegionBytes};
 use adit_function::interpret::{Interpreter, Stop};
 use adit_function::records::Records;
@@ -24,6 +25,8 @@ pub(crate) struct Engine {
     way: Way,
     room: Room,
     output: Vec<u8>,
+    /// Looked for once: that takes longer than a short call.
+    kernels: &'static Kernels,
     /// The time that calls are given.
     pub(crate) now_ms: u64,
     /// The fuel that each call has.
@@ -69,7 +72,14 @@ impl Engine {
                 interpreter: Box::new(Interpreter::new()),
             },
         };
-        Ok(Self { way, room: Room::new(STAGED_BYTES), output: vec![0; OUTPUT_BYTES], now_ms, fuel })
+        Ok(Self {
+            way,
+            room: Room::new(STAGED_BYTES),
+            output: vec![0; OUTPUT_BYTES],
+            kernels: kernels::best(),
+            now_ms,
+            fuel,
+        })
     }
 
     /// Calls the function; why it was stopped is the inner error.
@@ -84,7 +94,7 @@ impl Engine {
             room: &mut self.room,
             output: &mut self.output,
             now_ms: self.now_ms,
-            kernels: kernels::best(),
+            kernels: self.kernels,
             work: WORK,
         });
         let inputs = Inputs { numbers, regions };

@@ -105,6 +105,26 @@ fn a_field_of_json_is_found_as_it_is_written() {
 }
 
 #[test]
+fn hostile_texts_are_the_same_to_all_engines() {
+    const TEXT: &[u8] = br#"{"x":[{"a":"\"}"}],"a":{"b":[1,{"c":"}"}]},"ab":"a","":-1.5e3}"#;
+    each(&FILTER, "json_field", |json_field| {
+        let mut random = Random(8);
+        for _ in 0..500 {
+            let mut text = TEXT.to_vec();
+            for _ in 0..random.below(6) {
+                let at = usize::try_from(random.below(text.len() as u64)).expect("an index");
+                text[at] = TEXT[usize::try_from(random.below(TEXT.len() as u64)).expect("an index")];
+            }
+            let start = usize::try_from(random.below(4)).expect("an index");
+            for name in [&b"a"[..], b"ab", b"", b"a\\"] {
+                let ran = json_field.filter(b"key", &text[start..], name);
+                assert!(ran.result.is_ok(), "{}", String::from_utf8_lossy(&text));
+            }
+        }
+    });
+}
+
+#[test]
 fn nets_give_the_scores_of_the_script_that_made_them() {
     for (net, right, rows) in [("iris", 49, 50), ("wine", 57, 59)] {
         let text = std::fs::read_to_string(clang::folder().join(format!("nets/{net}.rows"))).unwrap();
