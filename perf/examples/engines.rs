@@ -1,7 +1,6 @@
 //! Other engines as peers of `adit perf functions --engines`: `engines NAME DIRECTORY`, with NAME one of rbpf, rbpf-jit and wasmtime, answers lines as
-//! `peer.c` does. The directory has the loops as `raw.o` and `programs.wasm`.
-//!
-//! Programs of rbpf get a pointer and a length instead of a context: it passes no other. Its compiled code is neither checked nor metered.
+//! `peer.c` does. The directory has the loops as `programs.o`, whose context is what rbpf calls a metadata buffer, and `programs.wasm`. The compiled code of
+//! rbpf is neither checked nor metered.
 
 use std::error::Error;
 use std::hint::black_box;
@@ -36,24 +35,27 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn rbpf(directory: &Path, function: &str, mut input: Vec<u8>, calls: u64, compiled: bool) -> Timed {
-    let object = std::fs::read(directory.join("raw.o"))?;
+    let object = std::fs::read(directory.join("programs.o"))?;
     let program = adit_function::elf::load(&object, Some(function)).map_err(|error| error.to_string())?;
     let code = adit_function::encode::encode(&program).ok_or("it has no encoding")?;
-    let mut machine = rbpf::EbpfVmRaw::new(Some(&code))?;
+    let mut machine = rbpf::EbpfVmMbuff::new(Some(&code))?;
     // The interpreter is so slow that fewer calls tell as much.
     let calls = if compiled { calls } else { (calls / 50).max(2) };
     if compiled {
         machine.jit_compile()?;
     }
+    let bounds = input.as_ptr_range();
+    let context = [bounds.start, bounds.end].map(|bound| (bound.expose_provenance() as u64).to_le_bytes());
+    let mut context = context.concat();
     let mut result = 0;
     let start_ns = now_ns();
     for _ in 0..calls {
-        let input = black_box(&mut input[..]);
+        let context = black_box(&mut context[..]);
         result = if compiled {
-            // SAFETY: the loops read the input within its length, which clang has compiled them to look at, and nothing else; they end.
-            unsafe { machine.execute_program_jit(input)? }
+            // SAFETY: the loops read the context and the input between the bounds in it, which clang has compiled them to look at; they end.
+            unsafe { machine.execute_program_jit(&mut input, context)? }
         } else {
-            machine.execute_program(input)?
+            machine.execute_program(&input, context)?
         };
     }
     Ok((now_ns() - start_ns, calls, result))

@@ -36,12 +36,11 @@ impl Build {
         Ok(build)
     }
 
-    /// Compiles the loops for the engines of the example `engines`.
+    /// Compiles the loops to WebAssembly, for the example `engines`.
     ///
     /// # Errors
-    /// If the compiler fails; for WebAssembly it needs the linker of LLVM.
+    /// If the compiler fails; it needs the linker of LLVM.
     pub(super) fn for_engines(&self) -> anyhow::Result<()> {
-        self.compile(&["-target", "bpf", "-mcpu=v3", "-DRAW", "-c"], "programs", "raw.o")?;
         let scalar = ["-fno-vectorize", "-fno-slp-vectorize", "-nostdlib"];
         let module = ["--target=wasm32", "-Wl,--no-entry", "-Wl,--export-dynamic"];
         self.compile(&[scalar, module].concat(), "programs", "programs.wasm")

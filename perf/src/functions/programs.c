@@ -1,15 +1,10 @@
-// The loops that `adit perf functions` compares engines by, written once: for machine bpf they are functions of Adit, for all others, and raw, they are
+// The loops that `adit perf functions` compares engines by, written once: for machine bpf they are functions of Adit, for all others they are
 // functions over memory, which `peer.c` and the example `engines` call.
 
 #ifdef __bpf__
 #include "adit_fn.h"
-#ifdef RAW
-#define FUNCTION(name) ADIT_CALL __u64 name(const __u8 *p, __u64 length)
-#define INPUT const __u8 *end __attribute__((unused)) = p + length
-#else
 #define FUNCTION(name) ADIT_CALL __u64 name(const struct adit_call *call)
 #define INPUT const __u8 *p = call->input, *end = call->input_end
-#endif
 #else
 typedef signed char __s8;
 typedef unsigned char __u8;
@@ -78,7 +73,7 @@ FUNCTION(dense) {
     return index;
 }
 
-#if defined __bpf__ && !defined RAW
+#ifdef __bpf__
 // It never ends.
 FUNCTION(endless) {
     INPUT;
