@@ -1,9 +1,9 @@
 //! Compares the verifier with PREVAIL, another one: `scripts/function-oracle [--programs N] [--from SEED]`.
 //!
 //! Hostile programs, as those of `scripts/fuzz-functions`, are judged by both. PREVAIL runs in a child process, since it may hang. It
-//! refuses what it cannot prove, so where it faults an access that we call proven, somebody is wrong or somebody knows less. In a program
-//! without loops and without arithmetic of two unknown numbers PREVAIL loses nothing: there its word counts, and the run fails. Elsewhere the program is run
-//! on many more hostile inputs, and if nothing happens the difference is counted.
+//! refuses what it cannot prove, so where it faults an access that we call proven, somebody is wrong or somebody knows less. The program is
+//! then run on many more hostile inputs: if anything happens the run fails. In a program without loops PREVAIL loses little: there its word
+//! counts, and the run fails too. What is left is counted.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
@@ -152,7 +152,7 @@ fn differ(
     "we prove, it does not, and nothing happens"
 }
 
-/// Whether PREVAIL follows a program without loss: no loops, and numbers of memory only as they are.
+/// Whether a program has no loops: what PREVAIL knows is not widened there.
 fn is_straight(program: &Program) -> bool {
     let goes_back = |(index, instruction): (usize, &Instruction)| match *instruction {
         Instruction::Jump { target } | Instruction::Branch { target, .. } => target as usize <= index,
