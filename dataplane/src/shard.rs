@@ -76,6 +76,8 @@ pub struct Shard {
     clock: Clock,
     /// The time of this turn.
     pub(crate) now: Now,
+    /// When its milliseconds since 1970 change next, on its other clock.
+    tick_ns: u64,
     pub(crate) engine: Engine,
     pub(crate) map: SlotMap,
     pub(crate) mesh: Mesh,
@@ -158,6 +160,7 @@ impl Shard {
             heap: Heap::new(parts.buffer_bytes / 4),
             inflight: InFlight::new(INFLIGHT_SLOTS, parts.buffer_bytes / 4),
             now: parts.clock.now(),
+            tick_ns: 0,
             clock: parts.clock,
             engine: Engine::new(parts.store),
             map: parts.map,
@@ -363,7 +366,7 @@ impl Shard {
             self.streams.end_sleep();
         }
         let before_ns = self.now.mono_ns;
-        self.now = self.clock.after(self.now);
+        self.now = self.clock.after(self.now, &mut self.tick_ns);
         if self.was_busy && wait == Wait::No {
             self.engine.counters.add(Counter::BusyNs, self.now.mono_ns - before_ns);
         }

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use rustix::time::{ClockId, clock_gettime};
+use rustix::time::{ClockId, Timespec, clock_gettime};
 
 /// A moment on both clocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,32 +42,36 @@ impl Clock {
         }
     }
 
-    /// The time now, where it was `before` a moment ago. Milliseconds since 1970 may be up to one behind.
+    /// The time now, where it was `before` a moment ago. `tick_ns` is when the milliseconds since 1970 change next, 0 at first; that the wall
+    /// clock was set is seen a millisecond later at most.
     #[inline]
-    pub fn after(&self, before: Now) -> Now {
+    pub fn after(&self, before: Now, tick_ns: &mut u64) -> Now {
         match self {
-            Self::Kernel => kernel_after(before),
+            Self::Kernel => kernel_after(before, tick_ns),
             Self::Sim(now) => now.get(),
         }
     }
 }
 
-/// The time after `before`: the wall clock is looked at once in each millisecond, which halves what most turns pay.
-fn kernel_after(before: Now) -> Now {
+/// The time after `before`: the wall clock is looked at once in each millisecond, which halves what most turns pay. It is read behind the other
+/// clock, so its tick is never expected too late.
+fn kernel_after(before: Now, tick_ns: &mut u64) -> Now {
     let mono_ns = kernel_mono_ns();
-    let is_same = mono_ns / NS_PER_MS == before.mono_ns / NS_PER_MS;
-    Now { mono_ns, unix_ms: if is_same { before.unix_ms } else { kernel_unix_ms() } }
+    if mono_ns < *tick_ns {
+        return Now { mono_ns, unix_ms: before.unix_ms };
+    }
+    let real = clock_gettime(ClockId::Realtime);
+    *tick_ns = mono_ns + NS_PER_MS - unsigned(real.tv_nsec) % NS_PER_MS;
+    Now { mono_ns, unix_ms: unix_ms(real) }
 }
 
 fn kernel_now() -> Now {
     let mono_ns = kernel_mono_ns();
-    Now { mono_ns, unix_ms: kernel_unix_ms() }
+    Now { mono_ns, unix_ms: unix_ms(clock_gettime(ClockId::Realtime)) }
 }
 
-/// The kernel's wall clock.
-fn kernel_unix_ms() -> u64 {
-    let real = clock_gettime(ClockId::Realtime);
-    unsigned(real.tv_sec) * 1_000 + unsigned(real.tv_nsec) / 1_000_000
+fn unix_ms(real: Timespec) -> u64 {
+    unsigned(real.tv_sec) * 1_000 + unsigned(real.tv_nsec) / NS_PER_MS
 }
 
 /// The kernel's monotonic time alone, for drivers.
@@ -94,6 +98,19 @@ mod tests {
         let second = Clock::Kernel.now();
         assert!(second.mono_ns >= first.mono_ns);
         assert!(first.unix_ms > 1_600_000_000_000, "the machine's clock is set");
+    }
+
+    #[test]
+    fn milliseconds_change_with_those_of_the_kernel() {
+        let (mut now, mut tick_ns) = (Now::default(), 0);
+        for _ in 0..20_000 {
+            let before = Clock::Kernel.now().unix_ms;
+            now = Clock::Kernel.after(now, &mut tick_ns);
+            assert!(
+                (before..=Clock::Kernel.now().unix_ms).contains(&now.unix_ms),
+                "{now:?}, before: {before}"
+            );
+        }
     }
 
     #[test]
