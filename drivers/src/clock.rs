@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use rustix::time::{ClockId, Timespec, clock_gettime};
+use rustix::time::{ClockId, clock_gettime};
 
 /// A moment on both clocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Clock {
     #[inline]
     pub fn now(&self) -> Now {
         match self {
-            Self::Kernel => kernel_now(),
+            Self::Kernel => kernel_after(Now::default(), &mut 0),
             Self::Sim(now) => now.get(),
         }
     }
@@ -62,16 +62,7 @@ fn kernel_after(before: Now, tick_ns: &mut u64) -> Now {
     }
     let real = clock_gettime(ClockId::Realtime);
     *tick_ns = mono_ns + NS_PER_MS - unsigned(real.tv_nsec) % NS_PER_MS;
-    Now { mono_ns, unix_ms: unix_ms(real) }
-}
-
-fn kernel_now() -> Now {
-    let mono_ns = kernel_mono_ns();
-    Now { mono_ns, unix_ms: unix_ms(clock_gettime(ClockId::Realtime)) }
-}
-
-fn unix_ms(real: Timespec) -> u64 {
-    unsigned(real.tv_sec) * 1_000 + unsigned(real.tv_nsec) / NS_PER_MS
+    Now { mono_ns, unix_ms: unsigned(real.tv_sec) * 1_000 + unsigned(real.tv_nsec) / NS_PER_MS }
 }
 
 /// The kernel's monotonic time alone, for drivers.

@@ -105,6 +105,25 @@ pub enum Operation {
     ShiftRightSigned,
 }
 
+impl Operation {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::Add,
+        Self::Subtract,
+        Self::Multiply,
+        Self::Divide,
+        Self::SignedDivide,
+        Self::Modulo,
+        Self::SignedModulo,
+        Self::Or,
+        Self::And,
+        Self::Xor,
+        Self::ShiftLeft,
+        Self::ShiftRight,
+        Self::ShiftRightSigned,
+    ];
+}
+
 /// When a branch is taken.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[expect(missing_docs, reason = "the names say it")]
@@ -121,6 +140,23 @@ pub enum Condition {
     SignedLessOrEqual,
     /// Both have a bit.
     AnyBit,
+}
+
+impl Condition {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Equal,
+        Self::NotEqual,
+        Self::Greater,
+        Self::GreaterOrEqual,
+        Self::Less,
+        Self::LessOrEqual,
+        Self::SignedGreater,
+        Self::SignedGreaterOrEqual,
+        Self::SignedLess,
+        Self::SignedLessOrEqual,
+        Self::AnyBit,
+    ];
 }
 
 /// What an atomic operation does with memory and its source.

@@ -9,7 +9,7 @@ use super::mempool::DeviceMempool;
 use super::queue::DpdkQueue;
 use super::reach::Reach;
 use super::rss::Rss;
-use super::setup::{Port, Started, start};
+use super::setup::{Port, start};
 use super::spec::PortSpec;
 use crate::frames::Offloads;
 
@@ -89,12 +89,9 @@ pub struct DeviceStats {
 #[derive(Clone)]
 pub struct Device(Arc<Running>);
 
-/// The order is that of its end: the device stops, then its buffers go, then the environment may.
+/// The order is that of its end: the device stops and its buffers go, then the environment may.
 pub(super) struct Running {
     pub(super) port: Port,
-    mempools: Vec<Arc<DeviceMempool>>,
-    /// Headers for what frames end with, for each queue; none if the device takes no such frames.
-    tails: Vec<Arc<DeviceMempool>>,
     pub(super) reach: Reach,
     /// UDP ports for which there are rules.
     ruled_count: AtomicU16,
@@ -107,15 +104,8 @@ impl Device {
     /// # Errors
     /// See [`DeviceError`].
     pub fn start(eal: &Eal, config: &DeviceConfig) -> Result<Vec<DpdkQueue>, DeviceError> {
-        let Started { port, mempools, tails, reach } = start(eal, config)?;
-        let running = Arc::new(Running {
-            port,
-            mempools,
-            tails,
-            reach,
-            ruled_count: AtomicU16::new(0),
-            _eal: eal.clone(),
-        });
+        let (port, reach) = start(eal, config)?;
+        let running = Arc::new(Running { port, reach, ruled_count: AtomicU16::new(0), _eal: eal.clone() });
         Ok((0..config.queue_pairs).map(|queue| DpdkQueue::new(Arc::clone(&running), queue)).collect())
     }
 
@@ -172,7 +162,8 @@ impl Device {
     /// Has it put datagrams to a UDP port into a queue, over IPv4 and IPv6; says whether it does. Many devices cannot, and
     /// only an attempt tells.
     pub fn steer_udp_port(&self, udp_port: u16, queue: u16) -> bool {
-        let does = usize::from(queue) < self.0.mempools.len() && self.0.port.steer_udp_port(udp_port, queue);
+        let does =
+            usize::from(queue) < self.0.port.mempools.len() && self.0.port.steer_udp_port(udp_port, queue);
         self.0.ruled_count.fetch_add(u16::from(does), Ordering::Relaxed);
         does
     }
@@ -180,19 +171,19 @@ impl Device {
     /// Whether there is a rule for each of its queues, so that no hash decides. All are made before the queues move to their
     /// threads, which orders them with who asks.
     pub(super) fn follows_rules(&self) -> bool {
-        usize::from(self.0.ruled_count.load(Ordering::Relaxed)) >= self.0.mempools.len()
+        usize::from(self.0.ruled_count.load(Ordering::Relaxed)) >= self.0.port.mempools.len()
     }
 }
 
 impl Running {
     /// The buffers of a queue.
     pub(super) fn mempool(&self, queue: u16) -> &Arc<DeviceMempool> {
-        &self.mempools[usize::from(queue)]
+        &self.port.mempools[usize::from(queue)]
     }
 
     /// Headers for what frames of a queue end with, if the device takes such frames.
     pub(super) fn tails(&self, queue: u16) -> Option<&Arc<DeviceMempool>> {
-        self.tails.get(usize::from(queue))
+        self.port.tails.get(usize::from(queue))
     }
 }
 

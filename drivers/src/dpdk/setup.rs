@@ -30,39 +30,33 @@ pub(super) struct Port {
     pub(super) rss: Option<Rss>,
     /// For each queue what becomes readable; none if the device does not interrupt.
     pub(super) interrupts: Vec<RawFd>,
-    /// Whose buffers the device may hold: they go after it.
-    holds: Vec<Arc<DeviceMempool>>,
-}
-
-/// A started device, with a mempool for each queue; and one of headers for what frames end with, if it takes that.
-pub(super) struct Started {
-    pub(super) port: Port,
+    /// For each queue its buffers. The device may hold some: they go after it.
     pub(super) mempools: Vec<Arc<DeviceMempool>>,
+    /// For each queue headers for what frames end with, as above; none if the device takes no such frames.
     pub(super) tails: Vec<Arc<DeviceMempool>>,
-    pub(super) reach: Reach,
 }
 
 /// Finds or makes the device, configures and starts it.
-pub(super) fn start(eal: &Eal, config: &DeviceConfig) -> Result<Started, DeviceError> {
+pub(super) fn start(eal: &Eal, config: &DeviceConfig) -> Result<(Port, Reach), DeviceError> {
     let mut port = Port::find(config)?;
     let info = port.info()?;
     check(config, &info)?;
     port.mtu_bytes = config.mtu_bytes;
     let reach = Reach::of(config, &info);
     port.offloads = offloads(config, &info, &reach);
-    let mempools = port.mempools(eal, config)?;
-    port.holds.extend_from_slice(&mempools);
-    let tails = if port.offloads.tx_segments { port.tails(eal, config)? } else { Vec::new() };
-    port.holds.extend_from_slice(&tails);
+    port.mempools = port.make_mempools(eal, config)?;
+    if port.offloads.tx_segments {
+        port.tails = port.make_tails(eal, config)?;
+    }
     let interrupts = config.interrupts && !MUTE_DRIVERS.contains(&port.driver.as_str());
     // Some devices refuse interrupts only at their start.
-    let first = port.bring_up(config, &info, &mempools, interrupts);
+    let first = port.bring_up(config, &info, interrupts);
     match (first, interrupts) {
-        (Err(_), true) => port.bring_up(config, &info, &mempools, false)?,
+        (Err(_), true) => port.bring_up(config, &info, false)?,
         (first, _) => first?,
     }
     port.finish(config, &info, interrupts)?;
-    Ok(Started { port, mempools, tails, reach })
+    Ok((port, reach))
 }
 
 impl Port {
@@ -97,7 +91,8 @@ impl Port {
             offloads: Offloads::default(),
             rss: None,
             interrupts: Vec::new(),
-            holds: Vec::new(),
+            mempools: Vec::new(),
+            tails: Vec::new(),
         })
     }
 
@@ -123,7 +118,11 @@ impl Port {
     }
 
     /// A mempool for each queue, near the device: the sum of all that may hold a buffer at once.
-    fn mempools(&self, eal: &Eal, config: &DeviceConfig) -> Result<Vec<Arc<DeviceMempool>>, DeviceError> {
+    fn make_mempools(
+        &self,
+        eal: &Eal,
+        config: &DeviceConfig,
+    ) -> Result<Vec<Arc<DeviceMempool>>, DeviceError> {
         let bursts = 2 * FRAMES_PER_BURST_MAX + STASH_BUFFERS;
         let count = u32::from(self.descriptors.0)
             + u32::from(self.descriptors.1)
@@ -142,7 +141,7 @@ impl Port {
     }
 
     /// Headers without buffers for each queue: as many as may be in its transmit ring, and on their way there.
-    fn tails(&self, eal: &Eal, config: &DeviceConfig) -> Result<Vec<Arc<DeviceMempool>>, DeviceError> {
+    fn make_tails(&self, eal: &Eal, config: &DeviceConfig) -> Result<Vec<Arc<DeviceMempool>>, DeviceError> {
         let count = u32::from(self.descriptors.1)
             + u32::try_from(FRAMES_PER_BURST_MAX + STASH_BUFFERS).unwrap_or(u32::MAX)
             + CACHE_BUFFERS * 3 / 2;
@@ -157,7 +156,6 @@ impl Port {
         &self,
         config: &DeviceConfig,
         info: &sys::rte_eth_dev_info,
-        mempools: &[Arc<DeviceMempool>],
         interrupts: bool,
     ) -> Result<(), DeviceError> {
         // SAFETY: numbers, for which zeroes mean nothing, and pointers that may be null.
@@ -180,9 +178,9 @@ impl Port {
         let socket = unsafe { sys::rte_eth_dev_socket_id(number) }.cast_unsigned();
         let (mut rx, mut tx) = (info.default_rxconf, info.default_txconf);
         (rx.offloads, tx.offloads) = (conf.rxmode.offloads, conf.txmode.offloads);
-        for (queue, mempool) in (0..queues).zip(mempools) {
+        for (queue, mempool) in (0..queues).zip(&self.mempools) {
             let (rx_descriptors, tx_descriptors) = self.descriptors;
-            // SAFETY: a queue of a configured port, and a mempool that outlives it: see `Running`.
+            // SAFETY: a queue of a configured port, and a mempool that outlives it: see `Port::drop`.
             let result = unsafe {
                 sys::rte_eth_rx_queue_setup(
                     number,
@@ -335,7 +333,7 @@ impl Drop for Port {
         let closed = unsafe { sys::rte_eth_dev_close(self.number) };
         if closed < 0 {
             // A device that goes on may write into its buffers at any time: they stay, and are missed at the end.
-            std::mem::forget(std::mem::take(&mut self.holds));
+            std::mem::forget((std::mem::take(&mut self.mempools), std::mem::take(&mut self.tails)));
         }
         if let (true, Ok(name)) = (is_virtual(&self.name), text(&self.name)) {
             // SAFETY: EAL runs: the device held it. The strings end with a NUL.

@@ -164,7 +164,7 @@ fn results_of_operations_are_what_is_said_of_them() {
                 (model.state.facts.order(bytes, size, left), value, format!("order {bytes:?} {size:?}"))
             }
             _ => {
-                let operation = random.pick(&OPERATIONS);
+                let operation = random.pick(&Operation::ALL);
                 let value = arithmetic::apply(operation, width, a, b);
                 (model.state.facts.operate(operation, width, left, right), value, format!("{operation:?}"))
             }
@@ -186,7 +186,7 @@ fn what_holds_is_not_taken_for_impossible() {
         let (left, right) = (model.form(&mut random), model.form(&mut random));
         let (a, b) = (model.value(&left).cast_unsigned(), model.value(&right).cast_unsigned());
         let width = random.pick(&[Width::Word, Width::Double]);
-        let condition = random.pick(&CONDITIONS);
+        let condition = random.pick(&Condition::ALL);
         let holds = arithmetic::holds(condition, width, a, b);
         let condition = if holds { Some(condition) } else { super::branch::opposite(condition) };
         let Some(condition) = condition else { continue };
@@ -209,7 +209,7 @@ fn distances_are_compared_as_addresses() {
         // Memory begins anywhere in the lower half, at 0 if there is none.
         let start = random.pick(&[0, 0x1000, 1 << 32, 0x7fff_ffff_f000]);
         let address = |form: &Form| model.value(form).cast_unsigned().wrapping_add(start);
-        let condition = random.pick(&CONDITIONS);
+        let condition = random.pick(&Condition::ALL);
         if condition == Condition::AnyBit {
             continue;
         }
@@ -315,7 +315,7 @@ fn joined_states_hold_on_both_sides() {
 #[test]
 fn all_operations_of_small_numbers() {
     // Intervals of small numbers, all of them, with all numbers in them.
-    for operation in OPERATIONS {
+    for operation in Operation::ALL {
         for (low, high) in (-5..5).flat_map(|low| (low..5).map(move |high| (low, high))) {
             for other in -9..9 {
                 for width in [Width::Word, Width::Double] {
@@ -337,33 +337,3 @@ fn all_operations_of_small_numbers() {
         }
     }
 }
-
-const OPERATIONS: [Operation; 13] = [
-    Operation::Add,
-    Operation::Subtract,
-    Operation::Multiply,
-    Operation::Divide,
-    Operation::SignedDivide,
-    Operation::Modulo,
-    Operation::SignedModulo,
-    Operation::Or,
-    Operation::And,
-    Operation::Xor,
-    Operation::ShiftLeft,
-    Operation::ShiftRight,
-    Operation::ShiftRightSigned,
-];
-
-const CONDITIONS: [Condition; 11] = [
-    Condition::Equal,
-    Condition::NotEqual,
-    Condition::Greater,
-    Condition::GreaterOrEqual,
-    Condition::Less,
-    Condition::LessOrEqual,
-    Condition::SignedGreater,
-    Condition::SignedGreaterOrEqual,
-    Condition::SignedLess,
-    Condition::SignedLessOrEqual,
-    Condition::AnyBit,
-];

@@ -17,11 +17,14 @@ mod tables;
 #[cfg(target_arch = "x86_64")]
 mod wide;
 
+use std::sync::LazyLock;
+
 use adit_function::helper::{Kernels, SCALAR};
 
-/// The fastest loops that this processor can run.
+/// The fastest loops that this processor can run: looked for once, so that each call may ask.
 pub fn best() -> &'static Kernels {
-    all().last().map_or(&SCALAR, |(_, kernels)| kernels)
+    static BEST: LazyLock<&Kernels> = LazyLock::new(|| all().last().map_or(&SCALAR, |(_, kernels)| kernels));
+    &BEST
 }
 
 /// All loops that this processor can run, the fastest last, with a name.

@@ -39,34 +39,6 @@ const EDGES: &[u64] = &[
     0xffff_ffff_ffff_ffff,
 ];
 const IMMEDIATES: &[i32] = &[0, 1, 2, 31, 32, 33, 63, 64, 1000, i32::MAX, i32::MIN, -1, -2];
-const OPERATIONS: &[Operation] = &[
-    Operation::Add,
-    Operation::Subtract,
-    Operation::Multiply,
-    Operation::Divide,
-    Operation::SignedDivide,
-    Operation::Modulo,
-    Operation::SignedModulo,
-    Operation::Or,
-    Operation::And,
-    Operation::Xor,
-    Operation::ShiftLeft,
-    Operation::ShiftRight,
-    Operation::ShiftRightSigned,
-];
-const CONDITIONS: &[Condition] = &[
-    Condition::Equal,
-    Condition::NotEqual,
-    Condition::Greater,
-    Condition::GreaterOrEqual,
-    Condition::Less,
-    Condition::LessOrEqual,
-    Condition::SignedGreater,
-    Condition::SignedGreaterOrEqual,
-    Condition::SignedLess,
-    Condition::SignedLessOrEqual,
-    Condition::AnyBit,
-];
 const ATOMICS: &[Atomic] =
     &[Atomic::Add, Atomic::Or, Atomic::And, Atomic::Xor, Atomic::Exchange, Atomic::CompareExchange];
 const WIDTHS: &[Width] = &[Width::Word, Width::Double];
@@ -180,7 +152,7 @@ impl Table {
 #[test]
 fn arithmetic_of_registers() {
     let mut table = Table::new();
-    for &operation in OPERATIONS {
+    for operation in Operation::ALL {
         for &width in WIDTHS {
             let does = Instruction::Arithmetic {
                 width,
@@ -197,7 +169,7 @@ fn arithmetic_of_registers() {
 #[test]
 fn arithmetic_of_immediates() {
     let mut table = Table::new();
-    for &operation in OPERATIONS {
+    for operation in Operation::ALL {
         for &width in WIDTHS {
             for &immediate in IMMEDIATES {
                 let source = Operand::Immediate(immediate);
@@ -258,7 +230,7 @@ fn moves_and_orders() {
 #[test]
 fn conditions() {
     let mut table = Table::new();
-    for &condition in CONDITIONS {
+    for condition in Condition::ALL {
         for &width in WIDTHS {
             for right in [Operand::Register(register(4)), Operand::Immediate(-1), Operand::Immediate(64)] {
                 // mov r5, 1; if r3 .. goto +1; mov r5, 0; mov r3, r5
