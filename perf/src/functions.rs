@@ -2,7 +2,7 @@
 //! compiler makes without vectors. All take turns on one pinned thread, and are timed by its processor time: the ratios are what counts.
 //!
 //! The peers are programs of their own, which answer how long so many calls have taken: C is compiled when the comparison starts; other engines come
-//! from the example `engines` of this crate.
+//! from the example `engines` of adit-native.
 
 mod build;
 mod engine;
@@ -33,7 +33,7 @@ pub struct FunctionsArguments {
     /// The compiler of the functions and of the peer in C: clang 14 or later
     #[arg(long, value_name = "PROGRAM", default_value = "clang")]
     clang: PathBuf,
-    /// The example `engines` of adit-perf, for rbpf and wasmtime to take part
+    /// The example `engines` of adit-native, for rbpf and wasmtime to take part
     #[arg(long, value_name = "PROGRAM")]
     engines: Option<PathBuf>,
     /// Endless loops to stop

@@ -4,29 +4,18 @@
 
 use std::time::{Duration, Instant};
 
+#[path = "campaign/arguments.rs"]
+mod arguments;
 #[path = "../tests/hostile/mod.rs"]
 mod hostile;
 
+use arguments::Arguments;
 use hostile::{Campaign, Tally};
 
 fn main() {
-    let (mut mutants, mut from, mut jobs) = (10_000_000_u64, 0_u64, 2_u64);
-    let mut arguments = std::env::args().skip(1);
-    while let Some(name) = arguments.next() {
-        let number = arguments.next().and_then(|text| text.parse().ok());
-        match (name.as_str(), number) {
-            ("--mutants", Some(number)) => mutants = number,
-            ("--from", Some(number)) => from = number,
-            ("--jobs", Some(number)) if number > 0 => jobs = number,
-            _ => {
-                eprintln!("usage: scripts/fuzz-functions [--mutants N] [--from SEED] [--jobs J]");
-                std::process::exit(2);
-            }
-        }
-    }
+    let Arguments { mutants, from, jobs } = arguments::parse("scripts/fuzz-functions", 10_000_000);
     // What goes wrong is told with the program that shows it.
     std::panic::set_hook(Box::new(|_| {}));
-    println!("seeds {from} to {}", from + mutants - 1);
     let start = now();
     let step = usize::try_from(jobs).unwrap();
     let workers = (0..jobs).map(|job| move || work((from + job..from + mutants).step_by(step)));

@@ -1,26 +1,15 @@
 //! Hostile programs, compiled and interpreted, in long campaigns: `scripts/fuzz-functions --compiled [--mutants N] [--from SEED] [--jobs J]`.
 
+#[path = "../../examples/campaign/arguments.rs"]
+mod arguments;
 #[path = "../tests/compared/mod.rs"]
 mod compared;
 
+use arguments::Arguments;
 use compared::Comparison;
 
 fn main() {
-    let (mut mutants, mut from, mut jobs) = (100_000_u64, 0_u64, 2_u64);
-    let mut arguments = std::env::args().skip(1);
-    while let Some(name) = arguments.next() {
-        let number = arguments.next().and_then(|text| text.parse().ok());
-        match (name.as_str(), number) {
-            ("--mutants", Some(number)) => mutants = number,
-            ("--from", Some(number)) => from = number,
-            ("--jobs", Some(number)) if number > 0 => jobs = number,
-            _ => {
-                eprintln!("usage: scripts/fuzz-functions --compiled [--mutants N] [--from SEED] [--jobs J]");
-                std::process::exit(2);
-            }
-        }
-    }
-    println!("seeds {from} to {}", from + mutants - 1);
+    let Arguments { mutants, from, jobs } = arguments::parse("scripts/fuzz-functions --compiled", 100_000);
     let step = usize::try_from(jobs).unwrap_or(1);
     let count: usize = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..jobs)
