@@ -621,8 +621,8 @@ ADIT_HELPER __s64 (*const adit_find_byte)(const void *data, __u64 bytes, __u64 v
     (__s64 (*)(const void *, __u64, __u64))116;
 
 /**
- * Gives the 64 bits of rapidhash V3 of bytes and a seed: the same everywhere and for ever. Who knows
- * the seed can find collisions.
+ * Gives the 64 bits of XXH3 of bytes and a seed: the same everywhere and for ever. Who knows the seed
+ * can find collisions.
  */
 ADIT_HELPER __u64 (*const adit_hash)(const void *data, __u64 bytes, __u64 seed) =
     (__u64 (*)(const void *, __u64, __u64))117;

@@ -56,6 +56,8 @@ fn main() {
             0
         });
     }
+    report("hash", BYTES, &|kernels| (kernels.hash)(black_box(left), 0));
+    report("hash with a seed", BYTES, &|kernels| (kernels.hash)(black_box(left), 5));
     report("crc32c", BYTES, &|kernels| (kernels.crc32c)(0, black_box(left)).into());
 }
 

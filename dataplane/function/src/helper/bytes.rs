@@ -2,8 +2,6 @@
 
 use std::cmp::Ordering;
 
-use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
-
 use super::{Failure, Helper, extent, number, place, readable, writable};
 use crate::call::Call;
 use crate::memory::Memory;
@@ -179,8 +177,8 @@ impl Helper for Hash {
     const SIGNATURE: Signature = Signature {
         number: 117,
         name: "adit_hash",
-        about: "Gives the 64 bits of rapidhash V3 of bytes and a seed: the same everywhere and for ever. Who knows\n\
-            the seed can find collisions.",
+        about: "Gives the 64 bits of XXH3 of bytes and a seed: the same everywhere and for ever. Who knows the seed\n\
+            can find collisions.",
         arguments: &[DATA, BYTES, number("seed", "__u64")],
         c_result: "__u64",
         result_min: i64::MIN,
@@ -196,7 +194,7 @@ impl Helper for Hash {
     ) -> Result<u64, Failure> {
         call.charge(arguments[1])?;
         let data = memory.read(place(0, arguments, arguments[1]))?;
-        Ok(rapidhash_v3_seeded(data, &RapidSecrets::seed_cpp(arguments[2])))
+        Ok((call.kernels.hash)(data, arguments[2]))
     }
 }
 

@@ -7,7 +7,7 @@ use super::{Failure, Helper, bounded, elements, extent, number, place, readable,
 use crate::call::{Call, LOOKUP_WORK};
 use crate::memory::{Memory, Place};
 use crate::signature::{Argument, ArgumentKind, Signature, VIEW_BYTES, VIEWS_MAX};
-use crate::store::STAGED_VERSION;
+use crate::store::{Found, STAGED_VERSION};
 use crate::trap::Refused;
 
 /// Looks a record up.
@@ -42,10 +42,26 @@ impl Helper for Get {
     ) -> Result<u64, Failure> {
         let [_, key_bytes, offset, ..] = arguments;
         call.charge(lookup_work(call, key_bytes)?)?;
-        let found = call.find(memory.read(place(0, arguments, key_bytes))?, offset)?;
-        memory.write_view(place(3, arguments, VIEW_BYTES.into()), found.map(|found| found.bytes))?;
-        Ok(found.map_or(NONE, |found| found.value_bytes))
+        let key = memory.read(place(0, arguments, key_bytes))?;
+        if call.stage.is_empty() {
+            let found = call.store.get(key, offset).map_err(Refused::from)?;
+            show(arguments, memory, found)
+        } else {
+            let found = call.find(key, offset)?;
+            show(arguments, memory, found)
+        }
     }
+}
+
+/// What [`Get`] gives for a record.
+#[inline]
+fn show<'s>(
+    arguments: [u64; 5],
+    memory: &mut impl Memory<'s>,
+    found: Option<Found<'s>>,
+) -> Result<u64, Failure> {
+    memory.write_view(place(3, arguments, VIEW_BYTES.into()), found.map(|found| found.bytes))?;
+    Ok(found.map_or(NONE, |found| found.value_bytes))
 }
 
 /// Looks several records up at once.

@@ -4,7 +4,7 @@ use adit_function::helper::SIGNATURES;
 use adit_function::records::Records;
 use adit_native::Arena;
 
-use crate::compiled::{END, install, summary, time};
+use crate::compiled::{END, WRITTEN, install, summary, time};
 
 /// Prints a table.
 pub(crate) fn print() {
@@ -40,6 +40,11 @@ fn text((name, arguments, _): &Row) -> String {
         add %r3, {}
         jgt %r3, %r2, bad
         ldxdw %r7, [%r6+{}]
+        ldxdw %r2, [%r1+24]
+        ldxdw %r8, [%r1+16]
+        mov %r3, %r8
+        add %r3, {WRITTEN}
+        jgt %r3, %r2, bad
         again:
         {arguments}
         call {number}
@@ -49,7 +54,7 @@ fn text((name, arguments, _): &Row) -> String {
     )
 }
 
-/// A helper, how its arguments are set where r6 points to the bytes, and how many of them it goes through.
+/// A helper, how its arguments are set where r6 points to the bytes and r8 to memory to write to, and how many of them it goes through.
 type Row = (&'static str, &'static str, u64);
 
 const ROWS: &[Row] = &[
@@ -69,6 +74,16 @@ const ROWS: &[Row] = &[
         "mov %r1, %r6\nmov %r2, 16\nmov %r3, 64\nmov %r4, %r6\nadd %r4, 4096\nmov %r5, %r10\nadd %r5, -64",
         16 * 64,
     ),
+    (
+        "adit_gemv_i8",
+        "mov %r1, %r6\nmov %r2, 16\nmov %r3, 256\nmov %r4, %r6\nadd %r4, 4096\nmov %r5, %r8",
+        BYTES,
+    ),
+    (
+        "adit_select_above_u32",
+        "mov %r1, %r6\nmov %r2, 1024\nmov %r3, 0x40000000\nmov %r4, %r8\nmov %r5, 1024",
+        BYTES,
+    ),
     ("adit_compare", "mov %r1, %r6\nmov %r2, 4096\nmov %r3, %r6\nadd %r3, 4096\nmov %r4, 4096", 2 * BYTES),
     ("adit_find_byte", "mov %r1, %r6\nmov %r2, 4096\nmov %r3, 0", BYTES),
     (
@@ -78,8 +93,9 @@ const ROWS: &[Row] = &[
     ),
     ("adit_hash", "mov %r1, %r6\nmov %r2, 4096\nmov %r3, 0", BYTES),
     ("adit_crc32c", "mov %r1, %r6\nmov %r2, 4096\nmov %r3, 0", BYTES),
-    ("adit_fill", "mov %r1, %r10\nadd %r1, -512\nmov %r2, 7\nmov %r3, 512", 512),
-    ("adit_copy", "mov %r1, %r10\nadd %r1, -512\nmov %r2, %r6\nmov %r3, 512", 512),
+    ("adit_fill", "mov %r1, %r8\nmov %r2, 7\nmov %r3, 4096", BYTES),
+    ("adit_copy", "mov %r1, %r8\nmov %r2, %r6\nmov %r3, 4096", BYTES),
+    ("adit_copy", "mov %r1, %r8\nmov %r2, %r6\nmov %r3, 512", 512),
     ("adit_exp_q16", "mov %r1, 0x23456", 0),
     ("adit_sigmoid_q16", "mov %r1, 0x23456", 0),
     ("adit_tanh_q16", "mov %r1, 0x23456", 0),

@@ -2,7 +2,7 @@
 
 use adit_function::assembly;
 use adit_function::call::{Call, Means};
-use adit_function::hook::{CALL, Inputs, RegionBytes};
+use adit_function::hook::{CALL, Field, FieldKind, Hook, Inputs, Region, RegionBytes};
 use adit_function::records::Records;
 use adit_function::stage::Room;
 use adit_function::verify::{Budget, verify};
@@ -12,7 +12,7 @@ use rustix::time::{ClockId, clock_gettime};
 /// Verifies and compiles a function.
 pub(crate) fn install(arena: &mut Arena, text: &str) -> Installed {
     let program = assembly::program(text).expect("the function is well written");
-    let verified = verify(program, &CALL, &Budget::default()).unwrap_or_else(|refusal| panic!("{refusal}"));
+    let verified = verify(program, &HOOK, &Budget::default()).unwrap_or_else(|refusal| panic!("{refusal}"));
     let options = Options { termination: Termination::Poll, checks: Checks::Verdicts, hardened: false };
     arena.install(&compile(&verified, &options).expect("it compiles")).expect("there is room")
 }
@@ -28,7 +28,8 @@ pub(crate) fn time(program: &Installed, records: &Records, input: &[u8]) -> f64 
         kernels: kernels::best(),
         work: u64::MAX,
     });
-    let mut regions = [RegionBytes::Read(input)];
+    let mut written = Lines([0; WRITTEN]);
+    let mut regions = [RegionBytes::Read(input), RegionBytes::Write(&mut written.0)];
     let start = cpu_ns();
     let result = program.call(&mut entry, Inputs { numbers: &[], regions: &mut regions }, 0, &mut call);
     let time = cpu_ns() - start;
@@ -57,3 +58,21 @@ pub(crate) const END: &str = "
         bad:
         mov %r0, -1
         exit";
+
+/// How these functions are called: with input, as clients call them, and with memory to write to.
+const HOOK: Hook = Hook {
+    fields: &[
+        CALL.fields[0],
+        CALL.fields[1],
+        Field { name: "written", offset: 16, kind: FieldKind::Start(1) },
+        Field { name: "written_end", offset: 24, kind: FieldKind::End(1) },
+    ],
+    regions: &[CALL.regions[0], Region { name: "written", writable: true }],
+    ..CALL
+};
+/// Bytes to write to.
+pub(crate) const WRITTEN: usize = 4096;
+
+/// Memory that starts with a cache line.
+#[repr(align(64))]
+struct Lines([u8; WRITTEN]);

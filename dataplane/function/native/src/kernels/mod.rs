@@ -5,7 +5,11 @@
 //! kind of vector unit.
 
 #[cfg(target_arch = "x86_64")]
+mod crc;
+#[cfg(target_arch = "x86_64")]
 mod dot;
+#[cfg(target_arch = "x86_64")]
+mod hash;
 #[cfg(target_arch = "x86_64")]
 mod narrow;
 #[cfg(target_arch = "x86_64")]

@@ -2,9 +2,8 @@
 
 use adit_function::helper::Kernels;
 use adit_function::helper::kernels::{self, Lanes, Products};
-use crc_fast::{CrcAlgorithm, Digest};
 
-use super::{dot, narrow, select, wide};
+use super::{crc, dot, hash, narrow, select, wide};
 
 /// The tables that this processor can run, the fastest last.
 pub(super) fn all() -> impl Iterator<Item = (&'static str, &'static Kernels)> {
@@ -19,7 +18,15 @@ pub(super) fn all() -> impl Iterator<Item = (&'static str, &'static Kernels)> {
         && is_x86_feature_detected!("avx512dq")
         && is_x86_feature_detected!("avx512vl")
         && is_x86_feature_detected!("avx512vnni");
-    let tables = [(has_avx2, "avx2", &AVX2), (has_avx512, "avx512", &AVX512)];
+    let has_clmul = has_avx512
+        && is_x86_feature_detected!("pclmulqdq")
+        && is_x86_feature_detected!("sse4.2")
+        && is_x86_feature_detected!("vpclmulqdq");
+    let tables = [
+        (has_avx2, "avx2", &AVX2),
+        (has_avx512, "avx512", &AVX512),
+        (has_clmul, "avx512 with carry-less products", &AVX512_CLMUL),
+    ];
     tables.into_iter().filter(|(is_there, ..)| *is_there).map(|(_, name, kernels)| (name, kernels))
 }
 
@@ -130,10 +137,11 @@ static AVX2: Kernels = Kernels {
         avx2!(products, kernels::dot::<i16>, kernels::gemv::<i16>),
         avx2!(products, kernels::dot::<i32>, kernels::gemv::<i32>),
     ],
-    crc32c,
+    crc32c: crc::by_parts,
+    hash: kernels::hash,
 };
 
-static AVX512: Kernels = Kernels {
+const WITH_AVX512: Kernels = Kernels {
     lanes: [
         avx512!(rows, i8, 128, 256, narrow::i8, select::i8),
         avx512!(rows, i16, 64, 128, narrow::i16, select::i16),
@@ -149,13 +157,13 @@ static AVX512: Kernels = Kernels {
         avx512!(products, kernels::dot::<i16>, kernels::gemv::<i16>),
         avx512!(products, kernels::dot::<i32>, kernels::gemv::<i32>),
     ],
-    crc32c,
+    crc32c: crc::by_parts,
+    hash: avx512!(compiled, (bytes: &[u8], seed: u64) -> u64, hash::hash),
 };
 
-/// See [`kernels::crc32c`]. It finds out by itself what the processor has.
-#[expect(clippy::cast_possible_truncation, reason = "a CRC32C has 32 bits")]
-fn crc32c(crc: u32, bytes: &[u8]) -> u32 {
-    let mut digest = Digest::new_with_init_state(CrcAlgorithm::Crc32Iscsi, (!crc).into());
-    digest.update(bytes);
-    digest.finalize() as u32
-}
+static AVX512: Kernels = WITH_AVX512;
+
+static AVX512_CLMUL: Kernels = Kernels {
+    crc32c: compiled!("avx2,avx512f,pclmulqdq,sse4.2,vpclmulqdq", (before: u32, bytes: &[u8]) -> u32, crc::by_blocks),
+    ..WITH_AVX512
+};

@@ -159,13 +159,17 @@ fn products_equal_the_scalar_ones() {
 }
 
 #[test]
-fn the_crc_equals_the_scalar_one() {
+fn sums_of_bytes_equal_the_scalar_ones() {
     let random = &mut Random(3);
-    for len in lengths(random) {
-        let bytes = random.bytes(len);
+    for len in lengths(random).into_iter().chain([2048, 5000, 65_537]) {
+        let start = random.below(8);
+        let bytes = &random.bytes(start + len)[start..];
         let before = if len % 2 == 0 { 0 } else { (SCALAR.crc32c)(0, b"before") };
         for (name, kernels) in all() {
-            assert_eq!((kernels.crc32c)(before, &bytes), (SCALAR.crc32c)(before, &bytes), "{name} {len}");
+            assert_eq!((kernels.crc32c)(before, bytes), (SCALAR.crc32c)(before, bytes), "{name} {len}");
+            for seed in [0, 1, u64::MAX, random.next()] {
+                assert_eq!((kernels.hash)(bytes, seed), (SCALAR.hash)(bytes, seed), "{name} {len} {seed}");
+            }
         }
     }
 }

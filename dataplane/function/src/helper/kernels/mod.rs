@@ -2,10 +2,12 @@
 //! the ones that all others are compared with; `native/` compiles them for the vector units of the processor, or has better ones.
 
 mod crc;
+mod hash;
 mod lanes;
 mod products;
 
 pub use crc::crc32c;
+pub use hash::hash;
 pub use lanes::{Element, count_above, count_equal, max, min, select_above, sum, sum_above};
 pub use products::{Factor, dot, gemv};
 
@@ -18,6 +20,8 @@ pub struct Kernels {
     pub products: [Products; 3],
     /// The CRC32C of bytes that follow those of another one.
     pub crc32c: fn(u32, &[u8]) -> u32,
+    /// The XXH3 of bytes with a seed.
+    pub hash: fn(&[u8], u64) -> u64,
 }
 
 /// Loops on the elements of one type, which are little-endian and not aligned. Numbers are handed in and given as 64 bits, of signed types with their sign.
@@ -85,4 +89,5 @@ pub static SCALAR: Kernels = Kernels {
     ],
     products: [Products::scalar::<i8>(), Products::scalar::<i16>(), Products::scalar::<i32>()],
     crc32c,
+    hash,
 };
