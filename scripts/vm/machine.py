@@ -28,8 +28,9 @@ PCI_ADDRESS = "0000:00:03.0"
 CARDS = {
     "virtio": ("virtio-net-pci,disable-legacy=on,iommu_platform=on,ats=on", 1),
     "e1000e": ("e1000e", 1),
-    # It spreads flows over its queues by their hash.
-    "rss": ("virtio-net-pci,disable-legacy=on,iommu_platform=on,ats=on,mq=on,rss=on,vectors=6", 2),
+    # It spreads flows over its queues by their hash. QEMU does that itself, and where the queue that a frame belongs to is full, the queue of the tap
+    # device that it came from waits until the guest empties another one: for ever, if nothing comes for that one. So queues must not get full.
+    "rss": ("virtio-net-pci,disable-legacy=on,iommu_platform=on,ats=on,mq=on,rss=on,vectors=6,rx_queue_size=1024", 2),
 }
 MEMORY_MIB, PROCESSORS = 1024, 2
 CONSOLE_TAIL_LINES = 40
