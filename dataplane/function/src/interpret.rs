@@ -64,7 +64,7 @@ pub enum FaultKind {
     NoNumber,
     /// A pointer, or what was calculated from one, would have left it: as a result, in memory other than its stack, or to a helper.
     Leak,
-    /// It compared pointers to different memory.
+    /// It compared pointers to different memory, or so far from theirs that the outcome tells its address.
     Compared,
     /// It called a helper that there is not, or one that its hook does not allow.
     Helper,

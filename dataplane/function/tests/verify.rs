@@ -144,13 +144,29 @@ fn arithmetic_that_wraps_proves_nothing() {
             "mov %r3, %r1\nadd %r3, 8\njgt %r3, %r2, end\nldxdw %r3, [%r1+0]\n{by}\nmov %r4, %r1\nadd %r4, %r3\njgt %r4, %r2, end\nldxb %r5, [%r4-1]\nend:"
         ))
     };
-    guarded(&program("add %r3, 1"), &[11]);
     proven(&program("and %r3, 255\nadd %r3, 1"));
     guarded(&program("and %r3, 255\nadd %r3, -1"), &[12]);
-    guarded(&program("lsh %r3, 8\nadd %r3, 1"), &[12]);
+    guarded(&program("lsh %r3, 33\narsh %r3, 33\nadd %r3, 1"), &[13]);
     proven(&program("rsh %r3, 8\nrsh %r3, 24\nadd %r3, 1"));
     guarded(&program("arsh %r3, 40\nadd %r3, 1"), &[12]);
     guarded(&program("neg %r3\nand32 %r3, 255\nneg %r3"), &[13]);
+}
+
+#[test]
+fn the_order_of_pointers_does_not_tell_addresses() {
+    let far = |text: &str| assert_eq!(refused(&with_input(text)), Reason::PointerFar, "{text}");
+    let long = "mov %r3, %r1\nadd %r3, 8\njgt %r3, %r2, end\nldxdw %r3, [%r1+0]";
+    for by in ["add %r3, 1", "lsh %r3, 8", "arsh %r3, 20", "neg %r3"] {
+        far(&format!("{long}\n{by}\nadd %r1, %r3\njgt %r1, %r2, end\nend:"));
+        far(&format!("{long}\n{by}\nadd %r1, %r3\njslt %r2, %r1, end\nend:"));
+        far(&format!("{long}\n{by}\nadd %r1, %r3\njslt %r1, 0, end\nend:"));
+        far(&format!("{long}\n{by}\nadd %r1, %r3\njeq %r1, 0, end\nend:"));
+        proven(&with_input(&format!("{long}\n{by}\nadd %r1, %r3\njeq %r1, %r2, end\nend:")));
+    }
+    proven(&with_input(&format!("{long}\narsh %r3, 32\nadd %r1, %r3\njgt %r1, %r2, end\nend:")));
+    // A pointer that goes further with each turn.
+    far("again:\nadd %r1, 4096\njgt %r1, %r2, again");
+    far("mov %r3, 1\nagain:\nsub %r1, %r3\nadd %r3, %r3\njlt %r1, %r2, again");
 }
 
 #[test]

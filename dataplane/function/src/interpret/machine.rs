@@ -271,10 +271,14 @@ impl<'r, 'a, 's> Machine<'r, 'a, 's> {
                 (Tag::NUMBER, Tag::NUMBER) => None,
                 _ if width == Width::Word => Some(FaultKind::NoNumber),
                 _ if left_tag == Tag::TAINTED || right_tag == Tag::TAINTED => Some(FaultKind::NoNumber),
-                _ if left_tag == right_tag && condition != Condition::AnyBit => None,
+                _ if left_tag == right_tag && condition != Condition::AnyBit => {
+                    let is_order = !matches!(condition, Condition::Equal | Condition::NotEqual);
+                    let is_far = is_order && !(left_tag.is_near(left) && left_tag.is_near(right));
+                    is_far.then_some(FaultKind::Compared)
+                }
                 // Against 0.
-                (Tag::NUMBER, _) if left == 0 => None,
-                (_, Tag::NUMBER) if right == 0 => None,
+                (Tag::NUMBER, tag) if left == 0 => (!tag.is_near(right)).then_some(FaultKind::Compared),
+                (tag, Tag::NUMBER) if right == 0 => (!tag.is_near(left)).then_some(FaultKind::Compared),
                 (Tag::NUMBER, _) | (_, Tag::NUMBER) => Some(FaultKind::NoNumber),
                 _ => Some(FaultKind::Compared),
             };

@@ -68,6 +68,12 @@ impl Tag {
         self.0 & !HALVES == other.0 & !HALVES && self.0 & !HALVES >= Self::NULL.0
     }
 
+    /// Whether an address is so near to the memory that it would not be cut to 64 bits wherever the memory lay. To nothing, which lies at 0, all are.
+    #[inline]
+    pub(super) const fn is_near(self, address: u64) -> bool {
+        self.0 == Self::NULL.0 || address.wrapping_sub(self.base()).wrapping_add(NEAR) < 1 << 62
+    }
+
     /// Where the memory starts that a pointer was made for. No two ranges of memory share the upper half of their addresses.
     #[inline]
     pub(super) const fn base(self) -> u64 {
@@ -89,6 +95,8 @@ pub(super) enum Target {
     View(usize),
 }
 
+/// Bytes in front of memory that an address may lie, and a bit more: in a position-independent program all memory lies above so many.
+const NEAR: u64 = 1 << 33;
 const REGIONS: u32 = 0x1100;
 const FRAMES: u32 = 0x2000;
 const VIEWS: u32 = 0x4000;

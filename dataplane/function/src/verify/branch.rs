@@ -17,8 +17,8 @@ pub(super) enum Comparison {
     Pointers(Form, Form, i64),
     /// As `Pointers`, where the left one may be null, or the right one, or both.
     MaybePointers(Form, Form, [bool; 2]),
-    /// A pointer with 0, which tells nothing.
-    WithNull,
+    /// A pointer, at a distance, with 0, which tells nothing.
+    WithNull(Form),
 }
 
 impl Comparison {
@@ -37,11 +37,11 @@ impl Comparison {
                 let least = if matches!(left, Place::Stack(_)) { -super::memory::FRAME } else { 0 };
                 Ok(Self::Pointers(a, b, least))
             }
-            (Value::Pointer(..) | Value::Maybe(..), other)
-            | (other, Value::Pointer(..) | Value::Maybe(..))
+            (Value::Pointer(_, form) | Value::Maybe(_, form), other)
+            | (other, Value::Pointer(_, form) | Value::Maybe(_, form))
                 if other.is_null() =>
             {
-                Ok(Self::WithNull)
+                Ok(Self::WithNull(form))
             }
             _ => match (memory(left), memory(right)) {
                 (Some((left, a, null)), Some((right, b, other_null))) if left == right => {
@@ -54,10 +54,24 @@ impl Comparison {
 }
 
 impl State {
+    /// Whether the outcome may depend on where memory lies: that of the order of two pointers does, and that of a pointer and 0, if the address of one may be so far
+    /// from the memory that it is cut to 64 bits. A function could find the address out by trying distances.
+    pub(super) fn tells_address(&self, condition: Condition, comparison: Comparison) -> bool {
+        let is_near = |form: &Form| self.facts.fits(form, NEAR);
+        match comparison {
+            Comparison::Numbers(..) => false,
+            Comparison::WithNull(form) => !is_near(&form),
+            Comparison::Pointers(left, right, _) | Comparison::MaybePointers(left, right, _) => {
+                let is_equality = matches!(condition, Condition::Equal | Condition::NotEqual);
+                !(is_equality || is_near(&left) && is_near(&right))
+            }
+        }
+    }
+
     /// Takes for granted that a condition holds. False if it cannot, as far as is known.
     pub(super) fn assume(&mut self, width: Width, condition: Condition, comparison: Comparison) -> bool {
         match comparison {
-            Comparison::WithNull => true,
+            Comparison::WithNull(_) => true,
             Comparison::Pointers(left, right, least) => {
                 self.facts.assume_pointers(condition, left, right, least)
             }
@@ -211,6 +225,10 @@ impl Facts {
         least && self.assume(&sum, left.high)
     }
 }
+
+/// Distances of pointers whose addresses are not cut: in a position-independent program, which Adit is, all memory lies above the first 4 GiB, and below half of
+/// the address space, also where addresses are taken as signed numbers. A signed number of 32 bits is such a distance.
+const NEAR: Interval = Interval::new(-1 << 32, 1 << 61);
 
 /// What two intervals have in common.
 fn meet(a: Interval, b: Interval) -> Option<Interval> {

@@ -77,6 +77,8 @@ pub enum Reason {
     PointerCut,
     /// A pointer is compared with something else than a pointer to the same memory, or 0.
     PointerCompared,
+    /// A pointer that may lie far from its memory is ordered: the outcome would tell the address.
+    PointerFar,
     /// A pointer is stored to memory that is not the stack.
     PointerStored,
     /// A pointer is stored to the stack in parts, or at an offset that is not known or not a multiple of 8.
@@ -288,6 +290,9 @@ impl fmt::Display for Reason {
             Self::PointerCompared => {
                 f.write_str("a pointer is compared with what is neither a pointer to the same memory nor 0")
             }
+            Self::PointerFar => {
+                f.write_str("it may point so far from its memory that what is compared tells where the memory lies")
+            }
             Self::PointerStored => f.write_str("a pointer would be stored to memory that is not the stack"),
             Self::PointerStoredOddly => {
                 f.write_str("a pointer is stored to the stack in parts, or at an offset that is not a known multiple of 8")
@@ -353,6 +358,9 @@ impl Reason {
             }
             Self::PointerCut => "Keep pointers in variables of pointer type.",
             Self::PointerCompared => "Compare a pointer with the end of its own memory.",
+            Self::PointerFar => {
+                "Compare the number before it is added, with the bytes that are left: `end - pointer`."
+            }
             Self::PointerStored => "Store what it points to, or its distance from the start.",
             Self::PointerStoredOddly => "Keep pointers in aligned variables of their own.",
             Self::ReadOnly => "Copy what is to be changed to the stack or to a variable.",

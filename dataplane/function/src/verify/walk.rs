@@ -139,6 +139,9 @@ impl<'p> Walk<'p> {
                 let (a, b) = (self.value(state, at, left)?, self.operand(state, at, width, right)?);
                 let comparison = Comparison::new(width, condition, a, b)
                     .map_err(|reason| self.refuse_register(state, at, reason, left))?;
+                if state.tells_address(condition, comparison) {
+                    return Err(self.refuse_register(state, at, Reason::PointerFar, left));
+                }
                 let mut taken = self.scratch.pool.pop().unwrap_or_default();
                 taken.clone_from(state);
                 taken.tell_null(condition, comparison, left, right);
@@ -223,7 +226,7 @@ impl<'p> Walk<'p> {
 impl State {
     /// What is not 0 is a pointer, if it was one or 0.
     fn tell_null(&mut self, condition: Condition, comparison: Comparison, left: Register, right: Operand) {
-        if comparison != Comparison::WithNull || condition != Condition::NotEqual {
+        if !matches!(comparison, Comparison::WithNull(_)) || condition != Condition::NotEqual {
             return;
         }
         let right = if let Operand::Register(right) = right { Some(right) } else { None };

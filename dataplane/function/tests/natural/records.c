@@ -52,7 +52,7 @@ ADIT_CALL long records_with_their_lengths_forgotten(const struct adit_call *call
     return (long)sum;
 }
 
-/// guarded
+/// refused it may point so far from its memory
 ADIT_CALL long records_that_wrap(const struct adit_call *call) {
     const __u8 *at = call->input, *end = call->input_end;
     __u64 sum = 0;
