@@ -110,6 +110,10 @@ fn what_is_no_function_is_said_in_words() {
         (&["run", &list, "--input", "@/no/such/input"], "cannot read the input from /no/such/input"),
         (&["run", &list, "--data", "/no/such/data"], "cannot read records from /no/such/data"),
         (&["run", &list, "--hook", "filter"], "name a file of them with --data FILE"),
+        (
+            &["run", &list, "--state", "18446744073709551615"],
+            "a function has 2147483647 bytes of state at most",
+        ),
     ] {
         let (code, out, err) = adit(arguments, "");
         assert_eq!((code, out.as_str()), (2, ""), "{arguments:?}: {err}");
@@ -150,6 +154,14 @@ fn functions_are_tried_on_records() {
         assert!(code == 0 && out.starts_with("state   u64:9,2,7,3\nfuel "), "{out}");
         assert!(out.contains("time    ") && out.ends_with(" ns for a call\n"), "{out}");
     }
+    // A filter may look other records up.
+    let other = compiled(
+        &folder,
+        "other",
+        "ADIT_FILTER __u64 other(const struct adit_filter *record) {\n    return adit_version(record->value, record->value_end - record->value) != 0;\n}\n",
+    );
+    let (code, out, _) = adit(&["run", &other, "--data", "-"], "#a\nx\ty\n\\x23y\tx\nz\tnone\n");
+    assert!(code == 0 && out.starts_with("\\x23y\tx\n# 1 of 3 records taken\n"), "{out}");
     let (code, out, _) =
         adit(&["run", &json_field, "--input", "a", "--data", "-", "--json"], "k\t{\"a\":1}\n");
     let report: serde_json::Value = serde_json::from_str(&out).expect("it is JSON");

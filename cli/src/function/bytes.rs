@@ -85,7 +85,13 @@ fn unescaped(text: &str) -> anyhow::Result<Vec<u8>> {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('\n', "\\n").replace('\t', "\\t").replace('\r', "\\r")
+    let text = text.replace('\\', "\\\\").replace('\n', "\\n").replace('\t', "\\t").replace('\r', "\\r");
+    // At its beginning the one makes a line a comment, the other a text the name of a file.
+    match text.as_bytes().first() {
+        Some(b'#') => format!("\\x23{}", &text[1..]),
+        Some(b'@') => format!("\\x40{}", &text[1..]),
+        _ => text,
+    }
 }
 
 fn digits(text: &str) -> anyhow::Result<Vec<u8>> {
@@ -167,12 +173,22 @@ mod tests {
 
     #[test]
     fn what_is_shown_is_read_again() {
-        for bytes in
-            [&b""[..], b"plain", b"tab\tand \\", b"\0\x01", b"\xff", "über".as_bytes(), b"hex:00", b"u8:1"]
-        {
+        for bytes in [
+            &b""[..],
+            b"plain",
+            b"tab\tand \\",
+            b"\0\x01",
+            b"\xff",
+            "über".as_bytes(),
+            b"hex:00",
+            b"u8:1",
+            b"#no comment",
+            b"@no file",
+        ] {
             assert_eq!(parse(&show(bytes)).unwrap(), bytes, "{}", show(bytes));
         }
         assert_eq!(show(b"plain text"), "plain text");
+        assert_eq!((show(b"#1"), show(b"@1")), ("\\x231".to_owned(), "\\x401".to_owned()));
         assert_eq!(show(b"\x00\xff"), "hex:00ff");
     }
 }

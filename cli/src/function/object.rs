@@ -12,6 +12,7 @@ use anyhow::{Context, anyhow, bail};
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 
 use super::report::from_here;
+use super::sources::printable;
 
 /// Which function is meant.
 #[derive(clap::Args)]
@@ -64,7 +65,7 @@ impl ObjectArguments {
         let object =
             std::fs::read(&self.file).with_context(|| format!("cannot read {}", self.file.display()))?;
         let program = elf::load(&object, self.entry.as_deref())
-            .map_err(|error| anyhow!("{}", from_here(&error.to_string())))
+            .map_err(|error| anyhow!("{}", printable(&from_here(&error.to_string()))))
             .with_context(|| self.place())?;
         let name = program.functions.first().map_or_else(String::new, |function| function.name.clone());
         let hook = match self.hook {

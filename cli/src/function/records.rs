@@ -6,6 +6,7 @@ use std::io::Read;
 use anyhow::{Context, bail};
 
 use super::bytes;
+use adit_wire::kv::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 
 /// A key and its value.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,6 +40,11 @@ fn parse(text: &str) -> anyhow::Result<Vec<Record>> {
         };
         let part = |what, text| bytes::parse(text).with_context(|| format!("the {what} of line {number}"));
         let record = Record { key: part("key", key)?, value: part("value", value)? };
+        if record.key.len() > KEY_BYTES_MAX || record.value.len() as u64 > VALUE_BYTES_MAX {
+            bail!(
+                "line {number} has a key of more than {KEY_BYTES_MAX} bytes, or a value of more than {VALUE_BYTES_MAX}"
+            );
+        }
         if let Some(before) = seen.insert(record.key.clone(), number) {
             bail!("line {number} has the key of line {before} again");
         }

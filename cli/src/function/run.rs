@@ -3,8 +3,7 @@
 use std::fmt::Write as _;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use adit_function::hook::{AGGREGATE, CALL, FILTER, RegionBytes};
-use adit_function::program::Program;
+use adit_function::hook::{AGGREGATE, CALL, FILTER, REGION_BYTES_MAX, RegionBytes};
 use adit_function::records::Records;
 use adit_function::trap::Trap;
 use anyhow::{Context, bail};
@@ -87,6 +86,8 @@ struct Session<'a> {
     records: Vec<Record>,
     input: Vec<u8>,
     state: Vec<u8>,
+    /// All records, for look-ups.
+    store: Records,
 }
 
 /// Runs it; says whether it came to an end.
@@ -107,9 +108,11 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<bool> {
         engine: Engine::new(verified, arguments.engine, arguments.hardened, now_ms, arguments.fuel)?,
         records: arguments.records(&loaded)?,
         input: arguments.input()?,
-        state: vec![0; arguments.state],
+        state: arguments.state()?,
+        store: Records::new(0),
         loaded: &loaded,
     };
+    session.fill_store();
     let mut report = session.run()?;
     if let (Some(count), None) = (arguments.repeat, &report.stopped) {
         report.ns_per_call = Some(session.measure(count)?);
@@ -138,10 +141,23 @@ impl RunArguments {
     }
 
     fn input(&self) -> anyhow::Result<Vec<u8>> {
-        match self.input.strip_prefix('@') {
-            Some(path) => std::fs::read(path).with_context(|| format!("cannot read the input from {path}")),
-            None => bytes::parse(&self.input).context("in --input"),
+        let input = match self.input.strip_prefix('@') {
+            Some(path) => {
+                std::fs::read(path).with_context(|| format!("cannot read the input from {path}"))?
+            }
+            None => bytes::parse(&self.input).context("in --input")?,
+        };
+        if input.len() > REGION_BYTES_MAX as usize {
+            bail!("--input has {} bytes, a function is given {REGION_BYTES_MAX} at most", input.len());
         }
+        Ok(input)
+    }
+
+    fn state(&self) -> anyhow::Result<Vec<u8>> {
+        if self.state > REGION_BYTES_MAX as usize {
+            bail!("--state is {}, a function has {REGION_BYTES_MAX} bytes of state at most", self.state);
+        }
+        Ok(vec![0; self.state])
     }
 }
 
@@ -163,10 +179,13 @@ impl Session<'_> {
         Ok(report)
     }
 
+    fn fill_store(&mut self) {
+        self.store = Records::new(self.records.len());
+        self.records.iter().for_each(|record| self.store.put(&record.key, &record.value));
+    }
+
     fn call(&mut self, report: &mut Report) -> anyhow::Result<()> {
-        let mut store = Records::new(self.records.len());
-        self.records.iter().for_each(|record| store.put(&record.key, &record.value));
-        let called = self.engine.call(&store, &[], &mut [RegionBytes::Read(&self.input)])?;
+        let called = self.engine.call(&self.store, &[], &mut [RegionBytes::Read(&self.input)])?;
         if let Some(ran) = report.count(called, self.loaded, None) {
             report.result = Some(ran.result);
             report.output = Some(bytes::show(self.engine.output(&ran)));
@@ -179,7 +198,6 @@ impl Session<'_> {
     }
 
     fn filter(&mut self, report: &mut Report) -> anyhow::Result<()> {
-        let store = Records::new(0);
         let mut taken = Vec::new();
         for (record, version) in self.records.iter().zip(1..) {
             let mut regions = [
@@ -187,7 +205,7 @@ impl Session<'_> {
                 RegionBytes::Read(&record.value),
                 RegionBytes::Read(&self.input),
             ];
-            let called = self.engine.call(&store, &[version], &mut regions)?;
+            let called = self.engine.call(&self.store, &[version], &mut regions)?;
             let Some(ran) = report.count(called, self.loaded, Some(record)) else { break };
             if ran.result != 0 {
                 let emitted = self.engine.output(&ran);
@@ -200,7 +218,6 @@ impl Session<'_> {
     }
 
     fn aggregate(&mut self, report: &mut Report) -> anyhow::Result<()> {
-        let store = Records::new(0);
         self.state.fill(0);
         for (record, version) in self.records.iter().zip(1..) {
             let mut regions = [
@@ -209,7 +226,7 @@ impl Session<'_> {
                 RegionBytes::Read(&self.input),
                 RegionBytes::Write(&mut self.state),
             ];
-            let called = self.engine.call(&store, &[version], &mut regions)?;
+            let called = self.engine.call(&self.store, &[version], &mut regions)?;
             if report.count(called, self.loaded, Some(record)).is_none() {
                 return Ok(());
             }
@@ -221,8 +238,10 @@ impl Session<'_> {
     /// Nanoseconds of a call: the median of a few rounds that together do all of it so many times.
     fn measure(&mut self, count: u32) -> anyhow::Result<f64> {
         let mut rounds = Vec::new();
-        let turns = (count / ROUNDS).max(1);
-        for _ in 0..ROUNDS.min(count) {
+        let most = ROUNDS.min(count);
+        for round in 0..most {
+            // The first rounds take what does not go into all of them.
+            let turns = count / most + u32::from(round < count % most);
             let started = Instant::now();
             let calls = self.turns(turns)?;
             rounds.push(started.elapsed().as_secs_f64() * 1e9 / calls);
@@ -233,13 +252,11 @@ impl Session<'_> {
 
     /// Does it so many times, without writing down what comes out; says how many calls that were.
     fn turns(&mut self, turns: u32) -> anyhow::Result<f64> {
-        let mut store = Records::new(self.records.len());
         let is_call = *self.loaded.hook == CALL;
         let has_state = *self.loaded.hook == AGGREGATE;
         if is_call {
-            self.records.iter().for_each(|record| store.put(&record.key, &record.value));
             for _ in 0..turns {
-                let _ = self.engine.call(&store, &[], &mut [RegionBytes::Read(&self.input)])?;
+                let _ = self.engine.call(&self.store, &[], &mut [RegionBytes::Read(&self.input)])?;
             }
             return Ok(f64::from(turns));
         }
@@ -250,9 +267,9 @@ impl Session<'_> {
                     [&record.key, &record.value, &self.input].map(|b| RegionBytes::Read(b));
                 let _ = if has_state {
                     let mut regions = [key, value, input, RegionBytes::Write(&mut self.state)];
-                    self.engine.call(&store, &[1], &mut regions)?
+                    self.engine.call(&self.store, &[1], &mut regions)?
                 } else {
-                    self.engine.call(&store, &[1], &mut [key, value, input])?
+                    self.engine.call(&self.store, &[1], &mut [key, value, input])?
                 };
             }
         }
@@ -273,16 +290,15 @@ impl Report {
                 let at = record.map_or_else(String::new, |record| {
                     format!(", at the record {}", bytes::show(&record.key))
                 });
-                self.stopped =
-                    Some(format!("`{}` was stopped{at}: {}", loaded.name, stop(trap, &loaded.program)));
+                self.stopped = Some(format!(
+                    "`{}` was stopped{at}: {}",
+                    loaded.name,
+                    trap::words(trap, &loaded.program)
+                ));
                 None
             }
         }
     }
-}
-
-fn stop(trap: Trap, program: &Program) -> String {
-    trap::words(trap, program)
 }
 
 /// The report for people.

@@ -1,6 +1,8 @@
 //! The lines of source files, where they are found, to show them beside instructions.
 
 use std::collections::BTreeMap;
+use std::fs::{File, Metadata};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// Source files that were looked for.
@@ -20,9 +22,8 @@ impl Sources {
     /// A line of a file, from 1 on, if the file is there and has it.
     pub(crate) fn line(&mut self, file: &str, line: u32) -> Option<&str> {
         if !self.files.contains_key(file) {
-            let read = |folder: &PathBuf| std::fs::read(folder.join(file)).ok();
-            let text = self.folders.iter().find_map(read);
-            let lines = text.map(|text| String::from_utf8_lossy(&text).lines().map(str::to_owned).collect());
+            let text = self.folders.iter().find_map(|folder| read(&folder.join(file)));
+            let lines = text.map(|text| String::from_utf8_lossy(&text).lines().map(printable).collect());
             self.files.insert(file.to_owned(), lines);
         }
         let lines = self.files.get(file)?.as_ref()?;
@@ -44,6 +45,25 @@ impl Sources {
     }
 }
 
+/// The bytes of a source file. Its name comes from an object that somebody else may have made: what is no file, or too long for one, is not read.
+fn read(path: &Path) -> Option<Vec<u8>> {
+    let is_source = |about: &Metadata| about.is_file() && about.len() <= SOURCE_BYTES_MAX;
+    // Opening a pipe would wait for its other end.
+    std::fs::metadata(path).ok().filter(is_source)?;
+    let mut bytes = Vec::new();
+    File::open(path).ok()?.take(SOURCE_BYTES_MAX).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+/// A text from outside without what a terminal would obey.
+pub(crate) fn printable(text: &str) -> String {
+    let shown = |c: char| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c };
+    text.chars().map(shown).collect()
+}
+
+/// Most bytes of a source file that is shown.
+const SOURCE_BYTES_MAX: u64 = 16 << 20;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,5 +78,14 @@ mod tests {
         }
         assert_eq!(sources.marked("a.c", 2, 9).unwrap(), "    2 | \treturn *b;\n      | \t       ^");
         assert_eq!(sources.marked("a.c", 1, 0).unwrap(), "    1 | int a;");
+    }
+
+    #[test]
+    fn what_is_no_source_is_not_read() {
+        let mut sources = Sources::of(Path::new("function.o"));
+        for file in ["/dev/zero", "/dev/stdin", "/", "/proc/self/mem"] {
+            assert_eq!(sources.line(file, 1), None, "{file}");
+        }
+        assert_eq!(printable("a\u{1b}[2Jb\tc"), "a\u{fffd}[2Jb\tc");
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::helper::Kernels;
+use crate::records::run;
 use crate::stage::{Room, Stage};
 use crate::store::{Found, STAGED_VERSION, Store, Unready};
 use crate::trap::Refused;
@@ -153,9 +154,9 @@ impl From<Unready> for Refused {
     }
 }
 
+/// What is staged, in pieces as the store gives them.
 fn from_offset(value: &[u8], offset: u64) -> Found<'_> {
-    let start = usize::try_from(offset).unwrap_or(usize::MAX).min(value.len());
-    Found { bytes: &value[start..], value_bytes: value.len() as u64, version: STAGED_VERSION }
+    Found { bytes: run(value, offset), value_bytes: value.len() as u64, version: STAGED_VERSION }
 }
 
 /// The work of looking one key up, besides its bytes.

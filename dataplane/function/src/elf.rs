@@ -19,7 +19,7 @@ use crate::load::{CodeFault, LoadError, ObjectFault};
 use crate::program::{INSTRUCTIONS_MAX, Program};
 
 use data::Data;
-use lines::Lines;
+use lines::{Files, Lines};
 
 type Elf<'a> = ElfFile64<'a, LittleEndian>;
 
@@ -111,6 +111,9 @@ impl<'a> Functions<'a> {
                 continue;
             }
             let name = symbol.name().map_err(|_| malformed("the name of a function cannot be read"))?;
+            if name.contains(char::is_control) {
+                return Err(malformed("the name of a function has control characters"));
+            }
             let section_of =
                 elf.section_by_index(section).map_err(|_| malformed("a function is in no section"))?;
             let section_name =
@@ -406,6 +409,7 @@ impl Linked {
 
     /// Says of each instruction where in its section and in the source it is.
     fn fill_lines(&self, program: &mut Program, symbols: &Functions<'_>, lines: &Lines<'_>) {
+        let mut files = Files::default();
         for (part, function) in self.placed.iter().zip(&program.functions) {
             let symbol = &symbols.all[part.function];
             let slots = &program.slots[function.start as usize..function.end as usize];
@@ -420,9 +424,10 @@ impl Linked {
                 symbol.start..symbol.end,
                 instruction_of,
                 &mut program.lines,
-                &mut program.files,
+                &mut files,
             );
         }
+        program.files = files.names;
         for slot in &mut program.slots {
             *slot = self.origin(*slot, symbols).1;
         }

@@ -8,7 +8,7 @@ mod memory;
 mod tag;
 
 use crate::call::Call;
-use crate::hook::{FieldKind, Hook, Inputs, RegionBytes};
+use crate::hook::{FieldKind, Hook, Inputs, REGION_BYTES_MAX, RegionBytes};
 use crate::instruction::Size;
 use crate::program::{DEPTH_MAX, Program};
 use crate::trap::Trap;
@@ -167,6 +167,8 @@ impl Interpreter {
         fuel: u64,
         call: &mut Call<'_>,
     ) -> Result<u64, Stop> {
+        let is_short = |region: &RegionBytes<'_>| region.bytes().len() <= REGION_BYTES_MAX as usize;
+        assert!(inputs.regions.iter().all(is_short), "the verifier relies on it");
         fill_context(&mut self.context, hook, &inputs);
         let mut machine = self.machine(subject, hook.context_bytes() as usize, inputs.regions, fuel);
         machine.set(1, Tag::CONTEXT.base(), Tag::CONTEXT);

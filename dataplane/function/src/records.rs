@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::hint::black_box;
 use std::mem;
 
+use adit_wire::kv::VALUE_BYTES_MAX;
 use rapidhash::v3::rapidhash_v3;
 
 use crate::stage::Room;
@@ -309,8 +310,8 @@ impl Slot {
 
     fn new(hash: u64, start: usize, key_bytes: usize, value_bytes: usize) -> Self {
         let unit = u32::try_from(start / UNIT_BYTES).expect("all records have less than 32 GiB");
-        assert!(unit < NOWHERE && value_bytes <= VALUE_BYTES_MAX, "a value has 1 GiB at most");
-        let value = u32::try_from(value_bytes).expect("1 GiB at most");
+        assert!(unit < NOWHERE && value_bytes as u64 <= VALUE_BYTES_MAX, "a value is too long");
+        let value = u32::try_from(value_bytes).expect("a value has 512 MiB at most");
         Self { hash, unit, value: if key_bytes == WORD_BYTES { value | WORD_KEY } else { value } }
     }
 
@@ -342,7 +343,7 @@ fn append(bytes: &mut Vec<u8>, version: u64, key: &[u8], value: &[u8]) {
 }
 
 /// The piece of a value from an offset on.
-fn run(value: &[u8], offset: u64) -> &[u8] {
+pub(crate) fn run(value: &[u8], offset: u64) -> &[u8] {
     let start = usize::try_from(offset).unwrap_or(usize::MAX).min(value.len());
     &value[start..(start - start % RUN_BYTES + RUN_BYTES).min(value.len())]
 }
@@ -372,8 +373,6 @@ const NOWHERE: u32 = u32::MAX;
 const WORD_BYTES: usize = 8;
 /// The bit of a slot for them.
 const WORD_KEY: u32 = 1 << 31;
-/// Most bytes of a value.
-const VALUE_BYTES_MAX: usize = 1 << 30;
 
 #[cfg(test)]
 mod tests {

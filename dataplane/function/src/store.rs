@@ -45,7 +45,7 @@ pub trait Store {
 pub struct Found<'s> {
     /// Bytes of its value, from the offset that was asked for.
     pub bytes: &'s [u8],
-    /// Bytes of the whole value.
+    /// Bytes of the whole value: at most [`VALUE_BYTES_MAX`](adit_wire::kv::VALUE_BYTES_MAX), which the verifier relies on.
     pub value_bytes: u64,
     /// Its version, which is not 0 and not [`STAGED_VERSION`].
     pub version: u64,

@@ -72,7 +72,7 @@ pub(super) fn compare(
     LOOPS.into_iter().map(|case| run(build, case, &mut peers, rounds, &going)).collect()
 }
 
-/// Runs the helpers, in the mode of servers and hardened.
+/// Runs the helpers, in all modes of compiled functions.
 ///
 /// # Errors
 /// As [`compare`].

@@ -14,7 +14,7 @@ pub(crate) fn parse(script: &str, mutants: u64) -> Arguments {
     while let Some(name) = arguments.next() {
         let number = arguments.next().and_then(|text| text.parse().ok());
         match (name.as_str(), number) {
-            ("--mutants", Some(number)) => parsed.mutants = number,
+            ("--mutants", Some(number)) if number > 0 => parsed.mutants = number,
             ("--from", Some(number)) => parsed.from = number,
             ("--jobs", Some(number)) if number > 0 => parsed.jobs = number,
             _ => {
@@ -23,6 +23,10 @@ pub(crate) fn parse(script: &str, mutants: u64) -> Arguments {
             }
         }
     }
-    println!("seeds {} to {}", parsed.from, (parsed.from + parsed.mutants).saturating_sub(1));
+    let Some(last) = parsed.from.checked_add(parsed.mutants).map(|behind| behind - 1) else {
+        eprintln!("{script}: there are 2^64 seeds: --from and --mutants are more together");
+        std::process::exit(2);
+    };
+    println!("seeds {} to {last}", parsed.from);
     parsed
 }

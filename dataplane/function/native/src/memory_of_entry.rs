@@ -37,6 +37,7 @@ pub(crate) enum Poll {
 
 impl EntryMemory {
     pub(crate) fn new() -> io::Result<Self> {
+        let clock = clock_of_thread()?;
         let anywhere = std::ptr::null_mut();
         let protection = libc::PROT_READ | libc::PROT_WRITE;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
@@ -46,7 +47,7 @@ impl EntryMemory {
             return Err(io::Error::last_os_error());
         }
         let start = NonNull::new(start.cast()).expect("nothing is mapped at 0");
-        let memory = Self { start, clock: clock_of_thread()? };
+        let memory = Self { start, clock };
         if !protect(memory.address(), libc::PROT_READ) {
             return Err(io::Error::last_os_error());
         }

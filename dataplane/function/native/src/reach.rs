@@ -58,7 +58,7 @@ impl<const SHADOWED: bool> Reach<'_, SHADOWED> {
         let first = self.entry.addr() as u64 + CONTEXT.unsigned_abs() as u64;
         let distance = address.wrapping_sub(first);
         assert!(
-            distance + 16 <= u64::from(POINTERS_BYTES) && distance.is_multiple_of(8),
+            distance <= u64::from(POINTERS_BYTES) - 16 && distance.is_multiple_of(8),
             "views are written to the stack"
         );
         let place = self.entry.addr() as u64 + SHADOWS.unsigned_abs() as u64 + 2 * distance;

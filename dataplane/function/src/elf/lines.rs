@@ -8,6 +8,7 @@
 //!           record: offset in the section u32, name of the file u32, text of the line u32, line << 10 | column u32
 //! ```
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use object::{Object as _, ObjectSection as _};
@@ -70,7 +71,13 @@ impl<'a> Lines<'a> {
             rest = behind;
             let mut records: Vec<Record> =
                 records.chunks_exact(record_bytes).map(Record::read).collect::<Option<_>>()?;
+            // Of several for one slot the last one counts.
+            records.reverse();
             records.sort_by_key(|record| record.slot);
+            records.dedup_by_key(|record| record.slot);
+            if lines.sections.len() == SECTIONS_MAX {
+                return None;
+            }
             lines.sections.push(Section { name: lines.string(name)?, records });
         }
         Some(lines)
@@ -79,7 +86,7 @@ impl<'a> Lines<'a> {
     /// The string that starts there.
     fn string(&self, offset: u32) -> Option<&'a str> {
         let rest = self.strings.get(offset as usize..)?;
-        let end = rest.iter().position(|byte| *byte == 0)?;
+        let end = rest.iter().take(NAME_BYTES_MAX + 1).position(|byte| *byte == 0)?;
         std::str::from_utf8(&rest[..end]).ok()
     }
 
@@ -102,30 +109,40 @@ impl<'a> Lines<'a> {
         slots: Range<u32>,
         instruction_of: impl Fn(u32) -> Option<u32>,
         lines: &mut Vec<Line>,
-        files: &mut Vec<String>,
+        files: &mut Files,
     ) {
         let records = self.records(section);
         let first = records.partition_point(|record| record.slot < slots.start);
         for record in records[first..].iter().take_while(|record| record.slot < slots.end) {
-            let (Some(instruction), Some(file)) = (instruction_of(record.slot), self.string(record.file))
-            else {
+            let Some(instruction) = instruction_of(record.slot).filter(|_| record.line != 0) else {
                 continue;
             };
-            if record.line == 0 {
-                continue;
-            }
-            let index = files.iter().position(|known| known == file).unwrap_or_else(|| {
-                files.push(file.to_owned());
-                files.len() - 1
-            });
-            let file = u32::try_from(index).unwrap_or(u32::MAX);
-            let line = Line { instruction, file, line: record.line, column: record.column };
-            match lines.last_mut() {
-                // Of several for one instruction the last one counts.
-                Some(last) if last.instruction == instruction => *last = line,
-                _ => lines.push(line),
-            }
+            let Some(file) = files.index(record.file, || self.string(record.file)) else { continue };
+            lines.push(Line { instruction, file, line: record.line, column: record.column });
         }
+    }
+}
+
+/// The names of source files, in the order in which they were met.
+#[derive(Default)]
+pub(super) struct Files {
+    pub(super) names: Vec<String>,
+    /// Where the name at each offset of the strings stands, if it is one.
+    known: BTreeMap<u32, Option<u32>>,
+}
+
+impl Files {
+    fn index<'a>(&mut self, offset: u32, name: impl FnOnce() -> Option<&'a str>) -> Option<u32> {
+        if let Some(known) = self.known.get(&offset) {
+            return *known;
+        }
+        let name = name().filter(|name| !name.contains(char::is_control));
+        let index = name.and_then(|name| {
+            self.names.push(name.to_owned());
+            u32::try_from(self.names.len() - 1).ok()
+        });
+        self.known.insert(offset, index);
+        index
     }
 }
 
@@ -155,6 +172,10 @@ fn take_u32(bytes: &mut &[u8]) -> Option<u32> {
     Some(u32::from_le_bytes(*first))
 }
 
+/// Most sections with lines.
+const SECTIONS_MAX: usize = 4096;
+/// Most bytes of the name of a file or a section: paths have no more on Linux.
+const NAME_BYTES_MAX: usize = 4096;
 /// What both sections start with, in the lower half of their first 4 bytes.
 const MAGIC: u32 = 0xeb9f;
 /// Bytes of a record, of which later versions may have more.

@@ -41,7 +41,7 @@ impl Helper for Get {
         call: &mut Call<'s>,
     ) -> Result<u64, Failure> {
         let [_, key_bytes, offset, ..] = arguments;
-        call.charge(lookup_work(call, key_bytes)?)?;
+        call.charge(lookup_work(call, key_bytes, READ)?)?;
         let key = memory.read(place(0, arguments, key_bytes))?;
         if call.stage.is_empty() {
             let found = call.store.get(key, offset).map_err(Refused::from)?;
@@ -99,7 +99,7 @@ impl Helper for GetMany {
         if count > room || room > u64::from(VIEWS_MAX) {
             return Err(Refused::Count.into());
         }
-        call.charge(LOOKUP_WORK + count * lookup_work(call, key_bytes)?)?;
+        call.charge(LOOKUP_WORK + count * lookup_work(call, key_bytes, READ)?)?;
         let mut views = [None; VIEWS_MAX as usize];
         let wanted = &mut views[..bounded(count)];
         let keys = memory.read(elements(0, arguments, key_bytes, &[count])?)?;
@@ -143,7 +143,7 @@ impl Helper for Version {
         memory: &mut impl Memory<'s>,
         call: &mut Call<'s>,
     ) -> Result<u64, Failure> {
-        call.charge(lookup_work(call, arguments[1])?)?;
+        call.charge(lookup_work(call, arguments[1], READ)?)?;
         Ok(version(memory.read(place(0, arguments, arguments[1]))?, call)?)
     }
 }
@@ -171,7 +171,7 @@ impl Helper for Put {
         memory: &mut impl Memory<'s>,
         call: &mut Call<'s>,
     ) -> Result<u64, Failure> {
-        let (key, value) = record(arguments, memory, call)?;
+        let (key, value) = record(arguments, memory, call, WRITE)?;
         call.put(key, Some(value))?;
         Ok(0)
     }
@@ -200,7 +200,7 @@ impl Helper for PutIf {
         memory: &mut impl Memory<'s>,
         call: &mut Call<'s>,
     ) -> Result<u64, Failure> {
-        let (key, value) = record(arguments, memory, call)?;
+        let (key, value) = record(arguments, memory, call, READ + WRITE)?;
         if version(key, call)? != arguments[4] {
             return Ok(NONE);
         }
@@ -231,7 +231,7 @@ impl Helper for Delete {
         memory: &mut impl Memory<'s>,
         call: &mut Call<'s>,
     ) -> Result<u64, Failure> {
-        call.charge(lookup_work(call, arguments[1])?)?;
+        call.charge(lookup_work(call, arguments[1], READ + WRITE)?)?;
         let key = memory.read(place(0, arguments, arguments[1]))?;
         if call.find(key, 0)?.is_none() {
             return Ok(0);
@@ -264,7 +264,7 @@ impl Helper for Add {
         memory: &mut impl Memory<'s>,
         call: &mut Call<'s>,
     ) -> Result<u64, Failure> {
-        call.charge(lookup_work(call, arguments[1])?)?;
+        call.charge(lookup_work(call, arguments[1], READ + WRITE)?)?;
         let key = memory.read(place(0, arguments, arguments[1]))?;
         let before = call.find(key, 0)?.map_or(Some(0), |found| parse_i64(found.bytes));
         let after = before.and_then(|before| before.checked_add(arguments[2].cast_signed()));
@@ -335,14 +335,14 @@ impl Helper for NowMs {
     }
 }
 
-/// The work of looking up a key of this length, unless that is too long.
+/// The work of looking up a key of this length, unless that is too long. It is compared so many times with all that are staged, which may be like it but for the
+/// last byte.
 #[inline]
-fn lookup_work(call: &Call<'_>, key_bytes: u64) -> Result<u64, Refused> {
+fn lookup_work(call: &Call<'_>, key_bytes: u64, passes: u64) -> Result<u64, Refused> {
     if key_bytes > KEY_BYTES_MAX as u64 {
         return Err(Refused::TooLong);
     }
-    // A key is compared with all that are staged.
-    Ok(LOOKUP_WORK + key_bytes + call.stage.count() as u64)
+    Ok(LOOKUP_WORK + key_bytes + passes * call.stage.count() as u64 * (1 + key_bytes))
 }
 
 /// The key and the value that arguments 0 to 3 point to.
@@ -351,12 +351,13 @@ fn record<'m, 's>(
     arguments: [u64; 5],
     memory: &'m impl Memory<'s>,
     call: &mut Call<'s>,
+    passes: u64,
 ) -> Result<(&'m [u8], &'m [u8]), Failure> {
     let [_, key_bytes, _, value_bytes, _] = arguments;
     if value_bytes > VALUE_BYTES_MAX {
         return Err(Refused::TooLong.into());
     }
-    call.charge(lookup_work(call, key_bytes)? + value_bytes)?;
+    call.charge(lookup_work(call, key_bytes, passes)? + value_bytes)?;
     Ok((memory.read(place(0, arguments, key_bytes))?, memory.read(place(2, arguments, value_bytes))?))
 }
 
@@ -401,6 +402,9 @@ const KEY: Argument = readable("key", "const void *", extent(1, &[1]));
 const KEY_BYTES: Argument = number("key_bytes", "__u64");
 const VALUE: Argument = readable("value", "const void *", extent(1, &[3]));
 const VALUE_BYTES: Argument = number("value_bytes", "__u64");
+/// How many times a read and a write go through what is staged.
+const READ: u64 = 1;
+const WRITE: u64 = 2;
 /// The results -1 and -2.
 const NONE: u64 = u64::MAX;
 const BEYOND: u64 = u64::MAX - 1;

@@ -191,6 +191,21 @@ fn limits_end_the_call() {
         assert_eq!(running.helper(VERSION, &[0, 3]), Err(Failure::Refused(Refused::Work)));
         assert_eq!(running.helper(VERSION, &[0, 2]), Ok(0));
     });
+    // A key is compared with all that are staged: that is as much work as it is.
+    on(&records, &Limits::default(), |running| {
+        let spent = |running: &mut crate::flat::Running<'_>, number, arguments: &[u64]| {
+            let before = running.call.work();
+            assert!(running.helper(number, arguments).is_ok());
+            before - running.call.work()
+        };
+        assert_eq!(spent(running, VERSION, &[0, 8]), 256 + 8);
+        for index in 0..10_u64 {
+            running.memory.set(0, &index.to_le_bytes());
+            assert_eq!(spent(running, PUT, &[0, 8, 0, 1]), 256 + 8 + 1 + 2 * index * 9);
+        }
+        assert_eq!(spent(running, VERSION, &[0, 8]), 256 + 8 + 10 * 9);
+        assert_eq!(spent(running, PUT_IF, &[0, 8, 0, 0, 0]), 256 + 8 + 3 * 10 * 9);
+    });
     on(&records, &Limits::default(), |running| {
         for index in 0..WRITES_MAX as u64 {
             running.memory.set(0, &index.to_le_bytes());

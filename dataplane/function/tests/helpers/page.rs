@@ -34,7 +34,7 @@ What functions can call; `functions/adit_fn.h` declares them for C. This page is
 - Memory that is written must not overlap what is read, but for `adit_copy`.
 - A function ends without a result, and nothing remains of it, if a helper is given keys or values that are too long, or is asked for
   more work, output or writes than a call may have. A helper takes its work before it does it: one for each byte that it goes
-  through, 256 for looking up a key.
+  through, 256 for looking up a key, and of that key once more for each key that the call has staged, twice where it writes.
 - A record that is not in memory ends the function as well; the record is loaded, and the function begins again.
 - Writes are seen by the call itself at once, by others when the function has succeeded, all together.
 - Results are the same on all machines and in both engines, bit for bit.

@@ -14,7 +14,7 @@ use std::arch::x86_64::{
 
 use crc_fast::{CrcAlgorithm, Digest};
 
-use super::registers::load;
+use super::registers::{XOR, load};
 
 /// See [`adit_function::helper::kernels::crc32c`].
 #[target_feature(enable = "avx2,avx512f,pclmulqdq,sse4.2,vpclmulqdq")]
@@ -140,6 +140,4 @@ const FOLD_TO_END: [[i64; 2]; 4] = {
     let behind = (BLOCK - FOLDED) * 8;
     [fold_by(behind + 384), fold_by(behind + 256), fold_by(behind + 128), fold_by(behind)]
 };
-/// The truth table of an exclusive or of three bits.
-const XOR: i32 = 0x96;
 const POLYNOMIAL: u32 = 0x82f6_3b78;

@@ -8,7 +8,7 @@ use std::arch::x86_64::{
 
 use adit_function::helper::kernels;
 
-use super::registers::{load, store};
+use super::registers::{XOR, load, store};
 
 /// See [`kernels::hash`].
 #[target_feature(enable = "avx512f")]
@@ -128,8 +128,6 @@ const STRIPE: usize = 64;
 const STRIPES: usize = (SECRET.len() - STRIPE) / 8;
 /// Exchanges the halves of each 128 bits.
 const SWAP_64: i32 = 0b0100_1110;
-/// The truth table of an exclusive or of three bits.
-const XOR: i32 = 0x96;
 
 const PRIME32_1: i64 = 0x9e37_79b1;
 const PRIME32_2: i64 = 0x85eb_ca77;

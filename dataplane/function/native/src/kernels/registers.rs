@@ -46,3 +46,6 @@ pub(super) fn store(bytes: &mut [u8; 64], register: __m512i) {
     // SAFETY: the 64 bytes are there and ours, and the instruction needs no alignment (Intel SDM volume 2, VMOVDQU64).
     unsafe { _mm512_storeu_si512(bytes.as_mut_ptr().cast(), register) };
 }
+
+/// The truth table of an exclusive or of three bits, as the instruction for any function of three takes it (VPTERNLOGQ).
+pub(super) const XOR: i32 = 0x96;

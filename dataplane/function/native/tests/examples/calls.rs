@@ -129,7 +129,7 @@ fn associations_are_given_from_a_position_on() {
 fn a_number_is_found_in_a_sorted_value() {
     each(&CALL, "binary_search", |search| {
         let mut random = Random(4);
-        for count in [0, 1, 2, 3, 10, 1000] {
+        for count in [0, 1, 2, 3, 10, 1000, 60_000, 120_000] {
             let numbers: BTreeSet<u32> = (0..count).map(|_| random.below_u32(2 * count)).collect();
             let numbers: Vec<u32> = numbers.into_iter().collect();
             let mut records = Records::new(1);
@@ -158,8 +158,12 @@ fn a_column_is_added_up() {
     records.put(b"column", &[u32s(&numbers), vec![1; 3]].concat());
     records.put(b"none", &[1; 3]);
     let sum = numbers.iter().map(|number| u64::from(*number)).sum();
+    let pieces: Vec<u32> = (0..50_000).map(|_| random.below_u32(1 << 32)).collect();
+    records.put(b"pieces", &[u32s(&pieces), vec![1; 3]].concat());
+    let sum_of_pieces = pieces.iter().map(|number| u64::from(*number)).sum();
     each(&CALL, "column_sum", |column_sum| {
         assert_eq!(column_sum.call(&records, b"column").result, Ok(sum));
+        assert_eq!(column_sum.call(&records, b"pieces").result, Ok(sum_of_pieces));
         assert_eq!(column_sum.call(&records, b"none").result, Ok(0));
         assert_eq!(column_sum.call(&records, b"absent").result, Ok(0));
     });
