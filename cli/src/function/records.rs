@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
+use adit_wire::kv::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use anyhow::{Context, bail};
 
 use super::bytes;
-use adit_wire::kv::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 
 /// A key and its value.
 #[derive(Clone, PartialEq, Eq, Debug)]

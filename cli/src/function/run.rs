@@ -104,15 +104,17 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<bool> {
     };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis());
     let now_ms = arguments.now_ms.unwrap_or_else(|| u64::try_from(now).unwrap_or(u64::MAX));
+    let records = arguments.records(&loaded)?;
+    let mut store = Records::new(records.len());
+    records.iter().for_each(|record| store.put(&record.key, &record.value));
     let mut session = Session {
         engine: Engine::new(verified, arguments.engine, arguments.hardened, now_ms, arguments.fuel)?,
-        records: arguments.records(&loaded)?,
+        records,
         input: arguments.input()?,
         state: arguments.state()?,
-        store: Records::new(0),
+        store,
         loaded: &loaded,
     };
-    session.fill_store();
     let mut report = session.run()?;
     if let (Some(count), None) = (arguments.repeat, &report.stopped) {
         report.ns_per_call = Some(session.measure(count)?);
@@ -177,11 +179,6 @@ impl Session<'_> {
             hook => bail!("there is no way to run functions of hook {} here", hook.name),
         }
         Ok(report)
-    }
-
-    fn fill_store(&mut self) {
-        self.store = Records::new(self.records.len());
-        self.records.iter().for_each(|record| self.store.put(&record.key, &record.value));
     }
 
     fn call(&mut self, report: &mut Report) -> anyhow::Result<()> {

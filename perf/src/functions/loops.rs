@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use adit_function::records::Records;
+use anyhow::Context;
 
 use super::build::Build;
 use super::engine::{Compiled, MODES, Timed, interpret};
@@ -62,7 +63,9 @@ pub(super) fn compare(
     rounds: u32,
     going: impl Fn() -> anyhow::Result<()>,
 ) -> anyhow::Result<Vec<Loop>> {
-    let mut peers = vec![Peer::start("C, scalar", &build.path("peer"), &[])?];
+    let longest = LOOPS.iter().map(|case| case.bytes).max().unwrap_or_default();
+    std::fs::write(build.path("input"), input(longest)).context("cannot write the input of the peers")?;
+    let mut peers = vec![Peer::start("C, scalar", &build.path("peer"), &[&build.path("input")])?];
     if let Some(engines) = engines {
         build.for_engines()?;
         for name in ["rbpf", "rbpf-jit", "wasmtime"] {
@@ -140,7 +143,7 @@ impl Rounds {
     }
 }
 
-/// The bytes that all engines are given: xorshift64 of the same seed, as in `peer.c`.
+/// The bytes that all engines are given, shorter ones as the beginning of longer ones: xorshift64.
 pub(super) fn input(bytes: usize) -> Vec<u8> {
     let mut state = 88_172_645_463_325_252_u64;
     let mut next = || {

@@ -1,5 +1,5 @@
 // The loops in the machine code that a compiler of C makes without vectors, called and timed here: a program of its own, which `adit perf functions` starts and asks in turns
-// with its own engines. A line "NAME BYTES CALLS" asks for so many calls with so many bytes of input; the answer is the time of the processor in nanoseconds, how
+// with its own engines. Its argument is a file with the input. A line "NAME BYTES CALLS" asks for so many calls with so many bytes of input; the answer is the time of the processor in nanoseconds, how
 // many calls that is for, and the last result.
 
 #include <stdio.h>
@@ -18,13 +18,12 @@ static const struct {
     {"empty", empty}, {"projection", projection}, {"sum", sum}, {"filter", filter}, {"dense", dense},
 };
 
-// The bytes that all engines are given: xorshift64 of the same seed.
-static void fill(__u8 *bytes, size_t length) {
-    __u64 state = 88172645463325252ull;
-    for (size_t i = 0; i + 8 <= length; i += 8) {
-        state ^= state << 13, state ^= state >> 7, state ^= state << 17;
-        memcpy(bytes + i, &state, 8);
-    }
+static int read_input(const char *path, __u8 *bytes, size_t length) {
+    FILE *file = path ? fopen(path, "rb") : NULL;
+    int whole = file && fread(bytes, 1, length, file) == length;
+    if (file)
+        fclose(file);
+    return whole;
 }
 
 static long long now(void) {
@@ -33,7 +32,7 @@ static long long now(void) {
     return time.tv_sec * 1000000000ll + time.tv_nsec;
 }
 
-int main(void) {
+int main(int count, char **arguments) {
     char name[64];
     size_t bytes, calls;
     while (scanf("%63s %zu %zu", name, &bytes, &calls) == 3) {
@@ -42,9 +41,8 @@ int main(void) {
             if (!strcmp(functions[i].name, name))
                 found = functions[i].function;
         __u8 *input = found ? aligned_alloc(64, (bytes + 63) / 64 * 64) : NULL;
-        if (!input)
+        if (!input || !read_input(count > 1 ? arguments[1] : NULL, input, bytes))
             return 1;
-        fill(input, bytes);
         const __u8 *volatile start = input;
         __u64 result = 0;
         long long before = now();

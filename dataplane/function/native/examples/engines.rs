@@ -1,13 +1,17 @@
 //! Other engines as peers of `adit perf functions --engines`: `engines NAME DIRECTORY`, with NAME one of rbpf, rbpf-jit and wasmtime, answers lines as
-//! `peer.c` does. The directory has the loops as `programs.o`, whose context is what rbpf calls a metadata buffer, and `programs.wasm`. The compiled code of
-//! rbpf is neither checked nor metered.
+//! `peer.c` does. The directory has the loops as `programs.o`, whose context is what rbpf calls a metadata buffer, and `programs.wasm`; and their
+//! `input`. The compiled code of rbpf is neither checked nor metered.
 
 use std::error::Error;
 use std::hint::black_box;
 use std::io::BufRead;
 use std::path::Path;
 
-use rustix::time::{ClockId, clock_gettime};
+#[path = "measure/mod.rs"]
+#[expect(dead_code, reason = "the peers tell times, nobody sums them up here")]
+mod measure;
+
+use measure::cpu_ns;
 
 /// What an engine does with a function: nanoseconds, for how many calls, and the last result.
 type Timed = Result<(u64, u64, u64), Box<dyn Error>>;
@@ -22,7 +26,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let line = line?;
         let fields: Vec<&str> = line.split_ascii_whitespace().collect();
         let &[function, bytes, calls] = &fields[..] else { return Err("FUNCTION BYTES CALLS".into()) };
-        let (input, calls) = (input(bytes.parse()?), calls.parse()?);
+        let mut input = std::fs::read(directory.join("input"))?;
+        input.truncate(bytes.parse()?);
+        let calls = calls.parse()?;
         let (time_ns, calls, result) = match engine.as_str() {
             "rbpf" => rbpf(directory, function, input, calls, false)?,
             "rbpf-jit" => rbpf(directory, function, input, calls, true)?,
@@ -48,7 +54,7 @@ fn rbpf(directory: &Path, function: &str, mut input: Vec<u8>, calls: u64, compil
     let context = [bounds.start, bounds.end].map(|bound| (bound.expose_provenance() as u64).to_le_bytes());
     let mut context = context.concat();
     let mut result = 0;
-    let start_ns = now_ns();
+    let start_ns = cpu_ns();
     for _ in 0..calls {
         let context = black_box(&mut context[..]);
         result = if compiled {
@@ -58,7 +64,7 @@ fn rbpf(directory: &Path, function: &str, mut input: Vec<u8>, calls: u64, compil
             machine.execute_program(&input, context)?
         };
     }
-    Ok((now_ns() - start_ns, calls, result))
+    Ok((cpu_ns() - start_ns, calls, result))
 }
 
 fn wasmtime(directory: &Path, function: &str, input: &[u8], calls: u64) -> Timed {
@@ -74,28 +80,9 @@ fn wasmtime(directory: &Path, function: &str, input: &[u8], calls: u64) -> Timed
     let (start, end) = (i32::try_from(start)?, i32::try_from(start + input.len())?);
     let function = instance.get_typed_func::<(i32, i32), i64>(&mut store, function)?;
     let mut result = 0;
-    let start_ns = now_ns();
+    let start_ns = cpu_ns();
     for _ in 0..calls {
         result = function.call(&mut store, black_box((start, end)))?;
     }
-    Ok((now_ns() - start_ns, calls, result.cast_unsigned()))
-}
-
-/// The bytes that all engines are given, as in `peer.c`.
-fn input(bytes: usize) -> Vec<u8> {
-    let mut state = 88_172_645_463_325_252_u64;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state
-    };
-    (0..bytes / 8).flat_map(|_| next().to_le_bytes()).collect()
-}
-
-/// Processor time of this thread.
-fn now_ns() -> u64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    u64::try_from(time.tv_sec).unwrap_or_default() * 1_000_000_000
-        + u64::try_from(time.tv_nsec).unwrap_or_default()
+    Ok((cpu_ns() - start_ns, calls, result.cast_unsigned()))
 }

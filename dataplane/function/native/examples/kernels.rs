@@ -7,7 +7,11 @@ use std::hint::black_box;
 use adit_function::helper::Kernels;
 use adit_function::helper::kernels::SCALAR;
 use adit_native::kernels;
-use rustix::time::{ClockId, clock_gettime};
+
+#[path = "measure/mod.rs"]
+mod measure;
+
+use measure::{cpu_ns, summary};
 
 /// A loop with its arguments.
 type Run<'a> = Box<dyn Fn(&Kernels) -> u64 + 'a>;
@@ -69,7 +73,7 @@ fn report(name: &str, bytes: usize, run: &dyn Fn(&Kernels) -> u64) {
         scalar.push(time(&|| run(&SCALAR)));
         wide.push(time(&|| run(best)));
     }
-    let (scalar, wide) = (median(scalar), median(wide));
+    let ((scalar, ..), (wide, ..)) = (summary(scalar), summary(wide));
     println!("{name:<20}{scalar:>10.1}{wide:>10.1}{:>10.0}{:>10.1}", bytes as f64 / wide, scalar / wide);
 }
 
@@ -79,18 +83,7 @@ fn time(run: &dyn Fn() -> u64) -> f64 {
     for _ in 0..CALLS {
         black_box(run());
     }
-    (cpu_ns() - start) / f64::from(CALLS)
-}
-
-/// Nanoseconds that this thread has run for.
-fn cpu_ns() -> f64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
-}
-
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
+    (cpu_ns() - start) as f64 / f64::from(CALLS)
 }
 
 const BYTES: usize = 4096;

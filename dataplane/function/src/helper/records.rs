@@ -43,6 +43,7 @@ impl Helper for Get {
         let [_, key_bytes, offset, ..] = arguments;
         call.charge(lookup_work(call, key_bytes, READ)?)?;
         let key = memory.read(place(0, arguments, key_bytes))?;
+        // The ways stay apart to their ends: where they met in one result, that would go through memory once more.
         if call.stage.is_empty() {
             let found = call.store.get(key, offset).map_err(Refused::from)?;
             show(arguments, memory, found)

@@ -4,7 +4,8 @@ use adit_function::helper::SIGNATURES;
 use adit_function::records::Records;
 use adit_native::Arena;
 
-use crate::compiled::{END, WRITTEN, install, summary, time};
+use crate::compiled::{END, WRITTEN, install, time};
+use crate::measure::summary;
 
 /// Prints a table.
 pub(crate) fn print() {

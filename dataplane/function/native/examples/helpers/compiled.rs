@@ -7,7 +7,8 @@ use adit_function::records::Records;
 use adit_function::stage::Room;
 use adit_function::verify::{Budget, verify};
 use adit_native::{Arena, Checks, Entry, Installed, Options, Termination, compile, kernels};
-use rustix::time::{ClockId, clock_gettime};
+
+use crate::measure::cpu_ns;
 
 /// Verifies and compiles a function.
 pub(crate) fn install(arena: &mut Arena, text: &str) -> Installed {
@@ -34,19 +35,7 @@ pub(crate) fn time(program: &Installed, records: &Records, input: &[u8]) -> f64 
     let result = program.call(&mut entry, Inputs { numbers: &[], regions: &mut regions }, 0, &mut call);
     let time = cpu_ns() - start;
     assert_eq!(result, Ok(0), "the function succeeds");
-    time
-}
-
-/// The median, the least and the most.
-pub(crate) fn summary(mut times: Vec<f64>) -> (f64, f64, f64) {
-    times.sort_by(f64::total_cmp);
-    (times[times.len() / 2], times[0], times[times.len() - 1])
-}
-
-/// Nanoseconds that this thread has run for.
-fn cpu_ns() -> f64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
+    time as f64
 }
 
 /// What loops of functions end with: r7 counts down.

@@ -4,7 +4,8 @@
 use adit_function::records::Records;
 use adit_native::{Arena, Installed};
 
-use crate::compiled::{END, install, summary, time};
+use crate::compiled::{END, install, time};
+use crate::measure::summary;
 
 /// Prints a table.
 pub(crate) fn print() {

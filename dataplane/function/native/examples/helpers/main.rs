@@ -4,6 +4,8 @@
 mod bytes;
 mod compiled;
 mod lookups;
+#[path = "../measure/mod.rs"]
+mod measure;
 
 fn main() {
     lookups::print();

@@ -1,9 +1,9 @@
 //! The loops of helpers for the vector units of the processor. They give what those of `adit_function::helper::kernels` give; which ones are used is
 //! found out when the program runs.
 //!
-//! Some are safe code that is written so that the compiler puts many elements into a register (`wide`, and the plain ones of `adit_function`), compiled once for each kind
-//! of vector unit. Others are instructions of AVX-512 by their names (`narrow`, `select`, `dot`, `hash`, `crc`); what is unsafe about them, loads and stores, is in
-//! `registers`.
+//! Some are safe code that is written so that the compiler puts many elements into a register (`wide`, and the plain ones of `adit_function`),
+//! compiled once for each kind of vector unit. Others are instructions of AVX-512 by their names (`narrow`, `select`, `dot`, `hash`,
+//! `crc`); what is unsafe about them, loads and stores, is in `registers`.
 
 #[cfg(target_arch = "x86_64")]
 mod crc;

@@ -1,5 +1,6 @@
-//! The loops of helpers: what goes through bytes of which it is known that they are there. These here are safe code without a word about the processor (but
-//! for the crate that hashes, which looks at it by itself), and the ones that all others are compared with; `native/` compiles them for the vector units of the processor, or has better ones.
+//! The loops of helpers: what goes through bytes of which it is known that they are there. These here are safe code without a word about the
+//! processor (but for the crate that hashes, which looks at it by itself), and the ones that all others are compared with; `native/` compiles
+//! them for the vector units of the processor, or has better ones.
 
 mod crc;
 mod hash;
