@@ -62,6 +62,25 @@ fn main() {
     }
     report("hash", BYTES, &|kernels| (kernels.hash)(black_box(left), 0));
     report("hash with a seed", BYTES, &|kernels| (kernels.hash)(black_box(left), 5));
+    let absent = [left[9], left[77], left[1], 0, 1, 2, 3, 4];
+    report("find, nowhere", BYTES, &|kernels| {
+        (kernels.find)(black_box(left), &absent).map_or(0, |at| at as u64)
+    });
+    let text = &include_bytes!("../../../../docs/functions.md")[..BYTES];
+    let alike = &[7; BYTES];
+    let parts: [(&[u8], &[u8]); 5] = [
+        (text, b"an interesting"),
+        (text, b"thermometer"),
+        (text, br#""temperature":"#),
+        (alike, &[7, 7, 7, 7, 7, 7, 7, 8]),
+        (alike, &[&[7; 200][..], &[8], &[7; 200]].concat()),
+    ];
+    for (data, part) in parts {
+        let name = std::str::from_utf8(&part[..part.len().min(12)]).unwrap_or_default();
+        report(&format!("find {name}"), BYTES, &|kernels| {
+            (kernels.find)(black_box(data), part).map_or(0, |at| at as u64)
+        });
+    }
     report("crc32c", BYTES, &|kernels| (kernels.crc32c)(0, black_box(left)).into());
 }
 

@@ -137,7 +137,7 @@ impl Helper for Find {
         call.charge(bytes.saturating_add(part_bytes))?;
         let (data, part) =
             (memory.read(place(0, arguments, bytes))?, memory.read(place(2, arguments, part_bytes))?);
-        Ok(memchr::memmem::find(data, part).map_or(u64::MAX, |index| index as u64))
+        Ok((call.kernels.find)(data, part).map_or(u64::MAX, |index| index as u64))
     }
 }
 

@@ -2,13 +2,15 @@
 //! found out when the program runs.
 //!
 //! Some are safe code that is written so that the compiler puts many elements into a register (`wide`, and the plain ones of `adit_function`),
-//! compiled once for each kind of vector unit. Others are instructions of AVX-512 by their names (`narrow`, `select`, `dot`, `hash`,
-//! `crc`); what is unsafe about them, loads and stores, is in `registers`.
+//! compiled once for each kind of vector unit. Others are instructions of AVX-512 by their names (`narrow`, `select`, `dot`, `find`,
+//! `hash`, `crc`); what is unsafe about them, loads and stores, is in `registers`.
 
 #[cfg(target_arch = "x86_64")]
 mod crc;
 #[cfg(target_arch = "x86_64")]
 mod dot;
+#[cfg(target_arch = "x86_64")]
+mod find;
 #[cfg(target_arch = "x86_64")]
 mod hash;
 #[cfg(target_arch = "x86_64")]

@@ -9,7 +9,7 @@ use std::arch::x86_64::{
 
 use adit_function::helper::kernels::{self, Element};
 
-use super::registers::{load, load_16, load_32, store};
+use super::registers::{load, load_16, load_32, store, store_some};
 
 /// Elements are widened to 32 bits, unless they have 64, so that each has a lane for its index: so many lanes at a time.
 macro_rules! select {
@@ -17,40 +17,55 @@ macro_rules! select {
         /// See [`kernels::select_above`].
         #[target_feature(enable = "avx512f,avx512bw,popcnt")]
         pub(super) fn $name(values: &[u8], threshold: u64, indexes: &mut [u8]) -> Option<u64> {
+            const ROW: usize = GROUPS * $lanes * size_of::<$type>();
+            /// Selects of as many rows as there is room for without another look at it: what is left then, how many were selected, and the
+            /// next indexes.
+            ///
+            /// It calls nothing, so that it keeps all in registers: it took up to four times as long with a word on the stack that was at
+            /// the same place of its page as one that is written to.
+            #[inline(never)]
+            #[target_feature(enable = "avx512f,avx512bw,popcnt")]
+            fn rows<'a>(values: &'a [u8], least: $type, indexes: &mut [u8]) -> (&'a [u8], usize, __m512i) {
+                let (threshold, step) = ($all(least), _mm512_set1_epi32($lanes));
+                let (mut next, mut selected) = (ascending(), 0);
+                for (number, row) in values.as_chunks::<ROW>().0.iter().enumerate() {
+                    let Some(free) = indexes[selected * 4..].first_chunk_mut::<{ GROUPS * 64 }>() else {
+                        return (&values[number * ROW..], selected, next);
+                    };
+                    let mut count = 0;
+                    for group in row.as_chunks().0 {
+                        let taken: __mmask16 = $above($load(group), threshold).into();
+                        let free = free[count * 4..].first_chunk_mut().expect("room for sixteen of each group");
+                        store(free, _mm512_maskz_compress_epi32(taken, next));
+                        next = _mm512_add_epi32(next, step);
+                        count += taken.count_ones() as usize;
+                    }
+                    selected += count;
+                }
+                (values.as_chunks::<ROW>().1, selected, next)
+            }
             let Ok(least) = <$type>::narrow(threshold) else {
                 return kernels::select_above::<$type>(values, threshold, indexes);
             };
-            let threshold = $all(least);
-            let mut next = ascending();
-            let (step, one) = (_mm512_set1_epi32($lanes), _mm512_set1_epi32(1));
-            let mut selected = Selected { indexes, count: 0 };
-            let mut values = values;
-            // With one look at whether there is room, for as long as there is.
-            while let Some((row, rest)) = values.split_first_chunk::<{ GROUPS * $lanes * size_of::<$type>() }>()
-                && let Some(free) = selected.free()
-            {
-                let mut count = 0;
-                for group in row.as_chunks().0 {
-                    let taken: __mmask16 = $above($load(group), threshold).into();
-                    let free = free[count * 4..].first_chunk_mut().expect("room for sixteen of each group");
-                    store(free, _mm512_maskz_compress_epi32(taken, next));
-                    next = _mm512_add_epi32(next, step);
-                    count += taken.count_ones() as usize;
-                }
-                selected.count += count;
-                values = rest;
-            }
+            let (values, mut selected, mut next) = rows(values, least, indexes);
+            // With less room, no more is written than what was selected.
             let (groups, rest) = values.as_chunks::<{ $lanes * size_of::<$type>() }>();
             for group in groups {
-                let taken = $above($load(group), threshold).into();
-                selected.add(taken, _mm512_maskz_compress_epi32(taken, next))?;
-                next = _mm512_add_epi32(next, step);
+                let taken: __mmask16 = $above($load(group), $all(least)).into();
+                let count = taken.count_ones() as usize;
+                let free = indexes[selected * 4..].get_mut(..count * 4)?;
+                store_some(free, _mm512_maskz_compress_epi32(taken, next));
+                next = _mm512_add_epi32(next, _mm512_set1_epi32($lanes));
+                selected += count;
             }
             for value in <$type as Element>::all(rest) {
-                selected.add(u16::from(value > least), next)?;
-                next = _mm512_add_epi32(next, one);
+                if value > least {
+                    store_some(indexes[selected * 4..].get_mut(..4)?, next);
+                    selected += 1;
+                }
+                next = _mm512_add_epi32(next, _mm512_set1_epi32(1));
             }
-            Some(selected.count as u64)
+            Some(selected as u64)
         }
     )+};
 }
@@ -78,32 +93,6 @@ fn all<T: Into<i32>>(least: T) -> __m512i {
 #[target_feature(enable = "avx512f")]
 fn ascending() -> __m512i {
     _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
-}
-
-/// Indexes that were written.
-struct Selected<'a> {
-    indexes: &'a mut [u8],
-    count: usize,
-}
-
-impl Selected<'_> {
-    /// The memory for the next ones, if there is room for those of a row.
-    #[inline]
-    fn free(&mut self) -> Option<&mut [u8; GROUPS * 64]> {
-        self.indexes[self.count * 4..].first_chunk_mut()
-    }
-
-    /// Writes the indexes of the bits of a group, which are pressed together.
-    #[inline]
-    #[target_feature(enable = "avx512f,popcnt")]
-    fn add(&mut self, taken: __mmask16, pressed: __m512i) -> Option<()> {
-        let mut all = [0; 64];
-        store(&mut all, pressed);
-        let bytes = taken.count_ones() as usize * 4;
-        self.indexes[self.count * 4..].get_mut(..bytes)?.copy_from_slice(&all[..bytes]);
-        self.count += bytes / 4;
-        Some(())
-    }
 }
 
 /// Registers of elements in a row.

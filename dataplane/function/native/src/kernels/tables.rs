@@ -3,7 +3,7 @@
 use adit_function::helper::Kernels;
 use adit_function::helper::kernels::{self, Lanes, Products};
 
-use super::{crc, dot, hash, narrow, select, wide};
+use super::{crc, dot, find, hash, narrow, select, wide};
 
 /// The tables that this processor can run, the fastest last.
 pub(super) fn all() -> impl Iterator<Item = (&'static str, &'static Kernels)> {
@@ -139,6 +139,7 @@ static AVX2: Kernels = Kernels {
     ],
     crc32c: crc::by_parts,
     hash: kernels::hash,
+    find: kernels::find,
 };
 
 const WITH_AVX512: Kernels = Kernels {
@@ -159,6 +160,7 @@ const WITH_AVX512: Kernels = Kernels {
     ],
     crc32c: crc::by_parts,
     hash: avx512!(compiled, (bytes: &[u8], seed: u64) -> u64, hash::hash),
+    find: avx512!(compiled, (data: &[u8], part: &[u8]) -> Option<usize>, find::find),
 };
 
 static AVX512: Kernels = WITH_AVX512;

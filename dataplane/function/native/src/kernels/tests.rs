@@ -173,3 +173,38 @@ fn sums_of_bytes_equal_the_scalar_ones() {
         }
     }
 }
+
+#[test]
+fn what_is_found_equals_what_the_scalar_one_finds() {
+    let random = &mut Random(4);
+    for len in lengths(random) {
+        let start = random.below(8);
+        let data = &random.bytes(start + len)[start..];
+        // Parts of the data at its start, its end and in between, the same with one byte changed, and data that is like itself everywhere.
+        for _ in 0..12 {
+            let limit = [2, 4, 20, 300, len + 2][random.below(5)];
+            let part_len = random.below(limit);
+            let places = [0, len.saturating_sub(part_len), random.below(len + 1)];
+            let at = places[random.below(3)];
+            let mut part = data[at..].iter().copied().take(part_len).collect::<Vec<u8>>();
+            if !part.is_empty() && random.below(2) == 0 {
+                let changed = random.below(part.len());
+                part[changed] ^= 1;
+            }
+            let alike = vec![7; len];
+            let mut almost = vec![7; part_len];
+            if !almost.is_empty() {
+                let changed = random.below(part_len);
+                almost[changed] = 8;
+            }
+            for (data, part) in [(data, &part[..]), (&alike, &almost), (&alike, &alike[..part_len.min(len)])]
+            {
+                let found = data.windows(part.len().max(1)).position(|window| window.starts_with(part));
+                let found = if part.is_empty() { Some(0) } else { found };
+                for (name, kernels) in all() {
+                    assert_eq!((kernels.find)(data, part), found, "{name}: {part:?} in {data:?}");
+                }
+            }
+        }
+    }
+}

@@ -3,11 +3,13 @@
 //! them for the vector units of the processor, or has better ones.
 
 mod crc;
+mod find;
 mod hash;
 mod lanes;
 mod products;
 
 pub use crc::crc32c;
+pub use find::find;
 pub use hash::hash;
 pub use lanes::{Element, count_above, count_equal, max, min, select_above, sum, sum_above};
 pub use products::{Factor, dot, gemv};
@@ -23,6 +25,8 @@ pub struct Kernels {
     pub crc32c: fn(u32, &[u8]) -> u32,
     /// The XXH3 of bytes with a seed.
     pub hash: fn(&[u8], u64) -> u64,
+    /// Where the second bytes first occur in the first.
+    pub find: fn(&[u8], &[u8]) -> Option<usize>,
 }
 
 /// Loops on the elements of one type, which are little-endian and not aligned. Numbers are handed in and given as 64 bits, of signed types with their sign.
@@ -91,4 +95,5 @@ pub static SCALAR: Kernels = Kernels {
     products: [Products::scalar::<i8>(), Products::scalar::<i16>(), Products::scalar::<i32>()],
     crc32c,
     hash,
+    find,
 };
