@@ -76,8 +76,7 @@ fn main() {
         (alike, &[&[7; 200][..], &[8], &[7; 200]].concat()),
     ];
     for (data, part) in parts {
-        let name = std::str::from_utf8(&part[..part.len().min(12)]).unwrap_or_default();
-        report(&format!("find {name}"), BYTES, &|kernels| {
+        report(&format!("find {}: {:.8}", part.len(), part.escape_ascii().to_string()), BYTES, &|kernels| {
             (kernels.find)(black_box(data), part).map_or(0, |at| at as u64)
         });
     }

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 
 use adit_function::helper::kernels;
 
-use super::registers::{XOR_OR, load, load_16, load_some};
+use super::registers::{XOR_OR, load, load_16, load_some, low_bits};
 
 /// See [`kernels::find`].
 #[target_feature(enable = "avx512f,avx512bw")]
@@ -40,9 +40,9 @@ pub(super) fn find(data: &[u8], part: &[u8]) -> Option<usize> {
         start = (start + step).min(places - ROW);
         step = ROW;
     }
+    // There are too few places for a row.
     for (start, (first, second)) in (0..).step_by(64).zip(first.chunks(64).zip(second.chunks(64))) {
-        let there = u64::MAX >> (64 - first.len());
-        let taken = there & pair.places_of_register(load_some(first), load_some(second));
+        let taken = low_bits(first.len()) & pair.places_of_register(load_some(first), load_some(second));
         if let ControlFlow::Break(found) = candidates.compare(start, [taken]) {
             return found;
         }
@@ -55,7 +55,7 @@ pub(super) fn find(data: &[u8], part: &[u8]) -> Option<usize> {
 #[target_feature(enable = "avx512f,avx512bw")]
 fn rarest(part: &[u8]) -> (usize, usize) {
     let start = &part[..part.len().min(64)];
-    let (bytes, there) = (load_some(start), u64::MAX >> (64 - start.len()));
+    let (bytes, there) = (load_some(start), low_bits(start.len()));
     let (low, high) =
         (_mm512_and_si512(bytes, all(15)), _mm512_and_si512(_mm512_srli_epi16::<4>(bytes), all(15)));
     let of = |kinds| _mm512_broadcast_i32x4(load_16(kinds));

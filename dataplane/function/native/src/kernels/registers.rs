@@ -33,7 +33,7 @@ pub(super) fn load_16(bytes: &[u8; 16]) -> __m128i {
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
 pub(super) fn load_some(bytes: &[u8]) -> __m512i {
-    let mask = first(bytes.len());
+    let mask = low_bits(bytes.len());
     // SAFETY: only bytes whose bit is set are loaded, no others can fault (Intel SDM volume 1, 15.6.4), and those are there.
     unsafe { _mm512_maskz_loadu_epi8(mask, bytes.as_ptr().cast()) }
 }
@@ -50,14 +50,14 @@ pub(super) fn store(bytes: &mut [u8; 64], register: __m512i) {
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
 pub(super) fn store_some(bytes: &mut [u8], register: __m512i) {
-    let mask = first(bytes.len());
+    let mask = low_bits(bytes.len());
     // SAFETY: only bytes whose bit is set are written, no others can fault (Intel SDM volume 1, 15.6.4), and those are there and ours.
     unsafe { _mm512_mask_storeu_epi8(bytes.as_mut_ptr().cast(), mask, register) };
 }
 
-/// So many bits, at most 64.
+/// The lowest bits, at most 64: a mask for the first bytes of a register.
 #[inline]
-fn first(bits: usize) -> u64 {
+pub(super) fn low_bits(bits: usize) -> u64 {
     assert!(bits <= 64, "a register has 64 bytes");
     if bits == 64 { u64::MAX } else { (1 << bits) - 1 }
 }
